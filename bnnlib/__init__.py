@@ -1,0 +1,19 @@
+"""Bayesian and dropout networks on MNIST: train them, load them, and ask them what they do not know."""
+
+from bnnlib import drawing, uncertainty
+from bnnlib.checkpoints import list_checkpoints, load_checkpoint, save_checkpoint
+from bnnlib.data import load_mnist
+from bnnlib.errors import BnnlibError
+from bnnlib.predict import deterministic_probs, sample_probs
+
+__all__ = [
+    "BnnlibError",
+    "deterministic_probs",
+    "drawing",
+    "list_checkpoints",
+    "load_checkpoint",
+    "load_mnist",
+    "sample_probs",
+    "save_checkpoint",
+    "uncertainty",
+]

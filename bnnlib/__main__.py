@@ -1,0 +1,201 @@
+"""The command line: `python -m bnnlib train | evaluate | predict | checkpoints | download`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from bnnlib.errors import BnnlibError
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    root = Parser(prog="python -m bnnlib", description="Train, evaluate and ask Bayesian and dropout networks on MNIST.")
+    verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
+
+    train = verbs.add_parser(
+        "train", help="train a network and keep it as a checkpoint", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    train.add_argument("kind", choices=("dropout", "bayesian"))
+    train.add_argument("--preset", default="default", help="default (ours) or article (the article's settings)")
+    train.add_argument("--objective", choices=("elbo", "published"), help="published: the article's own loss, wrong sign and all")
+    train.add_argument("--epochs", type=int, help="passes over the training images")
+    train.add_argument("--batch-size", type=int, help="images a step")
+    train.add_argument("--lr", type=float, help="learning rate")
+    train.add_argument("--temperature", type=float, help="weight of the KL: 1 is Bayes, below 1 tempered (bayesian only)")
+    train.add_argument("--prior-scale", type=float, help="standard deviation of the prior (bayesian only)")
+    train.add_argument("--precision", choices=("fp32", "bf16"), help="of the matrix products")
+    train.add_argument("--seed", type=int, help="the same seed gives the same network on the same machine")
+    train.add_argument("--device", help="auto, cpu, cuda or mps")
+    train.add_argument("--out", help="folder of the new checkpoint (default: checkpoints/my-KIND)")
+    train.add_argument("--replace", action="store_true", help="replace the checkpoint that is in the folder")
+
+    evaluate = verbs.add_parser("evaluate", help="figures on held-out images", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    evaluate.add_argument("name", metavar="NAME", help="a checkpoint's name or path")
+    evaluate.add_argument("--split", choices=("test", "validation"), default="test", help="the images to report on")
+    evaluate.add_argument("--seed", type=int, default=0, help="seed of the samples")
+
+    predict = verbs.add_parser("predict", help="ask about pictures of digits", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    predict.add_argument("name", metavar="NAME", help="a checkpoint's name or path")
+    predict.add_argument("images", nargs="+", metavar="IMAGE", help="a picture of any size, dark on light or light on dark")
+    predict.add_argument("--seed", type=int, default=0, help="seed of the samples")
+
+    for verb in (evaluate, predict):
+        verb.add_argument("--samples", type=int, default=100, help="sampled networks")
+        verb.add_argument("--json", action="store_true", help="print JSON")
+
+    checkpoints = verbs.add_parser("checkpoints", help="list the checkpoints")
+    checkpoints.add_argument("--json", action="store_true", help="print JSON")
+    verbs.add_parser("download", help="download MNIST (11 MB) if it is not here")
+    return root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code: 0, or 2 with one sentence on standard error."""
+    options = parser().parse_args(arguments)
+    try:
+        return VERBS[options.verb](options)
+    except BnnlibError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+
+
+def run_train(options: argparse.Namespace) -> int:
+    from bnnlib.commands import train
+
+    return train(options)
+
+
+def run_evaluate(options: argparse.Namespace) -> int:
+    from bnnlib.checkpoints import load_checkpoint
+    from bnnlib.data import load_mnist
+    from bnnlib.presets import check_range
+    from bnnlib.report import evaluate
+
+    check_range("--samples", options.samples, 1, 10_000)
+    check_range("--seed", options.seed, 0, 2**31 - 1)
+    network, digits = load_checkpoint(options.name), load_mnist()
+    result = evaluate(network, digits, options.split, options.samples, options.seed, network.card.get("source", "mnist"))
+    if options.json:
+        print(json.dumps(result))
+        return 0
+    print(f"{options.name} on {result['images']:,} {options.split} images. Data: {digits.description}.")
+    rows = [(f"mean of {options.samples} samples", result)]
+    if "deterministic" in result:
+        rows.append(("deterministic", result["deterministic"]))
+    print(f"{'':24}{'error':>8}{'NLL':>9}{'ECE':>8}{'Brier':>9}")
+    for label, row in rows:
+        print(f"{label:24}{row['error']:8.2%}{row['nll']:9.4f}{row['ece']:8.2%}{row['brier']:9.4f}")
+    return 0
+
+
+def run_predict(options: argparse.Namespace) -> int:
+    from bnnlib.checkpoints import load_checkpoint
+    from bnnlib.drawing import image_from_file
+    from bnnlib.predict import sample_probs
+    from bnnlib.presets import check_range
+
+    check_range("--samples", options.samples, 1, 10_000)
+    check_range("--seed", options.seed, 0, 2**31 - 1)
+    network = load_checkpoint(options.name)
+    answers: list[dict[str, Any]] = []
+    failed = False
+    for path in options.images:
+        try:
+            image, note = image_from_file(path)
+        except BnnlibError as error:  # the other pictures are answered all the same
+            failed = True
+            print(error, file=sys.stderr)
+            continue
+        if not image.any():
+            note = f"{path} is blank: the answer is about an empty image"
+        if note:
+            print(f"Note: {note}.", file=sys.stderr)
+        answers.append(_answer(path, sample_probs(network, image[None], options.samples, options.seed)))
+    if options.json:
+        print(json.dumps({"name": options.name, "samples": options.samples, "predictions": answers}))
+    else:
+        for answer in answers:
+            print(_sentence(answer))
+    return 2 if failed else 0
+
+
+def _answer(path: str, probs: Any) -> dict[str, Any]:
+    from bnnlib import uncertainty
+
+    mean = probs.mean(0)[0]
+    digit = int(mean.argmax())
+    low, high = probs[:, 0, digit].quantile(probs.new_tensor([0.05, 0.95])).tolist()
+    return {
+        "image": path,
+        "digit": digit,
+        "probability": float(mean[digit]),
+        "interval": [low, high],
+        "probs": mean.tolist(),
+        "votes": uncertainty.votes(probs)[0].tolist(),
+        **{name: float(measure(probs)[0]) for name, measure in uncertainty.MEASURES.items()},
+    }
+
+
+def _sentence(answer: dict[str, Any]) -> str:
+    low, high = answer["interval"]
+    votes = ", ".join(f"{digit}: {count}" for digit, count in enumerate(answer["votes"]) if count)
+    return (
+        f"{answer['image']}: {answer['digit']} with probability {answer['probability']:.3f} (5-95 % of samples: {low:.3f}-{high:.3f}; "
+        f"votes {votes}); uncertainty {answer['predictive_entropy']:.3f} nats = {answer['expected_entropy']:.3f} aleatoric "
+        f"+ {answer['mutual_information']:.3f} epistemic"
+    )
+
+
+def run_checkpoints(options: argparse.Namespace) -> int:
+    from bnnlib.checkpoints import list_checkpoints
+
+    infos = list_checkpoints()
+    if options.json:
+        print(json.dumps([{"name": i.name, "folder": str(i.folder), "card": i.card, "problem": i.problem} for i in infos]))
+        return 0
+    for info in infos:
+        if info.card is None:
+            print(f"{info.name:24}{info.problem}")
+            continue
+        figures = info.card.get("figures", {}).get("test") or info.card.get("figures", {}).get("validation") or {}
+        error = f"error {figures['error']:.2%}, NLL {figures['nll']:.4f}" if figures else "no figures"
+        print(f"{info.name:24}{info.card['kind']:10}{error}; trained on {info.card.get('source', 'unknown data')}")
+    return 0
+
+
+def run_download(options: argparse.Namespace) -> int:
+    from bnnlib.data import data_folders, find_mnist, load_mnist
+
+    if find_mnist() is None:
+        print("Downloading MNIST (11 MB); given up after 20 s without progress.", file=sys.stderr)
+        if load_mnist(download=True).source != "mnist":
+            raise BnnlibError(
+                f"MNIST could not be downloaded to {data_folders()[-1]}: the embedded digits serve instead; "
+                "check the network, or copy the four MNIST files to data/MNIST/raw."
+            )
+    print(f"MNIST is in {find_mnist()}.")
+    return 0
+
+
+VERBS = {
+    "train": run_train,
+    "evaluate": run_evaluate,
+    "predict": run_predict,
+    "checkpoints": run_checkpoints,
+    "download": run_download,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

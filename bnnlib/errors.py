@@ -1,0 +1,8 @@
+"""The one exception type whose message is meant for the person in front of the screen."""
+
+
+class BnnlibError(ValueError):
+    """A foreseen fault: one sentence that says what was wrong, what was expected and what to do.
+
+    The command line prints the sentence and exits with code 2; a page shows it as a message.
+    """

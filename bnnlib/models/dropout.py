@@ -1,0 +1,75 @@
+"""The dropout network, asked deterministically or by Monte Carlo dropout (Gal & Ghahramani 2016)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class DropoutConfig:
+    """Sizes and rates; the defaults are those of Srivastava et al. 2014, "Dropout"."""
+
+    hidden: tuple[int, ...] = (1024, 1024, 1024)
+    input_dropout: float = 0.2
+    hidden_dropout: float = 0.5
+    inputs: int = 784
+    classes: int = 10
+    kind: str = "dropout"
+
+
+class DropoutNetwork(nn.Module):
+    """An MLP with LeakyReLU and log-softmax, dropout on its input and on each hidden layer.
+
+    Dropout never depends on `.train()` or `.eval()`: masks are drawn if, and only if, a generator is given.
+    """
+
+    def __init__(self, config: DropoutConfig = DropoutConfig(), generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.config = config
+        sizes = (config.inputs, *config.hidden, config.classes)
+        self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in zip(sizes, sizes[1:], strict=False))
+        self.rates = (config.input_dropout, *[config.hidden_dropout] * len(config.hidden))
+        for layer in self.layers:  # torch's own initialisation of a linear layer, from our generator
+            bound = layer.in_features**-0.5
+            for parameter in layer.parameters():
+                nn.init.uniform_(parameter, -bound, bound, generator=generator)
+
+    def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Log-probabilities `[..., 28, 28] -> [..., C]`; a generator draws a dropout mask for each image."""
+        h = images.flatten(-2)
+        for k, (layer, rate) in enumerate(zip(self.layers, self.rates, strict=True)):
+            if generator is not None:
+                h = h * _mask(h.shape, rate, generator)
+            h = layer(h)
+            if k < len(self.layers) - 1:
+                h = F.leaky_relu(h)
+        return h.log_softmax(-1)
+
+    def sample(self, images: Tensor, n_samples: int, generator: torch.Generator) -> Tensor:
+        """Monte Carlo dropout with masks of its own for every image: log-probabilities `[B, 28, 28] -> [S, B, C]`."""
+        return self(images.expand(n_samples, *images.shape), generator)
+
+    def draw(self, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+        """One thinned network, log-probabilities `[B, 28, 28] -> [B, C]`, whose units are dropped for all images alike."""
+        weights = [
+            layer.weight * _mask(layer.weight.shape[1:], rate, generator) for layer, rate in zip(self.layers, self.rates, strict=True)
+        ]
+
+        def answer(images: Tensor) -> Tensor:
+            h = images.flatten(-2)
+            for k, (weight, layer) in enumerate(zip(weights, self.layers, strict=True)):
+                h = F.linear(h, weight, layer.bias)
+                if k < len(weights) - 1:
+                    h = F.leaky_relu(h)
+            return h.log_softmax(-1)
+
+        return answer
+
+
+def _mask(shape: torch.Size, rate: float, generator: torch.Generator) -> Tensor:
+    """d / (1 - rate) with d ~ Bernoulli(1 - rate): a unit is kept with probability 1 - rate."""
+    keep = 1 - rate
+    return torch.empty(shape, device=generator.device).bernoulli_(keep, generator=generator).div_(keep)

@@ -1,0 +1,74 @@
+"""Ask a network many times: class probabilities from sampled networks, `[S, B, C]`."""
+
+import torch
+from torch import Tensor
+
+from bnnlib.data import to_float
+from bnnlib.errors import BnnlibError
+from bnnlib.models import DropoutNetwork, Network
+
+MAX_ROWS = 8_192  # rows of activations at once: 8,192 x 1,024 floats are 34 MB a layer
+SHARED_FROM = 256  # images from which a draw of all weights costs less than doubling every product
+
+
+@torch.inference_mode()
+def sample_probs(
+    network: Network, images: Tensor, n_samples: int, generator: torch.Generator | int | None = None, shared: bool | None = None
+) -> Tensor:
+    """Class probabilities of `n_samples` sampled networks, `[S, B, C]` on the CPU's or the images' device.
+
+    images: float `[B, 28, 28]` in [0, 1] (uint8 is scaled). generator: or a seed; None takes a fresh, unpredictable seed.
+    shared: True draws whole networks, each answering all images; False draws every image's networks on its own, which is
+    exact for each image but says nothing of two images together; None chooses by cost. Memory stays bounded.
+    Raises BnnlibError for images of another shape or range and for `n_samples` below 1.
+    """
+    x = check_images(images)
+    if n_samples < 1:
+        raise BnnlibError(f"The number of samples is {n_samples}: it must be at least 1.")
+    generator = as_generator(generator, x.device)
+    shared = len(x) >= SHARED_FROM if shared is None else shared
+    out = x.new_empty(n_samples, len(x), network.config.classes)
+    if shared:
+        for s in range(n_samples):
+            answer = network.draw(generator)
+            for b in range(0, len(x), MAX_ROWS):
+                out[s, b : b + MAX_ROWS] = answer(x[b : b + MAX_ROWS]).exp_()
+        return out
+    images_at_once = max(1, min(len(x), MAX_ROWS // n_samples))
+    samples_at_once = max(1, MAX_ROWS // images_at_once)
+    for b in range(0, len(x), images_at_once):
+        for s in range(0, n_samples, samples_at_once):
+            size = min(samples_at_once, n_samples - s)
+            out[s : s + size, b : b + images_at_once] = network.sample(x[b : b + images_at_once], size, generator).exp_()
+    return out
+
+
+@torch.inference_mode()
+def deterministic_probs(network: Network, images: Tensor) -> Tensor:
+    """One answer without sampling from the dropout network with all units kept, `[B, 28, 28] -> [B, C]`."""
+    if not isinstance(network, DropoutNetwork):
+        raise BnnlibError("Only a dropout network has a deterministic answer: ask this one with sample_probs.")
+    x = check_images(images)
+    return torch.cat([network(x[b : b + MAX_ROWS]).exp_() for b in range(0, len(x), MAX_ROWS)] or [x.new_empty(0, network.config.classes)])
+
+
+def check_images(images: Tensor) -> Tensor:
+    """The images as float32; raises BnnlibError unless they are `[B, 28, 28]` in [0, 1]."""
+    if images.dim() != 3 or images.shape[1:] != (28, 28):
+        raise BnnlibError(f"The images have shape {list(images.shape)}: expected [B, 28, 28].")
+    x = to_float(images).float()
+    if x.numel() and not (x.amin() >= 0 and x.amax() <= 1):
+        raise BnnlibError("The images hold values outside [0, 1] or not finite: scale them to [0, 1] first.")
+    return x
+
+
+def as_generator(generator: torch.Generator | int | None, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator as it is; from a seed; or, for None, with a fresh seed of the operating system's."""
+    if isinstance(generator, torch.Generator):
+        return generator
+    fresh = torch.Generator(device)
+    if generator is None:
+        fresh.seed()
+    else:
+        fresh.manual_seed(generator)
+    return fresh

@@ -1,0 +1,231 @@
+"""Train a network: `fit(network, digits, config, callback)`, or a `Trainer` to go epoch by epoch and to resume."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from bnnlib import evaluation
+from bnnlib.data import Digits, Split, to_float
+from bnnlib.errors import BnnlibError
+from bnnlib.models import BayesianNetwork, Config, DropoutConfig, DropoutNetwork, Network
+from bnnlib.objectives import make_objective
+from bnnlib.predict import sample_probs
+from bnnlib.presets import TrainingConfig
+
+VALIDATION_SAMPLES = 5  # an epoch; the card's figures take 100
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One epoch. `loss` as the objective counts it; `nll` and `kl` a training image, nats (`kl` undivided by temperature);
+    `accuracy` of the sampled networks on the training images; `validation_*` of the posterior predictive, fractions and nats.
+    """
+
+    epoch: int
+    epochs: int
+    loss: float
+    accuracy: float
+    nll: float
+    kl: float | None
+    validation_error: float
+    validation_nll: float
+    validation_ece: float
+    temperature: float
+    seconds: float
+
+
+Callback = Callable[[EpochReport], bool | None]
+BatchHook = Callable[[int, int], None]
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` is CUDA, then MPS, then the CPU; raises BnnlibError for a device that is not there."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise BnnlibError(f"There is no device {name!r} here: choose auto or cpu.") from error
+
+
+def build(config: Config, seed: int) -> Network:
+    """An untrained network; the same seed gives the same start."""
+    generator = torch.Generator().manual_seed(seed)
+    return DropoutNetwork(config, generator) if isinstance(config, DropoutConfig) else BayesianNetwork(config, generator)
+
+
+class Trainer:
+    """A training run that can be stopped after any epoch and resumed, with the same losses, from `state_dict()`."""
+
+    def __init__(self, network: Network, train: Split, validation: Split, config: TrainingConfig) -> None:
+        if not len(train):
+            raise BnnlibError("There are no images to train on.")
+        self.device = pick_device(config.device)
+        self.network, self.config = network.to(self.device), config
+        self.train, self.validation = _to(train, self.device), _to(validation, self.device)
+        self.steps_per_epoch = math.ceil(len(train) / config.batch_size)
+        self.order = torch.Generator().manual_seed(config.seed + 1)
+        self.noise = torch.Generator(self.device).manual_seed(config.seed + 2)
+        self.optimiser = _optimiser(network, config)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._lr_factor)
+        self.averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.average)) if config.average else None
+        self.objective = make_objective(network, config.objective, len(train), config.batch_size, self.noise, PRECISIONS[config.precision])
+        self.history: list[EpochReport] = []
+        self.best: dict[str, Tensor] = _copy(network)
+        self.best_epoch = 0
+
+    def _lr_factor(self, step: int) -> float:
+        if self.config.schedule == "constant":
+            return 1.0
+        total, warmup = self.steps_per_epoch * self.config.epochs, min(self.steps_per_epoch, 500)
+        if step < warmup:
+            return (step + 1) / warmup
+        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+    def _temperature(self, epoch: int) -> float:
+        warmup = self.config.temperature_warmup
+        return self.config.temperature * (min(1.0, (epoch + 1) / (warmup + 1)) if warmup else 1.0)
+
+    def run_epoch(self, on_batch: BatchHook | None = None) -> EpochReport:
+        """Train for one epoch and validate. Raises BnnlibError if the loss is no longer finite."""
+        started, epoch, n = time.perf_counter(), len(self.history), len(self.train)
+        temperature = self._temperature(epoch)
+        order = torch.randperm(n, generator=self.order) if self.config.shuffle else torch.arange(n)
+        published = self.config.objective == "published" and isinstance(self.network, BayesianNetwork)
+        sums = torch.zeros(4, device=self.device, dtype=torch.float64)  # reported loss, nll, correct, kl
+        for step, index in enumerate(order.to(self.device).split(self.config.batch_size)):
+            images, labels = to_float(self.train.images[index]), self.train.labels[index]
+            loss = self.objective(images, labels, temperature)
+            self.optimiser.zero_grad()
+            loss.value.backward()
+            self.optimiser.step()
+            self.schedule.step()
+            if self.averaged is not None:
+                self.averaged.update_parameters(self.network)
+            kl = loss.kl if loss.kl is not None else torch.zeros(())
+            correct = self._asked_again(images, labels) if published else loss.correct
+            sums += torch.stack([part.double() for part in (loss.reported, loss.nll, correct, kl)])
+            if on_batch is not None:
+                on_batch(step + 1, self.steps_per_epoch)
+        self._learn_prior()
+        total, nll, correct, kl_sum = sums.tolist()
+        if not math.isfinite(total):
+            raise BnnlibError(f"Training diverged in epoch {epoch + 1}: the loss is {total}. Lower the learning rate and start again.")
+        error, validation_nll, ece = self._validate()
+        bayesian = isinstance(self.network, BayesianNetwork)
+        report = EpochReport(
+            epoch=epoch + 1,
+            epochs=self.config.epochs,
+            loss=total,
+            accuracy=correct / n,
+            nll=nll / n,
+            kl=kl_sum / self.steps_per_epoch / n if bayesian else None,
+            validation_error=error,
+            validation_nll=validation_nll,
+            validation_ece=ece,
+            temperature=temperature,
+            seconds=time.perf_counter() - started,
+        )
+        self._keep_best(report)
+        self.history.append(report)
+        return report
+
+    @torch.no_grad()
+    def _asked_again(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The article counts as correct what one more sample says of a batch after the step that learnt it."""
+        return (self.network.sample(images, 1, self.noise)[0].argmax(-1) == labels).sum()
+
+    @torch.no_grad()
+    def _learn_prior(self) -> None:
+        """Empirical Bayes: the prior's variance that maximises the ELBO, the mean of loc^2 + scale^2, for each layer."""
+        if isinstance(self.network, BayesianNetwork) and self.network.config.prior_scale is None:
+            for layer in self.network.layers:
+                layer.prior_scale.copy_((layer.loc.square() + layer.scale.square()).mean().sqrt())
+
+    @property
+    def answering(self) -> Network:
+        """The network that answers: the averaged one where parameters are averaged."""
+        return self.network if self.averaged is None else self.averaged.module
+
+    def _validate(self) -> tuple[float, float, float]:
+        generator = torch.Generator(self.device).manual_seed(self.config.seed)  # the same noise every epoch
+        low = PRECISIONS[self.config.precision]
+        with torch.autocast(self.device.type, low, enabled=low != torch.float32):
+            probs = sample_probs(self.answering, self.validation.images, VALIDATION_SAMPLES, generator, shared=True).mean(0)
+        labels = self.validation.labels
+        return evaluation.error(probs, labels), evaluation.nll(probs, labels), evaluation.ece(probs, labels)
+
+    def _keep_best(self, report: EpochReport) -> None:
+        past = [r.validation_nll for r in self.history]
+        if self.config.objective == "published" or not past or report.validation_nll <= min(past):
+            self.best, self.best_epoch = _copy(self.answering), report.epoch
+
+    def state_dict(self) -> dict:
+        """Everything needed to go on as if never stopped."""
+        return {
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict() if self.averaged is not None else None,
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "order": self.order.get_state(),
+            "noise": self.noise.get_state(),
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "history": [dataclasses.asdict(report) for report in self.history],
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Take over a state made by `state_dict()` of a run with the same config."""
+        self.network.load_state_dict(state["network"])
+        if self.averaged is not None:
+            self.averaged.load_state_dict(state["averaged"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.order.set_state(state["order"])
+        self.noise.set_state(state["noise"])
+        self.best, self.best_epoch = state["best"], state["best_epoch"]
+        self.history = [EpochReport(**report) for report in state["history"]]
+
+
+def fit(
+    network: Network, digits: Digits, config: TrainingConfig, callback: Callback | None = None, on_batch: BatchHook | None = None
+) -> Trainer:
+    """Train `network` in place and leave it with its best parameters (by validation NLL; `published` keeps the last).
+
+    `callback` sees every epoch's report and may return True to stop; Ctrl-C stops too and keeps the best so far.
+    Returns the trainer, with its `history` and `best_epoch`. Raises BnnlibError if training diverges.
+    """
+    trainer = Trainer(network, digits.train, digits.validation, config)
+    try:
+        while len(trainer.history) < config.epochs:
+            report = trainer.run_epoch(on_batch)
+            if callback is not None and callback(report):
+                break
+    except KeyboardInterrupt:
+        pass
+    network.load_state_dict(trainer.best)
+    return trainer
+
+
+def _optimiser(network: Network, config: TrainingConfig) -> torch.optim.Optimizer:
+    parameters = list(network.parameters())
+    if config.optimiser == "adam":
+        return torch.optim.AdamW(parameters, lr=config.lr, weight_decay=config.weight_decay, fused=True)
+    return torch.optim.SGD(
+        parameters, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov, weight_decay=config.weight_decay, fused=True
+    )
+
+
+def _copy(network: Network) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+
+def _to(split: Split, device: torch.device) -> Split:
+    return Split(split.images.to(device), split.labels.to(device))
