@@ -25,7 +25,7 @@ from bnnlib.models import BayesianConfig, BayesianNetwork, Config, DropoutConfig
 FORMAT = 1
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 MAX_WIDTH, MAX_DEPTH = 8_192, 16
-CONFIGS: dict[str, type[Config]] = {"dropout": DropoutConfig, "bayesian": BayesianConfig}
+CONFIGS: dict[str, Any] = {"dropout": DropoutConfig, "bayesian": BayesianConfig}
 
 
 @dataclass(frozen=True)
@@ -147,9 +147,9 @@ def read_card(folder: Path) -> dict[str, Any]:
 def config_from_card(card: dict[str, Any]) -> Config:
     """The network's config as its card has it; raises BnnlibError if it is none or beyond the limits."""
     try:
-        fields = dict(card["architecture"])
+        fields: dict[str, Any] = dict(card["architecture"])
         kind = CONFIGS[card["kind"]]
-        config = kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+        config: Config = kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
         sizes = [int(s) for s in (*config.hidden, config.inputs, config.classes)]
         if not 1 <= len(config.hidden) <= MAX_DEPTH or not all(1 <= s <= MAX_WIDTH for s in sizes):
             raise ValueError(f"layer sizes {sizes}")

@@ -87,7 +87,7 @@ def image_from_file(path: str) -> tuple[Tensor, str | None]:
     return image_from_ink(ink), "; ".join(notes) or None
 
 
-def _ink_of(picture: Image.Image) -> NDArray[np.float32]:
+def _ink_of(picture: Image.Image) -> NDArray[np.floating]:
     """How much each pixel differs from the background at the border, [0, 1]."""
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
@@ -106,11 +106,11 @@ def _ink_of(picture: Image.Image) -> NDArray[np.float32]:
     return np.where(ink < 0.15 * peak, 0, ink / peak).astype(np.float32) if peak > 0.1 else np.zeros_like(ink)
 
 
-def _border(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _border(values: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
 
 
-def image_from_ink(ink: NDArray[np.float32], dot: bool = False) -> Tensor:
+def image_from_ink(ink: NDArray[np.floating], dot: bool = False) -> Tensor:
     """Ink `[H, W]` in [0, 1] -> `[28, 28]`: cut out, scaled into the box of 20, centred by mass; a `dot` keeps its size."""
     rows, columns = np.flatnonzero((ink > INK).any(1)), np.flatnonzero((ink > INK).any(0))
     if not len(rows):
@@ -122,7 +122,7 @@ def image_from_ink(ink: NDArray[np.float32], dot: bool = False) -> Tensor:
     return torch.from_numpy(_centred(np.clip(small, 0, 1)))
 
 
-def _centred(small: NDArray[np.float32]) -> NDArray[np.float32]:
+def _centred(small: NDArray[np.floating]) -> NDArray[np.floating]:
     total = small.sum()
     placed = []
     for axis in (0, 1):

@@ -5,6 +5,7 @@ Each objective maps (network, images `[B, 28, 28]`, labels `[B]`, temperature) t
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pyro
 import torch
@@ -91,7 +92,7 @@ def article_constant(network: BayesianNetwork) -> float:
     config = network.config
     first, widths = torch.tensor(config.initial_factors[0]), config.hidden
     constant = config.inputs * widths[0] * float((first.square() - 1) / 2 - first.log())
-    return constant + sum((d + 1) * (h - config.classes) / 2 for d, h in zip(widths, widths[1:], strict=False))
+    return constant + sum((d + 1) * (h - config.classes) / 2 for d, h in pairwise(widths))
 
 
 class Observed(Messenger):

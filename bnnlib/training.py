@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -152,7 +153,7 @@ class Trainer:
     @property
     def answering(self) -> Network:
         """The network that answers: the averaged one where parameters are averaged."""
-        return self.network if self.averaged is None else self.averaged.module
+        return self.network if self.averaged is None else cast(Network, self.averaged.module)
 
     def _validate(self) -> tuple[float, float, float]:
         generator = torch.Generator(self.device).manual_seed(self.config.seed)  # the same noise every epoch

@@ -4,8 +4,10 @@ Pyro trains it (`model`, `guide`), plain torch answers (`sample`): Pyro's handle
 a server must not sample through them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -42,6 +44,8 @@ class BayesianLinear(nn.Module):
     a redundant scale of the layer, not variational dropout, whose alpha scales with the mean (sigma^2 = alpha m^2).
     """
 
+    prior_scale: Tensor
+
     def __init__(
         self, inputs: int, outputs: int, bias: bool, config: BayesianConfig, factor: float | None, generator: torch.Generator | None
     ) -> None:
@@ -63,6 +67,16 @@ class BayesianLinear(nn.Module):
         return 1.0 if self.raw_factor is None else low + (high - low) * self.raw_factor.sigmoid()
 
     @property
+    def prior(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of every weight's prior, scalars."""
+        return self.loc.new_zeros(()), self.prior_scale
+
+    @property
+    def posterior(self) -> tuple[Tensor, Tensor]:
+        """Means and standard deviations of the weights' posterior, `[D (+ 1), H]` each."""
+        return self.loc, self.scale
+
+    @property
     def scale(self) -> Tensor:
         """The posterior's standard deviations, `[D (+ 1), H]`, factor included."""
         sigma = self.raw_scale.exp()
@@ -72,47 +86,51 @@ class BayesianLinear(nn.Module):
 
 
 class BayesianNetwork(nn.Module):
-    """A Bayesian MLP with LeakyReLU and log-softmax."""
+    """A Bayesian MLP with LeakyReLU and log-softmax. `card` says where a loaded network comes from."""
+
+    layers: Sequence[BayesianLinear]
+    card: dict[str, Any]
 
     def __init__(self, config: BayesianConfig = BayesianConfig(), generator: torch.Generator | None = None) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.card = config, {}
         sizes = (config.inputs, *config.hidden, config.classes)
         factors = (*config.initial_factors, None)
-        self.layers = nn.ModuleList(
-            BayesianLinear(i, o, config.input_bias or k > 0, config, factors[k], generator)
-            for k, (i, o) in enumerate(zip(sizes, sizes[1:], strict=False))
+        self.layers = nn.ModuleList(  # type: ignore[assignment]  # a sequence of modules in all but name
+            BayesianLinear(i, o, config.input_bias or k > 0, config, factors[k], generator) for k, (i, o) in enumerate(pairwise(sizes))
         )
 
-    def model(self, images: Tensor, labels: Tensor | None = None, n_train: int = 1, temperature: float = 1.0, **how: object) -> Tensor:
+    def model(self, images: Tensor, labels: Tensor | None = None, n_train: int = 1, temperature: float = 1.0, **how: Any) -> Tensor:
         """p(y, W | x): weights from the prior, labels from the network. `images` `[B, 28, 28]`, `labels` `[B]`.
 
         `n_train`: N; each image carries temperature * KL / N. `how`: `generator` and `precision` of the layers' products.
         """
-        return self._program(images, labels, n_train, temperature, prior=True, **how)
-
-    def guide(self, images: Tensor, labels: Tensor | None = None, n_train: int = 1, temperature: float = 1.0, **how: object) -> None:
-        """q(W): the same layers with weights from the posterior; there is no conditioning on labels here."""
-        self._program(images, labels, n_train, temperature, prior=False, **how)
-
-    def _program(
-        self, images: Tensor, labels: Tensor | None, n_train: int, temperature: float, prior: bool, **how: object
-    ) -> Tensor | None:
         import pyro  # here, not above: a server that only answers never loads Pyro
-        import pyro.distributions as dist
+        from pyro.distributions import Categorical
+
+        with pyro.plate("images", n_train, subsample=torch.arange(len(images), device=images.device)):
+            logits = self._sample_layers(images, prior=True, kl_weight=temperature / n_train, **how)
+            return pyro.sample("label", Categorical(logits=logits.log_softmax(-1)), obs=labels)
+
+    def guide(self, images: Tensor, labels: Tensor | None = None, n_train: int = 1, temperature: float = 1.0, **how: Any) -> None:
+        """q(W): the same layers with weights from the posterior; there is no conditioning on labels here."""
+        import pyro
+
+        with pyro.plate("images", n_train, subsample=torch.arange(len(images), device=images.device)):
+            self._sample_layers(images, prior=False, kl_weight=temperature / n_train, **how)
+
+    def _sample_layers(self, images: Tensor, prior: bool, **how: Any) -> Tensor:
+        import pyro
 
         from bnnlib.models.layers import LinearNormal
 
         h = images.flatten(1)
-        with pyro.plate("images", n_train, subsample=torch.arange(len(images), device=images.device)):
-            for k, layer in enumerate(self.layers):
-                loc, scale = (h.new_zeros(()), layer.prior_scale) if prior else (layer.loc, layer.scale)
-                weights = LinearNormal(h, loc, scale, shape=layer.loc.shape, kl_weight=temperature / n_train, **how)
-                last = k == len(self.layers) - 1
-                h = pyro.sample("logits" if last else f"h{k + 1}", weights)
-                if not last:
-                    h = F.leaky_relu(h)
-            return pyro.sample("label", dist.Categorical(logits=h.log_softmax(-1)), obs=labels) if prior else None
+        for k, layer in enumerate(self.layers[:-1]):
+            loc, scale = layer.prior if prior else layer.posterior
+            h = F.leaky_relu(pyro.sample(f"h{k + 1}", LinearNormal(h, loc, scale, shape=layer.loc.shape, **how)))
+        layer = self.layers[-1]
+        loc, scale = layer.prior if prior else layer.posterior
+        return pyro.sample("logits", LinearNormal(h, loc, scale, shape=layer.loc.shape, **how))
 
     def sample(self, images: Tensor, n_samples: int, generator: torch.Generator) -> Tensor:
         """Posterior sampling without Pyro, activations drawn for every image on its own (local reparameterisation).

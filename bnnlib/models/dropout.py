@@ -1,7 +1,9 @@
 """The dropout network, asked deterministically or by Monte Carlo dropout (Gal & Ghahramani 2016)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -23,14 +25,18 @@ class DropoutConfig:
 class DropoutNetwork(nn.Module):
     """An MLP with LeakyReLU and log-softmax, dropout on its input and on each hidden layer.
 
-    Dropout never depends on `.train()` or `.eval()`: masks are drawn if, and only if, a generator is given.
+    Dropout never depends on `.train()` or `.eval()`: masks are drawn if, and only if, a generator is given. `card` says where a
+    loaded network comes from.
     """
+
+    layers: Sequence[nn.Linear]
+    card: dict[str, Any]
 
     def __init__(self, config: DropoutConfig = DropoutConfig(), generator: torch.Generator | None = None) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.card = config, {}
         sizes = (config.inputs, *config.hidden, config.classes)
-        self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in zip(sizes, sizes[1:], strict=False))
+        self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in pairwise(sizes))  # type: ignore[assignment]  # a sequence in all but name
         self.rates = (config.input_dropout, *[config.hidden_dropout] * len(config.hidden))
         for layer in self.layers:  # torch's own initialisation of a linear layer, from our generator
             bound = layer.in_features**-0.5

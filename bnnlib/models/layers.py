@@ -5,6 +5,8 @@ plate), the non-linearity outside, and the right sign of the KL. Kingma, Saliman
 Local Reparameterization Trick".
 """
 
+from typing import Any, ClassVar
+
 import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor
@@ -24,7 +26,7 @@ class LinearNormal(TorchDistribution):
     A draw has batch shape `[..., B]` and event shape `[H]`.
     """
 
-    arg_constraints: dict[str, constraints.Constraint] = {}
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
     support = constraints.real_vector
     has_rsample = True
 
@@ -99,7 +101,7 @@ class LinearMoments(Function):
     """(x, loc, scale) -> (x loc, x^2 scale^2): two products forward, four backward, in the given precision."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, loc: Tensor, scale: Tensor, precision: torch.dtype) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, x: Tensor, loc: Tensor, scale: Tensor, precision: torch.dtype) -> tuple[Tensor, Tensor]:
         d = x.shape[1]
         low_x, low_x2 = x.to(precision), x.square().to(precision)
         low_loc, low_variance = loc.to(precision), scale.square().to(precision)
@@ -111,7 +113,7 @@ class LinearMoments(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad_mean: Tensor, grad_variance: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_mean: Tensor, grad_variance: Tensor) -> tuple[Tensor | None, ...]:
         x, scale, low_x, low_x2, low_loc, low_variance = ctx.saved_tensors
         d = x.shape[1]
         low_gm, low_gv = grad_mean.to(low_x.dtype), grad_variance.to(low_x.dtype)
@@ -129,14 +131,14 @@ class IsotropicKL(Function):
     """KL(N(loc, scale^2) || N(0, prior^2)) summed over the weights, in nats; the prior has no gradient."""
 
     @staticmethod
-    def forward(ctx, loc: Tensor, scale: Tensor, prior: Tensor) -> Tensor:
+    def forward(ctx: Any, loc: Tensor, scale: Tensor, prior: Tensor) -> Tensor:
         ctx.save_for_backward(loc, scale, prior)
         squares = torch.linalg.vector_norm(loc).square() + torch.linalg.vector_norm(scale).square()
         return loc.numel() * (prior.log() - 0.5) + squares / (2 * prior.square()) - scale.log().sum()
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         loc, scale, prior = ctx.saved_tensors
         precision = prior.square().reciprocal()
         return loc * (grad * precision), (scale * precision - scale.reciprocal()).mul_(grad), None
