@@ -1,0 +1,70 @@
+"""Networks and digits for the pages: loaded once a process, shared by all sessions, never changed."""
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from bnnlib.checkpoints import find_checkpoint, list_checkpoints, load_checkpoint
+from bnnlib.data import Digits, find_mnist, load_mnist
+from bnnlib.models import Network
+
+SHIPPED = ("dropout", "bayesian", "bayesian-published")
+DEFAULT_NETWORKS = ("dropout", "bayesian")
+HOME = "dashboard.py"
+
+
+def checkpoint_names() -> list[str]:
+    """The checkpoints whose card can be read and whose weights are there, the shipped ones first."""
+    names = [info.name for info in list_checkpoints() if info.card and (info.folder / "weights.safetensors").is_file()]
+    return [name for name in SHIPPED if name in names] + [name for name in names if name not in SHIPPED]
+
+
+def load_network(name: str) -> Network:
+    """The network called `name`, read again only when its files change; shared, so treat it as read-only.
+
+    Raises BnnlibError if the checkpoint is missing or damaged.
+    """
+    folder = find_checkpoint(name)
+    return _network(str(folder), max((file.stat().st_mtime_ns for file in folder.iterdir()), default=0))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _network(folder: str, modified: int) -> Network:
+    return load_checkpoint(folder)
+
+
+def mnist_state() -> str:
+    """Which source `load_digits` would read, without reading it: `mnist` or `embedded` (see `bnnlib.data.SOURCES`)."""
+    return "mnist" if find_mnist() else "embedded"
+
+
+def load_digits() -> Digits:
+    """The digits at hand, nothing downloaded; shared, so treat them as read-only. Raises BnnlibError for damaged files."""
+    return _digits(find_mnist())
+
+
+@st.cache_resource(max_entries=1, show_spinner="Reading the digits …")
+def _digits(folder: Path | None) -> Digits:
+    return load_mnist()
+
+
+def chosen_networks() -> tuple[str, str]:
+    """The checkpoints in use on all pages, (left, right); one of them may be missing: `load_network` says so."""
+    return st.session_state.get("networks", DEFAULT_NETWORKS)
+
+
+def choose_networks(left: str, right: str) -> None:
+    """Use these two checkpoints on all pages of this session, and name them in the address."""
+    st.session_state["networks"] = (left, right)
+    for side, name, default in zip(("left", "right"), (left, right), DEFAULT_NETWORKS, strict=True):
+        if name != default:
+            st.query_params[side] = name
+        elif side in st.query_params:
+            del st.query_params[side]
+
+
+def send_to_draw(image: np.ndarray, caption: str) -> None:
+    """Show `image`, uint8 `[28, 28]`, with its `caption` on the Draw screen, and go there."""
+    st.session_state["sent_image"] = (np.asarray(image, dtype=np.uint8).reshape(28, 28).copy(), caption)
+    st.switch_page(HOME)

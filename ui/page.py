@@ -1,0 +1,54 @@
+"""The first call of every page: its name, the style, the navigation, and the networks named in the address."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from bnnlib.errors import BnnlibError
+from ui.loaders import DEFAULT_NETWORKS, checkpoint_names, choose_networks
+
+ROOT = Path(__file__).resolve().parent.parent
+NAME = "Digits & doubt"
+PAGES = (
+    ("dashboard.py", "Draw", ":material/draw:"),
+    ("pages/1_Uncertain_digits.py", "Uncertain digits", ":material/apps:"),
+    ("pages/2_Train.py", "Train", ":material/model_training:"),
+    ("pages/3_Evaluate.py", "Evaluate", ":material/monitoring:"),
+)
+
+
+def page_setup(title: str, icon: str) -> None:
+    """Configure the page (wide), apply the style, fill the sidebar and take over the networks named in the address."""
+    st.set_page_config(page_title=f"{title} · {NAME}", page_icon=icon, layout="wide", initial_sidebar_state="auto")
+    st.html(ROOT / "ui" / "style.css")
+    with st.sidebar:
+        st.markdown(f"**{NAME}**  \nWhat does a neural network know, and what not?")
+        for path, label, symbol in PAGES:
+            if (ROOT / path).is_file():
+                st.page_link(path, label=label, icon=symbol)
+    networks_from_address()
+
+
+def networks_from_address() -> None:
+    """At the start of a session use the networks that the address names; an unknown name gives one sentence."""
+    if "networks" not in st.session_state:
+        wanted = tuple(st.query_params.get(side, name) for side, name in zip(("left", "right"), DEFAULT_NETWORKS, strict=True))
+        known = checkpoint_names()
+        found = tuple(name if name in known else default for name, default in zip(wanted, DEFAULT_NETWORKS, strict=True))
+        if odd := [name for name, used in zip(wanted, found, strict=True) if name != used]:
+            st.warning(
+                f"The address names {' and '.join(map(repr, odd))}, which is no checkpoint here: showing {found[0]} and {found[1]} instead "
+                f"(there are {', '.join(known) or 'none'}).",
+                icon=":material/link_off:",
+            )
+        choose_networks(*found)
+
+
+def is_dark() -> bool:
+    """Whether this session sees the dark theme."""
+    return st.context.theme.type == "dark"
+
+
+def show_error(error: BnnlibError) -> None:
+    """Say in the page what went wrong; the rest of the page goes on."""
+    st.error(str(error), icon=":material/error:")
