@@ -1,23 +1,15 @@
 """Training settings, their limits, and the two presets of each network."""
 
 import dataclasses
-import math
 from dataclasses import dataclass
 
+from bnnlib.augment import AUGMENTATIONS
 from bnnlib.errors import BnnlibError
+from bnnlib.limits import LIMITS, check_range
 from bnnlib.models import BayesianConfig, Config, DropoutConfig
 
 KINDS = ("dropout", "bayesian")
 OBJECTIVES = ("elbo", "published")
-LIMITS = {
-    "epochs": (1, 1_000),
-    "batch_size": (1, 10_000),
-    "lr": (1e-7, 10.0),
-    "momentum": (0.0, 0.9999),
-    "temperature": (0.0, 10.0),
-    "prior_scale": (1e-3, 100.0),
-    "seed": (0, 2**31 - 1),
-}
 
 
 @dataclass(frozen=True)
@@ -27,7 +19,9 @@ class TrainingConfig:
     objective: `elbo`, or `published` for the article's own, wrong sign and all. schedule: `constant`, or `cosine` to zero
     with a linear warm-up of one epoch. temperature: T of the KL (1 = Bayes, below 1 = tempered), reached linearly over
     `temperature_warmup` epochs. average: decay per step of an exponential moving average of the parameters, 0 = none. precision:
-    dtype of the matrix products, `fp32` or `bf16`. shuffle: a new order each epoch (the article keeps one).
+    dtype of the matrix products, `fp32` or `bf16`. shuffle: a new order each epoch (the article keeps one). classes: the digits
+    to train and validate on. images: at most so many training images, the first ones; None: all. augment: how training images
+    are bent, a key of `augment.AUGMENTATIONS`.
     """
 
     objective: str = "elbo"
@@ -46,24 +40,25 @@ class TrainingConfig:
     precision: str = "fp32"
     seed: int = 0
     device: str = "auto"
+    classes: tuple[int, ...] = tuple(range(10))
+    images: int | None = None
+    augment: str = "none"
 
     def __post_init__(self) -> None:
         for name, (low, high) in LIMITS.items():
-            check_range(name, getattr(self, name, low), low, high)
+            if (value := getattr(self, name, None)) is not None:
+                check_range(name, value, low, high)
         for name, choices in (
             ("objective", OBJECTIVES),
             ("optimiser", ("adam", "sgd")),
             ("schedule", ("constant", "cosine")),
             ("precision", ("fp32", "bf16")),
+            ("augment", tuple(AUGMENTATIONS)),
         ):
             if getattr(self, name) not in choices:
                 raise BnnlibError(f"{name} is {getattr(self, name)!r}: choose {' or '.join(choices)}.")
-
-
-def check_range(name: str, value: float, low: float, high: float) -> None:
-    """Raises BnnlibError unless `value` is a finite number in [low, high]."""
-    if not (math.isfinite(value) and low <= value <= high):
-        raise BnnlibError(f"{name} is {value}: expected a number from {low:g} to {high:g}.")
+        if not self.classes or not set(self.classes) <= set(range(10)) or len(set(self.classes)) < len(self.classes):
+            raise BnnlibError(f"classes is {list(self.classes)}: expected at least one digit from 0 to 9, each once.")
 
 
 PRESETS: dict[tuple[str, str], tuple[Config, TrainingConfig]] = {
@@ -105,6 +100,12 @@ def preset(kind: str, name: str = "default") -> tuple[Config, TrainingConfig]:
     except KeyError:
         known = ", ".join(f"{k} {n}" for k, n in PRESETS)
         raise BnnlibError(f"There is no preset {name!r} for a network of kind {kind!r}: there are {known}.") from None
+
+
+def with_width(config: Config, width: int) -> Config:
+    """The config with `width` units in every hidden layer; raises BnnlibError beyond the limits."""
+    check_range("hidden_width", width, *LIMITS["hidden_width"])
+    return dataclasses.replace(config, hidden=(width,) * len(config.hidden))
 
 
 def replace(config: TrainingConfig, **changes: object) -> TrainingConfig:

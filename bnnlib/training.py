@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bnnlib import evaluation
-from bnnlib.data import Digits, Split, to_float
+from bnnlib.augment import augment
+from bnnlib.data import Digits, Split
 from bnnlib.errors import BnnlibError
 from bnnlib.models import BayesianNetwork, Config, DropoutConfig, DropoutNetwork, Network
 from bnnlib.objectives import make_objective
@@ -62,18 +63,27 @@ def build(config: Config, seed: int) -> Network:
     return DropoutNetwork(config, generator) if isinstance(config, DropoutConfig) else BayesianNetwork(config, generator)
 
 
+def chosen_images(split: Split, classes: tuple[int, ...], images: int | None = None) -> Split:
+    """The first `images` (None: all) of those with a label in `classes`; raises BnnlibError if there is none."""
+    if set(classes) != set(split.labels.tolist()):
+        split = split.select(torch.isin(split.labels, torch.tensor(classes, device=split.labels.device)))
+    if not len(split):
+        raise BnnlibError(f"There are no images of the digits {', '.join(map(str, classes))} to train on: choose other classes.")
+    return split if images is None else Split(split.images[:images], split.labels[:images])
+
+
 class Trainer:
     """A training run that can be stopped after any epoch and resumed, with the same losses, from `state_dict()`."""
 
     def __init__(self, network: Network, train: Split, validation: Split, config: TrainingConfig) -> None:
-        if not len(train):
-            raise BnnlibError("There are no images to train on.")
+        train, validation = chosen_images(train, config.classes, config.images), chosen_images(validation, config.classes)
         self.device = pick_device(config.device)
         self.network, self.config = network.to(self.device), config
         self.train, self.validation = _to(train, self.device), _to(validation, self.device)
         self.steps_per_epoch = math.ceil(len(train) / config.batch_size)
         self.order = torch.Generator().manual_seed(config.seed + 1)
         self.noise = torch.Generator(self.device).manual_seed(config.seed + 2)
+        self.bend = torch.Generator(self.device).manual_seed(config.seed + 3)
         self.optimiser = _optimiser(network, config)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._lr_factor)
         self.averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.average)) if config.average else None
@@ -102,7 +112,7 @@ class Trainer:
         published = self.config.objective == "published" and isinstance(self.network, BayesianNetwork)
         sums = torch.zeros(4, device=self.device, dtype=torch.float64)  # reported loss, nll, correct, kl
         for step, index in enumerate(order.to(self.device).split(self.config.batch_size)):
-            images, labels = to_float(self.train.images[index]), self.train.labels[index]
+            images, labels = augment(self.train.images[index], self.config.augment, self.bend), self.train.labels[index]
             loss = self.objective(images, labels, temperature)
             self.optimiser.zero_grad()
             loss.value.backward()
@@ -177,6 +187,7 @@ class Trainer:
             "schedule": self.schedule.state_dict(),
             "order": self.order.get_state(),
             "noise": self.noise.get_state(),
+            "bend": self.bend.get_state(),
             "best": self.best,
             "best_epoch": self.best_epoch,
             "history": [dataclasses.asdict(report) for report in self.history],
@@ -191,6 +202,7 @@ class Trainer:
         self.schedule.load_state_dict(state["schedule"])
         self.order.set_state(state["order"])
         self.noise.set_state(state["noise"])
+        self.bend.set_state(state["bend"])
         self.best, self.best_epoch = state["best"], state["best_epoch"]
         self.history = [EpochReport(**report) for report in state["history"]]
 
