@@ -1,0 +1,43 @@
+"""How good and how honest predictions are, as the field measures it; plain functions of tensors, one concern a file.
+
+`probs` are predictive probabilities `[B, C]` (the mean over samples), `labels` int64 `[B]`, `doubt` `[B]` any measure of
+uncertainty (higher is less sure), `wrong` bool `[B]`. Whatever cannot be measured raises BnnlibError with the reason.
+"""
+
+from bnnlib.evaluation.bootstrap import bootstrap_interval
+from bnnlib.evaluation.calibration import Reliability, adaptive_ece, apply_temperature, ece, fit_temperature, reliability
+from bnnlib.evaluation.detection import auroc, average_precision, detection, fpr_at_tpr
+from bnnlib.evaluation.measures import MEASURES, WORDS, doubts, least_confidence
+from bnnlib.evaluation.scores import brier, check_labels, check_probs, confusion, error, figures, nll, per_class_error
+from bnnlib.evaluation.selective import COVERAGES, accuracy_at_coverage, aurc, refusal_threshold, risk_coverage
+
+__all__ = [
+    "COVERAGES",
+    "MEASURES",
+    "WORDS",
+    "Reliability",
+    "accuracy_at_coverage",
+    "adaptive_ece",
+    "apply_temperature",
+    "aurc",
+    "auroc",
+    "average_precision",
+    "bootstrap_interval",
+    "brier",
+    "check_labels",
+    "check_probs",
+    "confusion",
+    "detection",
+    "doubts",
+    "ece",
+    "error",
+    "figures",
+    "fit_temperature",
+    "fpr_at_tpr",
+    "least_confidence",
+    "nll",
+    "per_class_error",
+    "refusal_threshold",
+    "reliability",
+    "risk_coverage",
+]

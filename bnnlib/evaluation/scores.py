@@ -1,0 +1,68 @@
+"""Error, negative log-likelihood, Brier score, and which classes are taken for which."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from bnnlib.errors import BnnlibError
+
+TOLERANCE = 1e-3  # by which a row of float16 probabilities may miss a sum of 1
+
+
+def check_probs(probs: Tensor) -> Tensor:
+    """The probabilities `[..., B, C]` as they are; raises BnnlibError if there are none, or some are no probabilities."""
+    if probs.dim() < 2 or 0 in probs.shape:
+        raise BnnlibError(f"The probabilities have shape {list(probs.shape)}: expected [B, C] with at least one image.")
+    bad = ~torch.isfinite(probs).all(-1)
+    if bad.any():
+        raise BnnlibError(
+            f"The probabilities of {int(bad.sum()):,} of {bad.numel():,} predictions are not finite numbers (NaN or infinite): "
+            "the network is damaged or diverged in training, train it again."
+        )
+    if probs.amin() < 0 or (probs.sum(-1) - 1).abs().amax() > TOLERANCE:
+        raise BnnlibError("Some rows of the probabilities do not sum to 1 or hold negative values: give probabilities, not logits.")
+    return probs
+
+
+def check_labels(probs: Tensor, labels: Tensor) -> Tensor:
+    """The labels as they are; raises BnnlibError unless they are one class number for each row of `probs` `[B, C]`."""
+    if labels.shape != probs.shape[:1]:
+        raise BnnlibError(f"There are labels of shape {list(labels.shape)} for {len(probs):,} predictions: expected one for each.")
+    if labels.is_floating_point() or labels.amin() < 0 or labels.amax() >= probs.shape[-1]:
+        raise BnnlibError(f"Some labels are no class numbers: expected whole numbers from 0 to {probs.shape[-1] - 1}.")
+    return labels
+
+
+def error(probs: Tensor, labels: Tensor) -> float:
+    """Share of images whose most probable class is wrong, in [0, 1]."""
+    return (probs.argmax(-1) != labels).double().mean().item()
+
+
+def nll(probs: Tensor, labels: Tensor) -> float:
+    """Mean negative log-likelihood of the labels, nats."""
+    return F.nll_loss(probs.double().clamp_min(1e-30).log(), labels).item()
+
+
+def brier(probs: Tensor, labels: Tensor) -> float:
+    """Brier score: squared distance from the one-hot label, summed over classes, mean over images, in [0, 2] (Brier 1950)."""
+    return (probs.double() - F.one_hot(labels, probs.shape[-1])).square().sum(-1).mean().item()
+
+
+def confusion(probs: Tensor, labels: Tensor) -> Tensor:
+    """How often each class (row) was taken for each class (column), int64 `[C, C]`."""
+    classes = probs.shape[-1]
+    return torch.bincount(labels * classes + probs.argmax(-1), minlength=classes * classes).view(classes, classes)
+
+
+def per_class_error(matrix: Tensor) -> list[float | None]:
+    """Share of each class's images that are wrong, from a confusion matrix `[C, C]`; None for a class without images."""
+    counts, right = matrix.sum(1), matrix.diagonal()
+    return [1 - int(r) / int(n) if n else None for r, n in zip(right, counts, strict=True)]
+
+
+def figures(probs: Tensor, labels: Tensor) -> dict[str, float]:
+    """`error`, `nll` (nats), `ece` and `brier` by name; raises BnnlibError for what are no probabilities or labels."""
+    from bnnlib.evaluation.calibration import ece
+
+    check_labels(check_probs(probs), labels)
+    return {"error": error(probs, labels), "nll": nll(probs, labels), "ece": ece(probs, labels), "brier": brier(probs, labels)}
