@@ -86,7 +86,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     check_range("--samples", options.samples, 1, 10_000)
     check_range("--seed", options.seed, 0, 2**31 - 1)
     network, digits = load_checkpoint(options.name), load_mnist()
-    result = evaluate(network, digits, options.split, options.samples, options.seed, network.card.get("source", "mnist"))
+    result = evaluate(network, digits, options.split, options.samples, options.seed)
     if options.json:
         print(json.dumps(result))
         return 0
@@ -169,10 +169,16 @@ def run_checkpoints(options: argparse.Namespace) -> int:
         if info.card is None:
             print(f"{info.name:24}{info.problem}")
             continue
-        figures = info.card.get("figures", {}).get("test") or info.card.get("figures", {}).get("validation") or {}
-        error = f"error {figures['error']:.2%}, NLL {figures['nll']:.4f}" if figures else "no figures"
-        print(f"{info.name:24}{info.card['kind']:10}{error}; trained on {info.card.get('source', 'unknown data')}")
+        print(f"{info.name:24}{info.card['kind']:10}{_figures(info.card)}; trained on {info.card.get('source', 'unknown data')}")
     return 0
+
+
+def _figures(card: dict[str, Any]) -> str:
+    try:
+        figures = card["figures"]["test"]
+        return f"test error {figures['error']:.2%}, NLL {figures['nll']:.4f}, ECE {figures['ece']:.2%}"
+    except (KeyError, TypeError, ValueError):  # not measured yet, or a card of somebody else's
+        return "no figures"
 
 
 def run_download(options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import importlib.metadata
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -39,9 +40,10 @@ class Info:
 
 
 def save_checkpoint(folder: str | Path, network: Network, card: dict[str, Any]) -> Path:
-    """Write `network` (weights as float16) and `card` to `folder`, replacing it as a whole or not at all.
+    """Write `network` (weights as float16, where they fit) and `card` to `folder`, replacing it as a whole or not at all.
 
-    Architecture, kind, versions, date and format version are added to the card. Raises BnnlibError where that is impossible.
+    Architecture, kind, versions, date and format version are added to the card. Raises BnnlibError where that is impossible, for
+    a folder that holds other things than a checkpoint, and for weights that are not finite.
     """
     folder = Path(folder)
     full = {
@@ -52,20 +54,38 @@ def save_checkpoint(folder: str | Path, network: Network, card: dict[str, Any]) 
         "versions": _versions(),
         **card,
     }
-    weights = {name: value.detach().to("cpu", torch.float16).contiguous() for name, value in network.state_dict().items()}
+    weights = {name: _stored(value.detach().cpu().contiguous()) for name, value in network.state_dict().items()}
+    if odd := [name for name, value in weights.items() if not torch.isfinite(value).all()]:
+        raise BnnlibError(f"The network's {odd[0]} holds values that are no finite numbers: it is not kept, train it again.")
     try:
+        check_destination(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
             save_file(weights, str(staging / "weights.safetensors"))
             _write_card(staging, full)
+            (staging / "weights.safetensors").chmod(0o644)
             staging.chmod(0o755)
             swap_folders(staging, folder)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-    except OSError as error:
-        raise BnnlibError(f"The checkpoint cannot be written to {folder} ({error.strerror}): choose a folder you may write to.") from error
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BnnlibError(f"The checkpoint cannot be written to {folder} ({reason}): choose a folder you may write to.") from error
     return folder
+
+
+def check_destination(folder: Path) -> None:
+    """Raises BnnlibError if `folder` is a file or holds anything that is no checkpoint: it would be replaced."""
+    if folder.exists() and not folder.is_dir():
+        raise BnnlibError(f"{folder} is a file: give a folder for the checkpoint.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "card.json").is_file():
+        raise BnnlibError(f"{folder} holds other things than a checkpoint: give a new or empty folder.")
+
+
+def _stored(value: torch.Tensor) -> torch.Tensor:
+    half = value.half()
+    return half if torch.isfinite(half).all() else value
 
 
 def update_card(folder: Path, card: dict[str, Any]) -> None:
@@ -78,25 +98,38 @@ def update_card(folder: Path, card: dict[str, Any]) -> None:
 
 def _write_card(folder: Path, card: dict[str, Any]) -> None:
     handle, temporary = tempfile.mkstemp(prefix=".card-", dir=folder)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(card, file, indent=2, ensure_ascii=False)
-        file.write("\n")
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, folder / "card.json")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(card, file, indent=2, ensure_ascii=False)
+            file.write("\n")
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, folder / "card.json")
+    finally:
+        Path(temporary).unlink(missing_ok=True)
 
 
 def swap_folders(staging: Path, folder: Path) -> None:
     """Put `staging` in the place of `folder`; the old one is set aside until the new one stands."""
-    aside = folder.with_name(f".{folder.name}-old-{os.getpid()}")
+    aside = _aside(folder)
+    _put_back(aside, folder)
     if folder.exists():
+        shutil.rmtree(aside, ignore_errors=True)
         os.replace(folder, aside)
     try:
         os.replace(staging, folder)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.replace(aside, folder)
-        raise
+    finally:
+        _put_back(aside, folder)
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _aside(folder: Path) -> Path:
+    """Where a checkpoint waits while its successor takes its place; after a crash in that moment it is read from there."""
+    return folder.parent / f".{folder.name}.old"
+
+
+def _put_back(aside: Path, folder: Path) -> None:
+    if aside.exists() and not folder.exists():
+        os.replace(aside, folder)
 
 
 def _versions() -> dict[str, str]:
@@ -109,22 +142,27 @@ def _versions() -> dict[str, str]:
 
 def list_checkpoints(folder: str | Path = FOLDER) -> list[Info]:
     """Every checkpoint below `folder`, by name; one whose card cannot be read is listed with its problem."""
+    set_aside = {path.name[1 : -len(".old")]: path for path in Path(folder).glob(".*.old")}
     infos = []
-    for path in sorted(Path(folder).glob("[!.]*/")):
+    for name, path in sorted((set_aside | {path.name: path for path in Path(folder).glob("[!.]*")}).items()):
         if not path.is_dir():
             continue
         try:
-            infos.append(Info(path.name, path, read_card(path)))
+            card = read_card(path)
+            config_from_card(card)
+            infos.append(Info(name, path, card))
         except BnnlibError as error:
-            infos.append(Info(path.name, path, None, str(error)))
+            infos.append(Info(name, path, None, str(error)))
     return infos
 
 
 def find_checkpoint(name_or_path: str | Path) -> Path:
     """The folder of a checkpoint given by name (below `checkpoints/`) or by path; raises BnnlibError if there is none."""
-    for folder in (FOLDER / name_or_path, Path(name_or_path)):
-        if folder.is_dir():
-            return folder
+    for folder in (FOLDER / name_or_path, Path(name_or_path).absolute()):
+        for place in (folder, _aside(folder)):
+            with contextlib.suppress(OSError):  # a name too long to be one
+                if place.is_dir():
+                    return place
     known = ", ".join(info.name for info in list_checkpoints() if info.card) or "none"
     raise BnnlibError(f"There is no checkpoint {str(name_or_path)!r}: give the path of its folder or one of these names: {known}.")
 
@@ -136,7 +174,7 @@ def read_card(folder: Path) -> dict[str, Any]:
         card = json.loads(where.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BnnlibError(f"{folder} is no checkpoint: it has no card.json.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BnnlibError(f"{where} cannot be read ({error}): the checkpoint is damaged, train or copy it again.") from error
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         found = card.get("format") if isinstance(card, dict) else None
@@ -147,17 +185,28 @@ def read_card(folder: Path) -> dict[str, Any]:
 def config_from_card(card: dict[str, Any]) -> Config:
     """The network's config as its card has it; raises BnnlibError if it is none or beyond the limits."""
     try:
-        fields: dict[str, Any] = dict(card["architecture"])
-        kind = CONFIGS[card["kind"]]
-        config: Config = kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
-        sizes = [int(s) for s in (*config.hidden, config.inputs, config.classes)]
-        if not 1 <= len(config.hidden) <= MAX_DEPTH or not all(1 <= s <= MAX_WIDTH for s in sizes):
-            raise ValueError(f"layer sizes {sizes}")
-        if config.inputs != 784 or config.classes != 10 or card["kind"] != config.kind:
-            raise ValueError(f"{config.inputs} inputs, {config.classes} classes, kind {config.kind!r}")
+        fields = {name: tuple(value) if isinstance(value, list) else value for name, value in card["architecture"].items()}
+        config: Config = CONFIGS[card["kind"]](**{**fields, "kind": card["kind"]})
+        _check_config(config)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BnnlibError(f"The card describes no network that this version can build ({error}): train the checkpoint again.") from error
     return config
+
+
+def _check_config(config: Config) -> None:
+    numbers = [value for field in dataclasses.astuple(config) for value in (field if isinstance(field, tuple) else (field,))]
+    if not all(math.isfinite(value) and value >= 0 for value in numbers if value is not None and not isinstance(value, str)):
+        raise ValueError(f"numbers that are negative or not finite in {config}")
+    if not 1 <= len(config.hidden) <= MAX_DEPTH or not all(isinstance(size, int) and 1 <= size <= MAX_WIDTH for size in config.hidden):
+        raise ValueError(f"hidden layers {config.hidden}")
+    if (config.inputs, config.classes) != (784, 10):
+        raise ValueError(f"{config.inputs} inputs and {config.classes} classes")
+    if isinstance(config, DropoutConfig) and max(config.input_dropout, config.hidden_dropout) >= 1:
+        raise ValueError("a dropout rate of 1 or more")
+    if isinstance(config, BayesianConfig) and (
+        len(config.initial_factors) != len(config.hidden) or not isinstance(config.input_bias, bool)
+    ):
+        raise ValueError(f"{len(config.initial_factors)} scale factors and input_bias {config.input_bias!r}")
 
 
 def load_checkpoint(name_or_path: str | Path) -> Network:
@@ -168,11 +217,8 @@ def load_checkpoint(name_or_path: str | Path) -> Network:
     folder = find_checkpoint(name_or_path)
     card = read_card(folder)
     config = config_from_card(card)
-    try:
-        with torch.device("meta"):
-            network = DropoutNetwork(config) if isinstance(config, DropoutConfig) else BayesianNetwork(config)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        raise BnnlibError(f"The card in {folder} describes no network that can be built ({error}): train the checkpoint again.") from error
+    with torch.device("meta"):  # names and shapes, no memory
+        network = DropoutNetwork(config) if isinstance(config, DropoutConfig) else BayesianNetwork(config)
     weights = _read_weights(folder / "weights.safetensors", {name: tuple(value.shape) for name, value in network.state_dict().items()})
     network.load_state_dict(weights, assign=True)
     network.requires_grad_(False)
@@ -195,7 +241,7 @@ def _read_weights(where: Path, expected: dict[str, tuple[int, ...]]) -> dict[str
             raise BnnlibError(
                 f"{where}: {name} has shape {list(value.shape)}, its card says {list(expected[name])}: it belongs to another network."
             )
-        if not value.is_floating_point() or not torch.isfinite(value).all():
+        if not value.is_floating_point() or not torch.isfinite(value.float()).all():
             raise BnnlibError(
                 f"{where}: {name} holds values that are no finite numbers: the checkpoint is damaged, train or copy it again."
             )

@@ -9,13 +9,13 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bnnlib.checkpoints import FOLDER, load_checkpoint, save_checkpoint, update_card
+from bnnlib.checkpoints import FOLDER, check_destination, load_checkpoint, save_checkpoint, update_card
 from bnnlib.data import Digits, load_mnist
 from bnnlib.errors import BnnlibError
-from bnnlib.models import BayesianConfig, BayesianNetwork, Config
+from bnnlib.models import BayesianConfig, BayesianNetwork, Config, Network
 from bnnlib.presets import LIMITS, TrainingConfig, check_range, preset, replace
 from bnnlib.report import evaluate
-from bnnlib.training import EpochReport, Trainer, build, fit
+from bnnlib.training import DivergedError, EpochReport, Trainer, build, fit
 
 CARD_SAMPLES = 100
 
@@ -27,17 +27,32 @@ def train(options: argparse.Namespace) -> int:
     digits = load_mnist()
     print(f"Training a {options.kind} network, objective {training.objective}. Data: {digits.description}.", file=sys.stderr)
     network = build(config, training.seed)
+    diverged: DivergedError | None = None
     with Progress(training) as progress:
-        trainer = fit(network, digits, training, progress.epoch, progress.batch)
+        try:
+            trainer = fit(network, digits, training, progress.epoch, progress.batch)
+        except DivergedError as error:
+            trainer, diverged = error.trainer, error
+    if trainer.history:
+        out = keep(out, network, make_card(digits, training, trainer))
+        print(f"Kept epoch {trainer.best_epoch} in {out}; measuring the stored weights (Ctrl-C skips this).", file=sys.stderr)
+        figures = measure(out, digits)["test"]
+        print(f"{out}: test error {figures['error']:.2%}, NLL {figures['nll']:.4f}, ECE {figures['ece']:.2%}")
+    if diverged:
+        raise diverged
     if not trainer.history:
         print("Stopped before the first epoch was over: there is nothing to keep.", file=sys.stderr)
         return 130
-    card = make_card(digits, training, trainer)
-    save_checkpoint(out, network, card)
-    print(f"Kept epoch {trainer.best_epoch} in {out}; measuring the stored weights (Ctrl-C skips this).", file=sys.stderr)
-    figures = measure(out, digits)
-    print(f"{out}: test error {figures['test']['error']:.2%}, NLL {figures['test']['nll']:.4f}, ECE {figures['test']['ece']:.2%}")
     return 0
+
+
+def keep(out: Path, network: Network, card: dict[str, Any]) -> Path:
+    """Save the checkpoint in `out`, or in a new temporary folder if that is no longer possible; returns where it is."""
+    try:
+        return save_checkpoint(out, network, card)
+    except BnnlibError as error:
+        print(error, file=sys.stderr)
+        return save_checkpoint(Path(tempfile.mkdtemp(prefix="bnnlib-")) / out.name, network, card)
 
 
 def configs_from(options: argparse.Namespace) -> tuple[Config, TrainingConfig]:
@@ -61,19 +76,15 @@ def configs_from(options: argparse.Namespace) -> tuple[Config, TrainingConfig]:
 
 def prepare_folder(out: Path, replace_it: bool) -> Path:
     """`out`, if a checkpoint can be written there; raises BnnlibError before any time is spent on training."""
-    if out.exists() and not out.is_dir():
-        raise BnnlibError(f"--out {out} is a file: give a folder.")
-    if out.is_dir() and any(out.iterdir()):
-        if not (out / "card.json").is_file():
-            raise BnnlibError(f"--out {out} holds other things than a checkpoint: give a new or empty folder.")
-        if not replace_it:
-            raise BnnlibError(f"--out {out} holds a checkpoint already: give another folder, or --replace to replace it.")
     try:
+        check_destination(out)
+        if (out / "card.json").exists() and not replace_it:
+            raise BnnlibError(f"{out} holds a checkpoint already: give another folder with --out, or --replace to replace it.")
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out.parent):
             return out
     except OSError as error:
-        raise BnnlibError(f"--out {out} cannot be written ({error.strerror}): give a folder you may write to.") from error
+        raise BnnlibError(f"{out} cannot be written ({error.strerror}): give a folder you may write to with --out.") from error
 
 
 def make_card(digits: Digits, training: TrainingConfig, trainer: Trainer) -> dict[str, Any]:
@@ -94,9 +105,8 @@ def make_card(digits: Digits, training: TrainingConfig, trainer: Trainer) -> dic
 def measure(folder: Path, digits: Digits) -> dict[str, Any]:
     """Measure the stored weights on validation and test images and add the figures to the card."""
     network = load_checkpoint(folder)
-    card = network.card
-    figures = {split: evaluate(network, digits, split, CARD_SAMPLES, trained_on=card["source"]) for split in ("validation", "test")}
-    update_card(folder, {**card, "figures": figures})
+    figures = {split: evaluate(network, digits, split, CARD_SAMPLES) for split in ("validation", "test")}
+    update_card(folder, {**network.card, "figures": figures})
     return figures
 
 

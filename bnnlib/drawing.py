@@ -4,12 +4,13 @@ MNIST's images are digits scaled into a box of 20 x 20 with their aspect kept an
 their centre of mass is in the middle of the 28 x 28 field (LeCun et al. 1998): row and column 14, counted from 0.
 """
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageDraw, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from bnnlib.errors import BnnlibError
@@ -18,7 +19,7 @@ FIELD, BOX, CENTRE = 28, 20, 14
 INK = 0.02  # darker than this is background: below the 5 of 255 that resampling leaves around a stroke
 PEN = 2.4  # pixels of the box: the usual thickness of MNIST's strokes, for drawings given as strokes
 SUPERSAMPLE = 12
-MAX_SIDE, MAX_PIXELS = 2_048, 100_000_000
+MAX_SIDE, MAX_PIXELS = 2_048, 100_000_000  # a larger picture is scaled down first, a still larger one refused
 
 
 def image_from_canvas(rgba: ArrayLike) -> Tensor:
@@ -38,11 +39,7 @@ def image_from_strokes(strokes: Sequence[ArrayLike]) -> Tensor:
 
     The pen is as thick as MNIST's, whatever the drawing's size. Raises BnnlibError for a stroke of another shape or not finite.
     """
-    lines = [np.asarray(stroke, dtype=np.float64) for stroke in strokes]
-    for line in lines:
-        if line.ndim != 2 or line.shape[1] != 2 or not np.isfinite(line).all():
-            raise BnnlibError(f"A stroke has shape {list(line.shape)}: expected [n, 2] finite x-y points.")
-    lines = [line for line in lines if len(line)]
+    lines = [line for stroke in strokes if len(line := _points(stroke))]
     if not lines:
         return torch.zeros(FIELD, FIELD)
     points = np.concatenate(lines)
@@ -59,6 +56,20 @@ def image_from_strokes(strokes: Sequence[ArrayLike]) -> Tensor:
     return image_from_ink(np.asarray(sheet, dtype=np.float32) / 255, dot=not extent)
 
 
+def _points(stroke: ArrayLike) -> NDArray[np.float64]:
+    try:
+        line = np.asarray(stroke, dtype=np.float64)
+    except (TypeError, ValueError) as error:  # ragged, or no numbers
+        raise BnnlibError(f"A stroke is no array of numbers ({error}): expected [n, 2] finite x-y points.") from error
+    if line.size == 0:
+        return np.empty((0, 2))
+    if line.ndim != 2 or line.shape[1] != 2:
+        raise BnnlibError(f"A stroke has shape {list(line.shape)}: expected [n, 2] finite x-y points.")
+    if not (np.abs(line) < 1e9).all():
+        raise BnnlibError("A stroke has a point that is not finite or beyond a billion: expected [n, 2] finite x-y points.")
+    return line
+
+
 def image_from_file(path: str) -> tuple[Tensor, str | None]:
     """A picture of any size, dark on light or light on dark -> (float `[28, 28]` in [0, 1], a note on what was done or None).
 
@@ -66,23 +77,25 @@ def image_from_file(path: str) -> tuple[Tensor, str | None]:
     """
     notes = []
     try:
-        with Image.open(path) as picture:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit follows
+            opened = Image.open(path)
+        with opened as picture:
             if picture.width * picture.height > MAX_PIXELS:
-                raise BnnlibError(
-                    f"{path} is {picture.width} x {picture.height} pixels: expected at most 100 million in all, scale it down first."
-                )
+                raise Image.DecompressionBombError
             if max(picture.size) > MAX_SIDE:
                 notes.append(f"{path} is {picture.width} x {picture.height} pixels and was scaled down")
             if picture.has_transparency_data:
                 notes.append(f"{path} has an alpha channel: what is transparent counts as background")
+            ImageOps.exif_transpose(picture, in_place=True)  # photographs are stored lying on their side
             ink = _ink_of(picture)
-    except BnnlibError:
-        raise
     except FileNotFoundError:
         raise BnnlibError(f"There is no file {path}.") from None
     except UnidentifiedImageError:
         raise BnnlibError(f"{path} is no picture that can be read: give a PNG or JPEG file.") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError:
+        raise BnnlibError(f"{path} has more than 100 million pixels: scale it down first.") from None
+    except (OSError, SyntaxError, ValueError) as error:
         raise BnnlibError(f"{path} cannot be read as a picture ({error}): give a PNG or JPEG file.") from error
     return image_from_ink(ink), "; ".join(notes) or None
 
@@ -90,7 +103,7 @@ def image_from_file(path: str) -> tuple[Tensor, str | None]:
 def _ink_of(picture: Image.Image) -> NDArray[np.floating]:
     """How much each pixel differs from the background at the border, [0, 1]."""
     if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
+        picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
     elif picture.mode not in ("L", "RGB"):
         picture = picture.convert("F").point(lambda v: v / 256).convert("L") if picture.mode.startswith("I") else picture.convert("RGB")
     picture.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX, reducing_gap=None)

@@ -10,15 +10,13 @@ from bnnlib.models import DropoutNetwork, Network
 from bnnlib.predict import deterministic_probs, sample_probs
 
 
-def evaluate(
-    network: Network, digits: Digits, split: str = "test", samples: int = 100, seed: int = 0, trained_on: str = "mnist"
-) -> dict[str, Any]:
+def evaluate(network: Network, digits: Digits, split: str = "test", samples: int = 100, seed: int = 0) -> dict[str, Any]:
     """`error`, `nll` (nats), `ece` and `brier` of the mean over `samples` networks, and where they come from.
 
-    A dropout network's answer with all units kept is under `deterministic`. Images that a network trained on the source
-    `trained_on` has seen are left out. Raises BnnlibError for the training split.
+    A dropout network's answer with all units kept is under `deterministic`. Images that the network was trained on, by the
+    source its card names, are left out. Raises BnnlibError for the training split.
     """
-    part = held_out(digits, split, trained_on)
+    part = held_out(digits, split, network.card.get("source", "mnist"))
     probs = sample_probs(network, part.images, samples, torch.Generator().manual_seed(seed), shared=True).mean(0)
     result: dict[str, Any] = {
         **evaluation.figures(probs, part.labels),

@@ -72,6 +72,14 @@ def chosen_images(split: Split, classes: tuple[int, ...], images: int | None = N
     return split if images is None else Split(split.images[:images], split.labels[:images])
 
 
+class DivergedError(BnnlibError):
+    """The loss is no longer finite; `trainer` holds the history and the best network up to then."""
+
+    def __init__(self, message: str, trainer: "Trainer") -> None:
+        super().__init__(message)
+        self.trainer = trainer
+
+
 class Trainer:
     """A training run that can be stopped after any epoch and resumed, with the same losses, from `state_dict()`."""
 
@@ -105,7 +113,7 @@ class Trainer:
         return self.config.temperature * (min(1.0, (epoch + 1) / (warmup + 1)) if warmup else 1.0)
 
     def run_epoch(self, on_batch: BatchHook | None = None) -> EpochReport:
-        """Train for one epoch and validate. Raises BnnlibError if the loss is no longer finite."""
+        """Train for one epoch and validate. Raises DivergedError if the loss is no longer finite."""
         started, epoch, n = time.perf_counter(), len(self.history), len(self.train)
         temperature = self._temperature(epoch)
         order = torch.randperm(n, generator=self.order) if self.config.shuffle else torch.arange(n)
@@ -127,9 +135,11 @@ class Trainer:
                 on_batch(step + 1, self.steps_per_epoch)
         self._learn_prior()
         total, nll, correct, kl_sum = sums.tolist()
-        if not math.isfinite(total):
-            raise BnnlibError(f"Training diverged in epoch {epoch + 1}: the loss is {total}. Lower the learning rate and start again.")
-        error, validation_nll, ece = self._validate()
+        error, validation_nll, ece = self._validate() if math.isfinite(total) else (math.nan, math.nan, math.nan)
+        if not math.isfinite(validation_nll):
+            raise DivergedError(
+                f"Training diverged in epoch {epoch + 1}: its loss is {total:.3g}, lower the learning rate and start again.", self
+            )
         bayesian = isinstance(self.network, BayesianNetwork)
         report = EpochReport(
             epoch=epoch + 1,
@@ -213,7 +223,7 @@ def fit(
     """Train `network` in place and leave it with its best parameters (by validation NLL; `published` keeps the last).
 
     `callback` sees every epoch's report and may return True to stop; Ctrl-C stops too and keeps the best so far.
-    Returns the trainer, with its `history` and `best_epoch`. Raises BnnlibError if training diverges.
+    Returns the trainer, with its `history` and `best_epoch`. Raises DivergedError if training diverges, with the best network in place.
     """
     trainer = Trainer(network, digits.train, digits.validation, config)
     try:
@@ -223,7 +233,8 @@ def fit(
                 break
     except KeyboardInterrupt:
         pass
-    network.load_state_dict(trainer.best)
+    finally:
+        network.load_state_dict(trainer.best)
     return trainer
 
 
