@@ -53,10 +53,12 @@ class BayesianLinear(nn.Module):
         spread = config.initial_mean or (2 / inputs) ** 0.5
         self.minimum_scale = config.minimum_scale
         start = config.initial_scale - config.minimum_scale
-        self.loc = nn.Parameter(spread * torch.randn(inputs + bias, outputs, generator=generator))
-        if bias and config.initial_mean is None:
-            self.loc.data[-1] = 0
-        self.raw_scale = nn.Parameter(torch.full((inputs + bias, outputs), start).log())
+        self.loc = nn.Parameter(torch.empty(inputs + bias, outputs))
+        if not self.loc.is_meta:  # computing on the meta device imports torch's compiler: seconds before a checkpoint is loaded
+            self.loc.data = spread * torch.randn(inputs + bias, outputs, generator=generator)
+            if bias and config.initial_mean is None:
+                self.loc.data[-1] = 0
+        self.raw_scale = nn.Parameter(torch.full((inputs + bias, outputs), float(torch.tensor(start, device="cpu").log())))
         self.raw_factor = None if factor is None else nn.Parameter(_unconstrain(factor))
         self.register_buffer("prior_scale", torch.tensor(config.prior_scale if config.prior_scale else spread))
 
@@ -176,4 +178,4 @@ def _unconstrain(factor: float) -> Tensor:
     """The unconstrained value of a scale factor in [0.1, 1]; the ends lie a rounding inside, as Pyro puts them."""
     low, high = FACTOR_RANGE
     tiny = torch.finfo(torch.float32).eps
-    return torch.tensor((factor - low) / (high - low)).clamp(tiny, 1 - tiny).logit()
+    return torch.tensor((factor - low) / (high - low), device="cpu").clamp(tiny, 1 - tiny).logit()
