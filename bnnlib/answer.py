@@ -1,0 +1,58 @@
+"""What one network answers to one image, summed up."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bnnlib import uncertainty
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Sampled class probabilities of one image and what follows from them; entropies in nats.
+
+    samples: `[S, C]`. mean, low, high: `[C]`, low and high being the 5 % and 95 % quantiles over samples. votes: `[C]` counts.
+    total = aleatoric + epistemic. deterministic: `[C]`, the answer without sampling, or None where a network has none.
+    """
+
+    samples: NDArray[np.float32]
+    mean: NDArray[np.float32]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+    votes: NDArray[np.int64]
+    aleatoric: float
+    epistemic: float
+    deterministic: NDArray[np.float32] | None = None
+
+    @property
+    def total(self) -> float:
+        """Predictive entropy."""
+        return self.aleatoric + self.epistemic
+
+    @property
+    def digit(self) -> int:
+        """The class with the highest mean probability."""
+        return int(self.mean.argmax())
+
+    @property
+    def probability(self) -> float:
+        """The mean probability of `digit`."""
+        return float(self.mean.max())
+
+
+def make_answer(probs: Tensor, deterministic: Tensor | None = None) -> Answer:
+    """Sum up the class probabilities of a single image, `[S, 1, C]`; `deterministic` `[1, C]`."""
+    samples = probs[:, 0].numpy()
+    low, high = np.quantile(samples, (0.05, 0.95), axis=0)
+    return Answer(
+        samples=samples,
+        mean=samples.mean(0),
+        low=low,
+        high=high,
+        votes=uncertainty.votes(probs)[0].numpy(),
+        aleatoric=float(uncertainty.expected_entropy(probs)[0]),
+        epistemic=float(uncertainty.mutual_information(probs)[0]),
+        deterministic=None if deterministic is None else deterministic[0].numpy(),
+    )

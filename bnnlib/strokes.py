@@ -1,0 +1,127 @@
+"""Pen strokes on a square sheet: kept small, written as text for an address, rasterised as the canvas shows them.
+
+A drawing is a list of strokes on a sheet of `SHEET` x `SHEET` pixels, x to the right and y down.
+"""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from bnnlib.drawing import FIELD, image_from_ink
+from bnnlib.errors import BnnlibError
+
+SHEET = 280
+WIDTHS = (4, 60)
+TOLERANCE = 1.0  # pixels of the sheet that thinning may move a line: a fourteenth of a pixel the network sees
+OFFSET, LIMIT = 1024, 4096  # a number of the text form is 12 bits, two characters: -1,024 to 3,071
+SUPERSAMPLE = 2
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One line of the pen: integer `points` ((x, y), ...) and the pen's `width`, all in pixels of the sheet."""
+
+    points: tuple[tuple[int, int], ...]
+    width: int = 20
+
+
+def make_stroke(points: ArrayLike, width: float = 20) -> Stroke:
+    """A stroke from points `[n, 2]`, rounded to whole pixels and thinned; doing it twice changes nothing.
+
+    Raises BnnlibError for points of another shape or not finite.
+    """
+    line = np.asarray(points, dtype=np.float64)
+    if line.ndim != 2 or line.shape[1] != 2 or not len(line) or not np.isfinite(line).all():
+        raise BnnlibError(f"A stroke has shape {list(line.shape)}: expected [n, 2] finite x-y points, at least one.")
+    whole = np.clip(np.rint(line), -OFFSET, LIMIT - OFFSET - 1).astype(int)
+    kept = _thinned(whole)
+    return Stroke(tuple((int(x), int(y)) for x, y in kept), int(np.clip(round(width), *WIDTHS)))
+
+
+def _thinned(line: NDArray[np.int_]) -> NDArray[np.int_]:
+    """Ramer, Douglas & Peucker: the fewest of the points that stay within the tolerance of the line."""
+    keep = np.zeros(len(line), bool)
+    keep[[0, -1]] = True
+    spans = [(0, len(line) - 1)]
+    while spans:
+        first, last = spans.pop()
+        if last - first < 2:
+            continue
+        chord, inner = line[last] - line[first], line[first + 1 : last] - line[first]
+        squared = float(chord @ chord)
+        along = np.clip(inner @ chord / squared, 0, 1) if squared else np.zeros(len(inner))
+        distance = np.linalg.norm(inner - along[:, None] * chord, axis=1)
+        farthest = int(distance.argmax())
+        if distance[farthest] > TOLERANCE:
+            middle = first + 1 + farthest
+            keep[middle] = True
+            spans += [(first, middle), (middle, last)]
+    return line[keep]
+
+
+def ink(strokes: Sequence[Stroke]) -> NDArray[np.float32]:
+    """The sheet as drawn, `[SHEET, SHEET]` in [0, 1]: round pen, round joints, what leaves the sheet is lost."""
+    side = SHEET * SUPERSAMPLE
+    sheet = Image.new("L", (side, side))
+    draw = ImageDraw.Draw(sheet)
+    for stroke in strokes:
+        radius = stroke.width * SUPERSAMPLE / 2
+        path = [(x * SUPERSAMPLE, y * SUPERSAMPLE) for x, y in stroke.points]
+        draw.line(path, fill=255, width=round(2 * radius))
+        for x, y in path:
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+    return (np.asarray(sheet.reduce(SUPERSAMPLE)) / 255).astype(np.float32)
+
+
+def drawn_image(strokes: Sequence[Stroke], start: NDArray[np.uint8] | None = None) -> Tensor:
+    """The image the network sees, float `[28, 28]` in [0, 1].
+
+    Without `start` the drawing is made into an image as MNIST made its own. With `start`, an image uint8 `[28, 28]`, the strokes
+    are laid over it where they are, ten pixels of the sheet to one of the image, and nothing is moved or scaled.
+    """
+    if start is None:
+        return image_from_ink(ink(strokes))
+    cell = SHEET // FIELD
+    over = ink(strokes).reshape(FIELD, cell, FIELD, cell).mean((1, 3))
+    return torch.from_numpy(np.maximum(start.astype(np.float32) / 255, over))
+
+
+def to_text(strokes: Sequence[Stroke]) -> str:
+    """The drawing as text that needs no escaping in an address: strokes joined by dots, two characters a number."""
+    return ".".join(_pack([stroke.width, *(v + OFFSET for point in stroke.points for v in point)]) for stroke in strokes)
+
+
+def from_text(text: str) -> list[Stroke]:
+    """The drawing that `to_text` wrote; raises BnnlibError if the text is no drawing."""
+    try:
+        strokes = []
+        for part in text.split(".") if text else []:
+            width, *numbers = _unpack(part)
+            if len(numbers) % 2 or not WIDTHS[0] <= width <= WIDTHS[1]:
+                raise ValueError
+            strokes.append(make_stroke(np.array(numbers).reshape(-1, 2) - OFFSET, width))
+    except (ValueError, binascii.Error, BnnlibError):
+        raise BnnlibError("The address holds a drawing that cannot be read: copy the whole address, or draw anew.") from None
+    return strokes
+
+
+def _pack(numbers: Sequence[int]) -> str:
+    bits = "".join(f"{number:012b}" for number in numbers)
+    bits += "0" * (-len(bits) % 24)
+    packed = int(bits, 2).to_bytes(len(bits) // 8, "big")
+    return base64.urlsafe_b64encode(packed).decode()[: 2 * len(numbers)]
+
+
+def _unpack(text: str) -> list[int]:
+    if len(text) % 2 or not text.isascii():
+        raise ValueError
+    packed = base64.b64decode(text + "A" * (-len(text) % 4), altchars=b"-_", validate=True)
+    bits = f"{int.from_bytes(packed, 'big'):0{8 * len(packed)}b}"
+    return [int(bits[k : k + 12], 2) for k in range(0, 6 * len(text), 12)]
