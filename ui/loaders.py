@@ -25,8 +25,16 @@ def load_network(name: str) -> Network:
 
     Raises BnnlibError if the checkpoint is missing or damaged.
     """
+    return _network(*network_version(name))
+
+
+def network_version(name: str) -> tuple[str, int]:
+    """The folder of the checkpoint `name` and when its files last changed: what a cache of its answers is keyed by.
+
+    Raises BnnlibError if there is no such checkpoint.
+    """
     folder = find_checkpoint(name)
-    return _network(str(folder), max((file.stat().st_mtime_ns for file in folder.iterdir()), default=0))
+    return str(folder), max((file.stat().st_mtime_ns for file in folder.iterdir()), default=0)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -1,0 +1,137 @@
+"""Train: which two networks are in use, how they were made, how they learnt, and training images."""
+
+import streamlit as st
+import torch
+
+from bnnlib.checkpoints import list_checkpoints, load_checkpoint
+from bnnlib.data import Digits
+from bnnlib.errors import BnnlibError
+from bnnlib.mosaic import mosaic
+from bnnlib.plots_train import COLOURS, learning_curve, usable_history
+from ui.data_notice import data_notice
+from ui.loaders import checkpoint_names, choose_networks, chosen_networks, load_digits, load_network, network_version
+from ui.network_card import network_card
+from ui.page import is_dark, page_setup, show_error
+
+SHOWN = 64  # training images at once, 8 x 8 as in the article
+CURVES = (
+    ("validation_error", "Validation error", True, "Share of the validation images that the sampled networks, averaged, get wrong."),
+    ("validation_nll", "Validation NLL (nats)", False, "Negative log-likelihood of the true class, an image."),
+    ("nll", "Training NLL (nats)", False, "The same on the training images, while they were learnt."),
+    ("kl", "KL (nats an image)", False, "How far the posterior went from the prior; only a Bayesian network has one."),
+)
+
+
+def main() -> None:
+    page_setup("Train", ":material/model_training:")
+    st.title("The networks and how they learnt")
+    cards = choose_and_show()
+    learning(cards)
+    try:
+        training_images(load_digits())
+    except BnnlibError as error:
+        show_error(error)
+
+
+def choose_and_show() -> dict[str, dict]:
+    """The two networks in use, chosen and described side by side; returns the cards that could be read, by name."""
+    names = checkpoint_names()
+    if not names:
+        st.info("There is no trained network here yet. Train one: `python -m bnnlib train bayesian`.", icon=":material/info:")
+    st.markdown("Two networks answer side by side on every page. Choose which.")
+    cards = {}
+    for side, chosen, column in zip(("left", "right"), chosen_networks(), st.columns(2, gap="large"), strict=True):
+        with column:
+            if chosen in names:
+                st.session_state.setdefault(f"train_{side}", chosen)
+            name = st.selectbox(
+                f"Network on the {side}",
+                names,
+                index=0 if chosen in names else None,
+                key=f"train_{side}",
+                on_change=use_chosen,
+                placeholder="Choose a network",
+                help="Any trained network in the folder `checkpoints`. The choice holds on every page.",
+            )
+            try:
+                name = name or chosen
+                cards[name] = load_network(name).card
+                network_card(side, name, cards[name], COLOURS[side][is_dark()])
+            except BnnlibError as error:
+                show_error(error)
+    damaged_checkpoints()
+    return cards
+
+
+def use_chosen() -> None:
+    """Take over what the two boxes say, as soon as both say something."""
+    left, right = (st.session_state.get(f"train_{side}") for side in ("left", "right"))
+    if left and right:
+        choose_networks(left, right)
+
+
+def damaged_checkpoints() -> None:
+    """What is in the folder but cannot be used, and why; those in use have said so themselves."""
+    for info in list_checkpoints():
+        if info.name not in chosen_networks() and (problem := info.problem or problem_with(*network_version(info.name))):
+            st.warning(f"**{info.name}** cannot be used. {problem}", icon=":material/broken_image:")
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def problem_with(folder: str, modified: int) -> str | None:
+    """Why the checkpoint in `folder`, last changed at `modified`, cannot be loaded; None where it can."""
+    try:
+        load_checkpoint(folder)
+    except BnnlibError as error:
+        return str(error)
+    return None
+
+
+def learning(cards: dict[str, dict]) -> None:
+    """The learning curves of the networks in use, in one row of figures that share their colours."""
+    sides = dict(zip(chosen_networks(), ("left", "right"), strict=True))
+    histories = [
+        (name, COLOURS[sides[name]][is_dark()], usable_history(card), card.get("best_epoch", 0))
+        for name, card in cards.items()
+        if name in sides
+    ]
+    if not any(history for _, _, history, _ in histories):
+        return
+    st.header("How they learnt", divider="gray")
+    st.caption("The dot is the epoch that was kept.")
+    curves = [curve for curve in CURVES if any(point.get(curve[0]) is not None for _, _, history, _ in histories for point in history)]
+    for column, (field, title, percent, meaning) in zip(st.columns(len(curves)), curves, strict=True):
+        with column:
+            ends = [f"{name} ends at {history[-1][field]:.4g}" for name, _, history, _ in histories if history and history[-1].get(field)]
+            figure = learning_curve(histories, field, title, is_dark(), percent)
+            st.plotly_chart(
+                figure, theme=None, config={"displayModeBar": False}, key=f"curve_{field}", alt=f"{title} by epoch: {', '.join(ends)}."
+            )
+            st.caption(meaning)
+
+
+def training_images(digits: Digits) -> None:
+    """The article's first picture: training images with their labels, 8 x 8."""
+    st.header("Training images", divider="gray")
+    data_notice(digits)
+    pages = -(-len(digits.train) // SHOWN)
+    start = st.session_state.setdefault("train_images", 0) % pages * SHOWN
+    some = digits.train.select(torch.arange(start, min(start + SHOWN, len(digits.train))))
+    labels = [str(label) for label in some.labels.tolist()]
+    picture = mosaic(some.images.numpy(), labels, text_size=17, dark=is_dark())
+    st.image(picture, alt=f"Handwritten digits in rows of eight with their labels: {', '.join(labels)}.", output_format="PNG")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Show others",
+            icon=":material/shuffle:",
+            on_click=show_others,
+            help="The next 64 training images, with the labels people gave them.",
+        )
+        st.caption(f"Training images {start + 1:,} to {start + len(labels):,} of {len(digits.train):,}")
+
+
+def show_others() -> None:
+    st.session_state["train_images"] = st.session_state.get("train_images", 0) + 1
+
+
+main()

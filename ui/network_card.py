@@ -1,0 +1,104 @@
+"""A checkpoint's card as something pleasant to read: what it is, how good it is, how it was made.
+
+Cards are files that anyone may have written: whatever is missing or not of the expected form is left out.
+"""
+
+import html
+import math
+from typing import Any
+
+import streamlit as st
+
+KINDS = {
+    "dropout": "Dropout network: units are dropped at random, also when it is asked",
+    "bayesian": "Bayesian network: a normal distribution over every weight",
+}
+SOURCES = {"mnist": "the full MNIST", "embedded": "the embedded digits"}
+FIGURES = {
+    "error": ("Error", "{:.2%}", "Share of held-out images whose most probable class is wrong."),
+    "nll": ("NLL", "{:.4f}", "Negative log-likelihood of the true class, nats an image: punishes being sure and wrong."),
+    "ece": ("ECE", "{:.2%}", "Expected calibration error: how far stated confidence is from the share of right answers."),
+    "brier": ("Brier", "{:.4f}", "Brier score: squared distance of the probabilities from the truth, from 0 to 2."),
+}
+SETTINGS = {
+    "objective": "Objective", "optimiser": "Optimiser", "lr": "Learning rate", "momentum": "Momentum", "schedule": "Schedule",
+    "epochs": "Epochs", "batch_size": "Batch size", "temperature": "Temperature (weight of the KL)",
+    "temperature_warmup": "Epochs of warm-up of the temperature", "average": "Decay of the averaged weights",
+    "weight_decay": "Weight decay", "precision": "Precision of the products", "seed": "Seed",
+}  # fmt: skip
+ARCHITECTURE = {
+    "hidden": "Hidden layers", "input_dropout": "Dropout on the input", "hidden_dropout": "Dropout on the hidden layers",
+    "prior_scale": "Standard deviation of the prior", "initial_scale": "Standard deviation of the posterior at the start",
+}  # fmt: skip
+
+
+def network_card(side: str, name: str, card: dict[str, Any], colour: str) -> None:
+    """Show the card of the checkpoint `name`, in use on the `side` left or right; `colour` is its own in every figure."""
+    st.html('<style>[class*="st-key-figures_"] [data-testid="stMetricValue"] { font-size: 1.6rem; }</style>')  # four in half a page
+    st.html(f'<h3 style="margin:0"><span style="color:{colour}" aria-hidden="true">●</span> {html.escape(name)}</h3>')
+    st.markdown(_origin(card))
+    _figures(side, card)
+    settings = [*_rows(card.get("architecture"), ARCHITECTURE), *_rows(card.get("training"), SETTINGS)]
+    if settings:
+        with st.expander("How it was trained", icon=":material/tune:"):
+            st.table(dict(settings), border="horizontal")
+    if isinstance(command := card.get("command"), str):
+        st.caption("The command that makes it again:")
+        st.code(command, language="bash", wrap_lines=True)
+    with st.expander("The whole card", icon=":material/data_object:"):
+        st.json(card, expanded=1)
+
+
+def _origin(card: dict[str, Any]) -> str:
+    parts = [KINDS.get(str(card.get("kind")), "A network") + "."]
+    split = card.get("split")
+    images = split.get("train") if isinstance(split, dict) else None
+    if (source := SOURCES.get(str(card.get("source")))) is not None:
+        parts.append(f"Trained on {f'{images:,} images of ' if isinstance(images, int) else ''}{source}")
+    history, best = card.get("history"), card.get("best_epoch")
+    if isinstance(history, list) and history and isinstance(best, int):
+        parts[-1] += f"; epoch {best} of {len(history)} was kept"
+    if isinstance(created := card.get("created"), str):
+        parts[-1] += f", {created[:10]}"
+    return " ".join(parts) + "."
+
+
+def _figures(side: str, card: dict[str, Any]) -> None:
+    figures = card.get("figures")
+    test = figures.get("test") if isinstance(figures, dict) else None
+    if not isinstance(test, dict):
+        st.caption("Its card holds no figures: `python -m bnnlib evaluate` measures them.")
+        return
+    with st.container(horizontal=True, key=f"figures_{side}"):
+        for field, (label, form, meaning) in FIGURES.items():
+            st.metric(label, _text(test.get(field), form), help=meaning, width="content")
+    words = [f"Measured on {_text(test.get('images'), '{:,}')} held-out images with {_text(test.get('samples'), '{}')} sampled networks"]
+    if isinstance(single := test.get("deterministic"), dict):
+        words.append(
+            f"asked once with all units kept: error {_text(single.get('error'), '{:.2%}')}, NLL {_text(single.get('nll'), '{:.4f}')}"
+        )
+    ratios = card.get("sigma_ratios")
+    if isinstance(ratios, list) and ratios:
+        words.append(
+            "median of posterior over prior standard deviation, layer by layer: "
+            + ", ".join(_text(ratio, "{:.2f}") for ratio in ratios)
+            + " (near 1 nothing was learnt, near 0 a weight is a point)"
+        )
+    st.caption("; ".join(words) + ".")
+
+
+def _rows(values: Any, labels: dict[str, str]) -> list[tuple[str, str]]:
+    if not isinstance(values, dict):
+        return []
+    return [(label, _plain(values[field])) for field, label in labels.items() if values.get(field) is not None]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return " · ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _text(value: Any, form: str) -> str:
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return form.format(value) if usable else "?"
