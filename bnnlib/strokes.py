@@ -87,7 +87,8 @@ def drawn_image(strokes: Sequence[Stroke], start: NDArray[np.uint8] | None = Non
     are laid over it where they are, ten pixels of the sheet to one of the image, and nothing is moved or scaled.
     """
     if start is None:
-        return image_from_ink(ink(strokes))
+        points = np.array([point for stroke in strokes for point in stroke.points] or [(0, 0)])
+        return image_from_ink(ink(strokes), dot=bool(np.ptp(points, axis=0).max() < 4))
     cell = SHEET // FIELD
     over = ink(strokes).reshape(FIELD, cell, FIELD, cell).mean((1, 3))
     return torch.from_numpy(np.maximum(start.astype(np.float32) / 255, over))

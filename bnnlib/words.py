@@ -1,0 +1,133 @@
+"""What two networks answered to one image, in one sentence of plain words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+DOUBT = 0.05  # nats of total uncertainty below which the cause of doubt is not worth a word
+FULL = 0.85  # share of the canvas with ink from which it is painted full
+DOT = 1.25  # a small blot whose sides differ by less than this factor is a dot
+
+
+class Answered(Protocol):
+    """What a sentence needs to know of an answer; `bnnlib.answer.Answer` has it."""
+
+    votes: NDArray[np.int64]
+    aleatoric: float
+    epistemic: float
+
+    @property
+    def digit(self) -> int: ...
+
+    @property
+    def probability(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A network and its answer: `the` as in "the dropout network", `sampled` as in "sampled dropout networks"."""
+
+    the: str
+    sampled: str
+    answer: Answered
+
+
+def speaker_names(names: Sequence[str], kinds: Sequence[str]) -> list[tuple[str, str]]:
+    """("the Bayesian network", "sampled Bayesian networks") for each; by checkpoint name where the kinds are the same."""
+    adjectives = {"dropout": "dropout", "bayesian": "Bayesian"}
+    if len(set(kinds)) == len(kinds):
+        return [(f"the {adjectives[kind]} network", f"sampled {adjectives[kind]} networks") for kind in kinds]
+    if len(set(names)) == len(names):
+        return [(name, f"sampled networks of {name}") for name in names]
+    sides = ("left", "right")
+    return [(f"the {side} {name}", f"sampled networks of the {side} {name}") for side, name in zip(sides, names, strict=False)]
+
+
+def sentence(speakers: Sequence[Speaker], threshold: float) -> str:
+    """One sentence about one or two answers; a network whose winner's mean probability is below `threshold` does not know."""
+    if not speakers:
+        return "No network can answer: choose another checkpoint."
+    if len(speakers) == 1:
+        return _capital(_alone(speakers[0], threshold)) + "."
+    one, two = speakers
+    sure = [s.answer.probability >= threshold for s in speakers]
+    if all(sure):
+        if one.answer.digit == two.answer.digit:
+            return f"Both say {one.answer.digit}{_dissent(speakers)}."
+        return _capital(f"{_says(one)}, but {_says(two)}.")
+    if any(sure):
+        knows, not_sure = (one, two) if sure[0] else (two, one)
+        return _capital(f"{_says(knows)}, but {not_sure.the} does not know: {_leaning(not_sure)}{_cause(not_sure)}.")
+    if one.answer.digit == two.answer.digit:
+        return f"Neither network knows: both lean to {one.answer.digit} ({_percent(one)} and {_percent(two)}){_cause(one, two)}."
+    return f"Neither network knows: {one.the} leans to {_leans(one)}, {two.the} to {_leans(two)}{_cause(one, two)}."
+
+
+def ink_note(sheet: NDArray[np.float32]) -> str | None:
+    """One sentence where the canvas, ink `[H, W]` in [0, 1], holds no drawing at all: blank, a single dot, painted full."""
+    marked = sheet > 0.5
+    if not marked.any():
+        return "The canvas is blank, so the networks answer about no ink at all: draw a digit, or pick an example."
+    if marked.mean() > FULL:
+        return "The canvas is painted full, so no digit can be seen in it: clear it and draw a digit in lines."
+    rows, columns = np.flatnonzero(marked.any(1)), np.flatnonzero(marked.any(0))
+    height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
+    if max(height, width) < DOT * min(height, width) and max(height, width) < sheet.shape[0] / 4 and marked.sum() > 0.7 * height * width:
+        return "That is a single dot, which is no digit: draw a line, the larger the better."
+    return None
+
+
+def _alone(one: Speaker, threshold: float) -> str:
+    if one.answer.probability < threshold:
+        return f"{one.the} does not know: {_leaning(one)}{_cause(one)}"
+    return f"{_says(one)}{_dissent([one])}"
+
+
+def _says(one: Speaker) -> str:
+    return f"{one.the} says {one.answer.digit} ({_percent(one)})"
+
+
+def _leaning(one: Speaker) -> str:
+    return f"it leans to {_leans(one)}"
+
+
+def _leans(one: Speaker) -> str:
+    return f"{one.answer.digit} ({_percent(one)})"
+
+
+def _percent(one: Speaker) -> str:
+    p = one.answer.probability
+    return "over 99 %" if p > 0.995 else f"{100 * p:.0f} %"
+
+
+def _dissent(speakers: Sequence[Speaker]) -> str:
+    """Who votes against the answer, told for the network with the larger share of such votes."""
+    shares = [1 - s.answer.votes[s.answer.digit] / s.answer.votes.sum() for s in speakers]
+    if not any(shares):
+        total = sum(int(s.answer.votes.sum()) for s in speakers)
+        return f", and all {total} sampled networks agree"
+    loudest = speakers[int(np.argmax(shares))]
+    votes, digit = loudest.answer.votes, loudest.answer.digit
+    against = np.where(np.arange(votes.size) == digit, 0, votes)
+    count, rival = int(against.sum()), int(against.argmax())
+    says = "says" if count == 1 else "say"
+    others = f"{rival}" if np.count_nonzero(against) == 1 else f"something else, mostly {rival}"
+    return f", but {count} of {int(votes.sum())} {loudest.sampled} {says} {others}"
+
+
+def _cause(*speakers: Speaker) -> str:
+    """Where most of the doubt comes from, weighing the networks together."""
+    aleatoric = sum(s.answer.aleatoric for s in speakers)
+    epistemic = sum(s.answer.epistemic for s in speakers)
+    if aleatoric + epistemic < DOUBT:
+        return ""
+    if epistemic > aleatoric:
+        return "; most of the doubt is epistemic, the sampled networks contradict each other"
+    return "; most of the doubt is aleatoric, each sampled network is itself torn"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
