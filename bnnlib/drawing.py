@@ -59,8 +59,8 @@ def image_from_strokes(strokes: Sequence[ArrayLike]) -> Tensor:
 def _points(stroke: ArrayLike) -> NDArray[np.float64]:
     try:
         line = np.asarray(stroke, dtype=np.float64)
-    except (TypeError, ValueError) as error:  # ragged, or no numbers
-        raise BnnlibError(f"A stroke is no array of numbers ({error}): expected [n, 2] finite x-y points.") from error
+    except (TypeError, ValueError) as error:
+        raise BnnlibError("A stroke is ragged or holds no numbers: expected [n, 2] finite x-y points.") from error
     if line.size == 0:
         return np.empty((0, 2))
     if line.ndim != 2 or line.shape[1] != 2:

@@ -1,0 +1,67 @@
+"""What the tests share: real digits, small networks, and when a test that needs the full MNIST is skipped."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from bnnlib.data import Digits, find_mnist, load_mnist
+from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
+
+SMALL = (16, 16, 16)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs the full MNIST where it is not; the embedded digits serve all other tests."""
+    if find_mnist() is None:
+        for item in items:
+            if item.get_closest_marker("mnist"):
+                item.add_marker(pytest.mark.skip(reason="the full MNIST is not here: set BNNLIB_DATA to a folder that holds it"))
+
+
+@pytest.fixture
+def without_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without the full MNIST, whatever this one has."""
+    monkeypatch.setattr("bnnlib.data.find_mnist", lambda: None)
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Digits:
+    """The full MNIST; only for tests marked `mnist`."""
+    return load_mnist()
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Digits:
+    """The 5,000 embedded digits, always at hand."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bnnlib.data.find_mnist", lambda: None)
+        return load_mnist()
+
+
+@pytest.fixture(scope="session")
+def few(embedded: Digits) -> Digits:
+    """300 real digits to train on, 100 to validate, 100 held out: enough to learn from in a second."""
+    splits = (embedded.train, 300), (embedded.validation, 100), (embedded.test, 100)
+    return Digits(*(split.select(torch.arange(n)) for split, n in splits), source="embedded")
+
+
+@pytest.fixture(params=["dropout", "bayesian"])
+def network(request: pytest.FixtureRequest) -> DropoutNetwork | BayesianNetwork:
+    """A small untrained network of each kind in turn."""
+    generator = torch.Generator().manual_seed(0)
+    if request.param == "dropout":
+        return DropoutNetwork(DropoutConfig(hidden=SMALL), generator)
+    return BayesianNetwork(BayesianConfig(hidden=SMALL), generator)
+
+
+@pytest.fixture
+def one_sentence() -> Callable[[str], bool]:
+    """Whether a message is one sentence: a capital or a path first, a full stop last, and none that ends a sentence between."""
+
+    def check(message: object) -> bool:
+        text = str(message).strip()
+        return "\n" not in text and text.endswith(".") and not re.search(r"[.!?] +[A-Z]", text)
+
+    return check
