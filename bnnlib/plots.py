@@ -11,13 +11,13 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-LEFT = "#E69F00"
+LEFT, LEFT_TEXT = "#E69F00", "#8F5E00"  # the second for letters on white, which the first is too bright for
 RIGHT, RIGHT_DARK = "#0072B2", "#56B4E9"
 BASELINE = "#7f8c99"
 TEXT, TEXT_DARK = "#16202C", "#E8EDF3"
 GRID, GRID_DARK = "rgba(22, 32, 44, 0.13)", "rgba(232, 237, 243, 0.16)"
 BAND, BAND_DARK = "rgba(22, 32, 44, 0.045)", "rgba(232, 237, 243, 0.05)"
-HEIGHT = 430
+HEIGHT = 400
 STRIP = 0.42  # of the way from digit to digit that one network's strip of dots takes
 BINS, SLOTS = 100, 14  # cells of a strip up and across: dots in one cell cover each other and are drawn once
 MAX_ENTROPY = float(np.log(10))
@@ -47,6 +47,11 @@ def network_colours(dark: bool) -> tuple[str, str]:
     return LEFT, RIGHT_DARK if dark else RIGHT
 
 
+def text_colours(dark: bool) -> tuple[str, str]:
+    """The same for letters, with a contrast of at least 4.5 : 1 to the background."""
+    return (LEFT, RIGHT_DARK) if dark else (LEFT_TEXT, RIGHT)
+
+
 def answers_figure(series: Sequence[Series], threshold: float, dark: bool) -> go.Figure:
     """The answers to one image, side by side on the same axes; `threshold` is drawn as a line."""
     figure = go.Figure()
@@ -54,7 +59,7 @@ def answers_figure(series: Sequence[Series], threshold: float, dark: bool) -> go
         colour = network_colours(dark)[one.place]
         centres = np.arange(one.mean.size) + (one.place - 0.5) * STRIP
         figure.add_traces([*_strip(one, centres, colour, dark), *_split_bar(one, colour, dark)])
-        _add_votes(figure, one, centres, colour)
+        _add_votes(figure, one, text_colours(dark)[one.place])
     _lay_out(figure, threshold, dark)
     return figure
 
@@ -90,18 +95,14 @@ def _strip(one: Series, centres: NDArray[np.floating], colour: str, dark: bool) 
             x=(centres[column] + offset).astype(np.float32),
             y=value.astype(np.float32),
             mode="markers",
-            name=f"{one.name}: {len(one.samples)} samples",
             marker={"color": colour, "size": 3.6, "opacity": 0.6},
-            legendgroup=one.name,
             hoverinfo="skip",
         ),
         go.Scatter(
             x=centres,
             y=one.mean,
             mode="markers",
-            name="mean, 5-95 %",
-            showlegend=one.place == 0,
-            marker={"color": ink, "size": 15, "symbol": "line-ew-open", "line": {"width": 3, "color": ink}},
+            marker={"color": ink, "size": 14, "symbol": "line-ew-open", "line": {"width": 2.5, "color": ink}},
             error_y={
                 "type": "data",
                 "symmetric": False,
@@ -122,7 +123,6 @@ def _strip(one: Series, centres: NDArray[np.floating], colour: str, dark: bool) 
                 x=centres,
                 y=one.baseline,
                 mode="markers",
-                name=f"{one.name} without sampling",
                 marker={"color": BASELINE, "size": 9, "symbol": "diamond-open", "line": {"width": 2, "color": BASELINE}},
                 hovertemplate="without sampling %{y:.3f}<extra></extra>",
             )
@@ -133,7 +133,7 @@ def _strip(one: Series, centres: NDArray[np.floating], colour: str, dark: bool) 
 def _split_bar(one: Series, colour: str, dark: bool) -> list[go.Bar]:
     """Aleatoric (plain) and epistemic (hatched) as one bar, labelled in nats."""
     paper = "#0F151D" if dark else "#FFFFFF"
-    shared: dict[str, Any] = {"y": [one.name], "orientation": "h", "xaxis": "x2", "yaxis": "y2", "showlegend": False}
+    shared: dict[str, Any] = {"y": [one.name], "orientation": "h", "xaxis": "x2", "yaxis": "y2"}
     total = one.aleatoric + one.epistemic
     return [
         go.Bar(
@@ -158,7 +158,7 @@ def _split_bar(one: Series, colour: str, dark: bool) -> list[go.Bar]:
     ]
 
 
-def _add_votes(figure: go.Figure, one: Series, centres: NDArray[np.floating], colour: str) -> None:
+def _add_votes(figure: go.Figure, one: Series, colour: str) -> None:
     """A row of vote counts over the strips, one row a network, so that three figures fit a phone."""
     for digit in np.flatnonzero(one.votes):
         figure.add_annotation(
@@ -179,7 +179,7 @@ def _lay_out(figure: go.Figure, threshold: float, dark: bool) -> None:
     axis = {"zeroline": False, "fixedrange": True, "gridcolor": grid, "color": text}
     figure.update_layout(
         height=HEIGHT,
-        margin={"l": 52, "r": 8, "t": 30, "b": 40},
+        margin={"l": 52, "r": 8, "t": 6, "b": 38},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": text, "size": 13},
@@ -187,7 +187,7 @@ def _lay_out(figure: go.Figure, threshold: float, dark: bool) -> None:
         bargap=0.35,
         dragmode=False,
         hoverlabel={"bgcolor": "#19222E" if dark else "#FFFFFF", "font": {"color": text}},
-        legend={"orientation": "h", "x": 0, "y": 1.01, "yanchor": "bottom", "itemclick": False, "itemdoubleclick": False},
+        showlegend=False,
         xaxis={
             **axis,
             "range": [-0.5, 9.5],
@@ -203,14 +203,14 @@ def _lay_out(figure: go.Figure, threshold: float, dark: bool) -> None:
             "domain": [0.27, 1],
             "tickvals": [0, 0.25, 0.5, 0.75, 1],
             "ticktext": ["0", "¼", "½", "¾", "1"],
-            "title": {"text": "probability", "standoff": 6},
+            "title": {"text": "probability", "standoff": 6, "font": {"size": 13}},
         },
         xaxis2={
             **axis,
             "range": [0, MAX_ENTROPY * 1.02],
             "domain": [0, 1],
             "anchor": "y2",
-            "title": {"text": "uncertainty (nats): plain aleatoric, hatched epistemic", "standoff": 4},
+            "title": {"text": "uncertainty in nats", "standoff": 4, "font": {"size": 13}},
             "tickvals": [0, 0.5, 1, 1.5, 2],
         },
         yaxis2={**axis, "domain": [0, 0.13], "anchor": "x2", "autorange": "reversed", "showgrid": False, "showticklabels": False},

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import streamlit as st
+import torch
 
 from bnnlib.checkpoints import find_checkpoint, list_checkpoints, load_checkpoint
 from bnnlib.data import Digits, find_mnist, load_mnist
@@ -12,6 +13,9 @@ from bnnlib.models import Network
 SHIPPED = ("dropout", "bayesian", "bayesian-published")
 DEFAULT_NETWORKS = ("dropout", "bayesian")
 HOME = "dashboard.py"
+
+# One thread a question: threads that meet at every product wait for the slowest, on a busy machine for most of a second.
+torch.set_num_threads(1)
 
 
 def checkpoint_names() -> list[str]:

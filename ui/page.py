@@ -9,6 +9,7 @@ from ui.loaders import DEFAULT_NETWORKS, checkpoint_names, choose_networks
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "Digits & doubt"
+SIDEBAR_WIDTH = 216  # pixels; on a phone the sidebar starts collapsed
 PAGES = (
     ("dashboard.py", "Draw", ":material/draw:"),
     ("pages/1_Uncertain_digits.py", "Uncertain digits", ":material/apps:"),
@@ -18,14 +19,22 @@ PAGES = (
 
 
 def page_setup(title: str, icon: str) -> None:
-    """Configure the page (wide), apply the style, fill the sidebar and take over the networks named in the address."""
-    st.set_page_config(page_title=f"{title} · {NAME}", page_icon=icon, layout="wide", initial_sidebar_state="auto")
+    """Configure the page (wide), apply the style, fill the sidebar and take over the networks named in the address.
+
+    `st.session_state["arrived"]` then says whether the page was just entered, from another one or at the start of a session.
+    """
+    favicon = str(ROOT / "ui" / "favicon.png")  # `icon` would be fetched from another host
+    st.set_page_config(page_title=f"{title} · {NAME}", page_icon=favicon, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH)
     st.html(ROOT / "ui" / "style.css")
+    if is_dark():
+        st.html("<style>button[kind^=primary] p, button[kind^=primary] span { color: #0F151D }</style>")  # white is too pale there
     with st.sidebar:
         st.markdown(f"**{NAME}**  \nWhat does a neural network know, and what not?")
         for path, label, symbol in PAGES:
             if (ROOT / path).is_file():
                 st.page_link(path, label=label, icon=symbol)
+    st.session_state["arrived"] = st.session_state.get("page") != title
+    st.session_state["page"] = title
     networks_from_address()
 
 

@@ -1,0 +1,196 @@
+"""Draw: a person draws a digit and sees how sure two networks are of it, and why not."""
+
+import streamlit as st
+import torch
+
+from bnnlib import BnnlibError, deterministic_probs, sample_probs
+from bnnlib.answer import Answer, make_answer
+from bnnlib.models import DropoutNetwork, Network
+from bnnlib.plots import Series, answers_figure
+from bnnlib.strokes import ink
+from bnnlib.words import Speaker, ink_note, sentence, speaker_names
+from ui import verdict
+from ui.canvas import digit_canvas
+from ui.draw_state import DrawState, draw_state, write_address
+from ui.gallery import EXAMPLES
+from ui.loaders import checkpoint_names, choose_networks, chosen_networks, load_network
+from ui.page import is_dark, page_setup, show_error
+
+
+def main() -> None:
+    page_setup("Draw", ":material/draw:")
+    st.title("Draw a digit. How sure are the networks?")
+    state, problem = draw_state(st.session_state["arrived"])
+    if problem:
+        st.warning(problem, icon=":material/link_off:")
+    screen(state)
+
+
+@st.fragment
+def screen(state: DrawState) -> None:
+    """Everything below the title: whatever is drawn or chosen runs this again and nothing else."""
+    with st.container(key="stage"):
+        left, right = st.columns([3, 7], gap="medium")
+    with left:
+        drawing(state)
+    with right:
+        answers(state)
+    gallery(state)
+    controls(state)
+    write_address(state, chosen_networks())
+
+
+def drawing(state: DrawState) -> None:
+    """The canvas with its tools, and the image that is made of the drawing."""
+    under = state.sent[0] if state.sent else None
+    state.strokes = tuple(digit_canvas(state.on_canvas, state.pen, f"pad{state.canvas}", under))
+    with st.container(horizontal=True, key="tools", vertical_alignment="center"):
+        drawn = bool(state.strokes)
+        st.button("Undo", icon=":material/undo:", on_click=undo, args=(state,), disabled=not drawn, help="Take back the last stroke")
+        st.button("Clear", icon=":material/delete:", on_click=state.put, args=((),), help="Empty the canvas")
+        st.slider(
+            "Pen width", 8, 40, state.pen, 2, key="pen_width", on_change=set_pen, args=(state,), help="In pixels of the canvas (280 wide)"
+        )
+    caption = "Cut out, scaled to 20 pixels and centred by its mass, as MNIST made its own: 28 x 28 pixels."
+    if state.sent:
+        caption = state.sent[1] + (", with your strokes over it." if state.strokes else "")
+    st.html(verdict.seen(state.image, caption))
+
+
+def undo(state: DrawState) -> None:
+    state.put(state.strokes[:-1], keep_sent=True)
+
+
+def set_pen(state: DrawState) -> None:
+    state.pen = st.session_state["pen_width"]
+
+
+def answers(state: DrawState) -> None:
+    """Both networks' answers: one sentence, a card each, the figure, and its figures as text."""
+    names, networks, found = [], [], []
+    for place, name in enumerate(chosen_networks()):
+        try:
+            networks.append(load_network(name))
+        except BnnlibError as error:
+            show_error(error)
+            continue
+        names.append(name)
+        found.append((place, ask(networks[-1], state)))
+    kinds = [network.config.kind for network in networks]
+    speakers = [Speaker(*words, answer) for words, (_, answer) in zip(speaker_names(names, kinds), found, strict=True)]
+    note = None if state.sent else ink_note(ink(state.strokes))
+    said = sentence(speakers, state.threshold)
+    st.html(f'<p class="sentence" role="status">{note or said}</p>')
+    if not speakers:
+        return
+    dark = is_dark()
+    cards = [verdict.card(name, kind, a, state.threshold, place, dark) for name, kind, (place, a) in zip(names, kinds, found, strict=True)]
+    legend = verdict.legend(any(answer.deterministic is not None for _, answer in found))
+    st.html(f'<div class="verdicts">{"".join(cards)}</div>{legend}')
+    series = [series_of(name, place, answer) for name, (place, answer) in zip(names, found, strict=True)]
+    st.plotly_chart(
+        answers_figure(series, state.threshold, dark),
+        theme=None,
+        key="answers",
+        config={"displayModeBar": False, "responsive": True},
+        alt=f"{state.samples} sampled probabilities for each digit and network. {said}",
+    )
+    with st.expander("The same in figures"):
+        st.markdown(verdict.figures_table(names, [answer for _, answer in found]))
+
+
+def ask(network: Network, state: DrawState) -> Answer:
+    """Sample the network's answer to the drawing; the state's seed makes it repeatable."""
+    images = state.image[None]
+    probs = sample_probs(network, images, state.samples, torch.Generator().manual_seed(state.seed))
+    return make_answer(probs, deterministic_probs(network, images) if isinstance(network, DropoutNetwork) else None)
+
+
+def series_of(name: str, place: int, answer: Answer) -> Series:
+    """An answer as the figure wants it."""
+    a = answer
+    return Series(name, place, a.samples, a.mean, a.low, a.high, a.votes, a.aleatoric, a.epistemic, a.deterministic)
+
+
+def gallery(state: DrawState) -> None:
+    """Examples as buttons with thumbnails, within reach of the keyboard."""
+    st.subheader("Or start from an example")
+    with st.container(horizontal=True, key="gallery", gap="small"):
+        for example, thumbnail in zip(EXAMPLES, thumbnails(), strict=True):
+            label = f"![]({thumbnail}) {example.name}"
+            chosen = "primary" if example.slug == state.example else "secondary"
+            st.button(
+                label,
+                key=f"example-{example.slug}",
+                type=chosen,
+                on_click=state.put,
+                args=(example.strokes,),
+                help=example.shows.capitalize(),
+            )
+
+
+@st.cache_resource
+def thumbnails() -> list[str]:
+    return [example.thumbnail for example in EXAMPLES]
+
+
+def controls(state: DrawState) -> None:
+    """Which networks, how many samples of each, and when they should rather not answer."""
+    st.subheader("Ask differently")
+    one, two, three, four, five = st.columns([3, 3, 3, 3, 2.4], vertical_alignment="bottom")
+    names = checkpoint_names()
+    for side, column, name in zip(("left", "right"), (one, two), chosen_networks(), strict=True):
+        key = f"network-{side}"
+        st.session_state[key] = name
+        options = names if name in names else [*names, name]
+        column.selectbox(
+            f"Network {side}",
+            options,
+            key=key,
+            on_change=set_networks,
+            help="Any trained network in the folder checkpoints/; chosen for all pages",
+        )
+    st.session_state.update({"samples": state.samples, "threshold": state.threshold})
+    three.slider(
+        "Sampled networks",
+        10,
+        1000,
+        step=10,
+        key="samples",
+        on_change=set_number,
+        args=(state, "samples"),
+        help="How many networks each side draws to answer the same image",
+    )
+    four.slider(
+        '"I don\'t know" below',
+        0.0,
+        1.0,
+        step=0.05,
+        key="threshold",
+        on_change=set_number,
+        args=(state, "threshold"),
+        help="A network gives no answer if the winner's mean probability is below this",
+    )
+    five.button(
+        "Draw again",
+        icon=":material/casino:",
+        on_click=new_seed,
+        args=(state,),
+        help=f"Draw new sampled networks; these are seed {state.seed}",
+        width="stretch",
+    )
+
+
+def set_networks() -> None:
+    choose_networks(st.session_state["network-left"], st.session_state["network-right"])
+
+
+def set_number(state: DrawState, name: str) -> None:
+    setattr(state, name, st.session_state[name])
+
+
+def new_seed(state: DrawState) -> None:
+    state.seed += 1
+
+
+main()

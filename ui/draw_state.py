@@ -1,0 +1,135 @@
+"""What the Draw screen remembers in a session, and how the address holds what is worth sharing of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import streamlit as st
+from torch import Tensor
+
+from bnnlib.errors import BnnlibError
+from bnnlib.strokes import Stroke, drawn_image, from_text, to_text
+from ui.gallery import BY_SLUG, EXAMPLES
+from ui.loaders import DEFAULT_NETWORKS
+
+SAMPLES, THRESHOLD, SEED, PEN = 200, 0.5, 0, 20
+PARAMETERS = ("left", "right", "samples", "threshold", "seed", "example", "drawing")
+MAX_SEED = 2**31 - 1
+MAX_TEXT = 6_000  # characters of a drawing in an address; longer ones are not shared
+
+
+@dataclass
+class DrawState:
+    """The drawing and the questions asked about it.
+
+    sent: an image uint8 `[28, 28]` that another page sent, under the strokes, with its caption. canvas: counts the canvases; a
+    new number puts `on_canvas` on a fresh one. address: the parameters last written.
+    """
+
+    strokes: tuple[Stroke, ...] = EXAMPLES[0].strokes
+    samples: int = SAMPLES
+    threshold: float = THRESHOLD
+    seed: int = SEED
+    pen: int = PEN
+    sent: tuple[np.ndarray, str] | None = None
+    canvas: int = 0
+    on_canvas: tuple[Stroke, ...] = ()
+    address: dict[str, str] = field(default_factory=dict)
+
+    def put(self, strokes: tuple[Stroke, ...], keep_sent: bool = False) -> None:
+        """Put this drawing on a fresh canvas."""
+        self.strokes = self.on_canvas = strokes
+        self.sent = self.sent if keep_sent else None
+        self.canvas += 1
+
+    @property
+    def image(self) -> Tensor:
+        """What the networks see, float `[28, 28]`."""
+        return drawn_image(self.strokes, self.sent[0] if self.sent else None)
+
+    @property
+    def example(self) -> str | None:
+        """The slug of the example that is on the canvas unchanged."""
+        return None if self.sent else next((e.slug for e in EXAMPLES if e.strokes == self.strokes), None)
+
+
+def draw_state(arrived: bool) -> tuple[DrawState, str | None]:
+    """The session's state and, where the address was not understood, a sentence that says so; once a run of the page.
+
+    `arrived`: whether the page was just entered; then the drawing is put on a fresh canvas. The address is read at the start
+    of a session and when the browser went back or forward, which so undoes and redoes.
+    """
+    old: DrawState | None = st.session_state.get("draw")
+    parameters = st.query_params.to_dict()
+    problem = None
+    if old is None or (_own(parameters) != _own(old.address) and (parameters or not arrived)):
+        state, problem = from_address(parameters)
+        if old is not None:
+            state.canvas, state.pen = old.canvas, old.pen
+        arrived = True
+    else:
+        state = old
+    if sent := st.session_state.pop("sent_image", None):
+        state.put(())
+        state.sent = sent
+    elif arrived:
+        state.put(state.strokes, keep_sent=True)
+    st.session_state["draw"] = state
+    return state, problem
+
+
+def _own(parameters: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in parameters.items() if name not in ("left", "right")}  # those belong to all pages
+
+
+def from_address(parameters: Mapping[str, str]) -> tuple[DrawState, str | None]:
+    """The state that the parameters describe, with defaults for what is missing or wrong, and a sentence if any was wrong."""
+    state, wrong = DrawState(), []
+    for name, low, high, step in (("samples", 10, 1000, 10), ("threshold", 0, 100, 5), ("seed", 0, MAX_SEED, 1)):
+        if name in parameters:
+            text = parameters[name]
+            number = int(text) if text.isascii() and text.isdigit() and len(text) < 12 else -1
+            if low <= number <= high and number % step == 0:
+                setattr(state, name, number / 100 if name == "threshold" else number)
+            else:
+                steps = f" in steps of {step}" if step > 1 else ""
+                wrong.append(f"{name} must be a whole number from {low} to {high}{steps}")
+    if "drawing" in parameters:
+        try:
+            if len(parameters["drawing"]) > MAX_TEXT:
+                raise BnnlibError("too long")
+            state.strokes = tuple(from_text(parameters["drawing"]))
+        except BnnlibError:
+            wrong.append("the drawing is incomplete or damaged")
+    elif "example" in parameters:
+        if parameters["example"] in BY_SLUG:
+            state.strokes = BY_SLUG[parameters["example"]].strokes
+        else:
+            wrong.append(f"there is no example {parameters['example'][:40]!r}")
+    if odd := [name for name in parameters if name not in PARAMETERS]:
+        wrong.append(f"{', '.join(repr(name[:40]) for name in odd[:4])} means nothing here")
+    problem = f"Part of the address was not understood and is left out: {'; '.join(wrong)}." if wrong else None
+    return state, problem
+
+
+def to_address(state: DrawState, networks: tuple[str, str]) -> dict[str, str]:
+    """The parameters that describe the state; what is at its default is left out."""
+    address = {side: name for side, name, default in zip(("left", "right"), networks, DEFAULT_NETWORKS, strict=True) if name != default}
+    if state.samples != SAMPLES:
+        address["samples"] = str(state.samples)
+    if state.threshold != THRESHOLD:
+        address["threshold"] = str(round(100 * state.threshold))
+    if state.seed != SEED:
+        address["seed"] = str(state.seed)
+    if state.example not in (None, EXAMPLES[0].slug):
+        address["example"] = str(state.example)
+    elif state.example is None and not state.sent and len(text := to_text(state.strokes)) <= MAX_TEXT:
+        address["drawing"] = text
+    return address
+
+
+def write_address(state: DrawState, networks: tuple[str, str]) -> None:
+    """Bring the browser's address up to date."""
+    state.address = to_address(state, networks)
+    if st.query_params.to_dict() != state.address:
+        st.query_params.from_dict(state.address)

@@ -1,0 +1,85 @@
+"""The answers in HTML: a card a network, the image they saw, and the chart's figures as a table."""
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from bnnlib.answer import Answer
+from bnnlib.plots import network_colours
+
+KINDS = {"dropout": "Monte Carlo dropout", "bayesian": "Bayesian"}
+
+
+def card(name: str, kind: str, answer: Answer, threshold: float, place: int, dark: bool) -> str:
+    """One network's verdict: the digit or "I don't know", its probability, the votes, the answer without sampling."""
+    knows = answer.probability >= threshold
+    digit, votes = answer.digit, answer.votes
+    others = ", ".join(f"{d}: {votes[d]}" for d in np.argsort(-votes, kind="stable") if votes[d] and d != digit)
+    baseline = ""
+    if answer.deterministic is not None:
+        sure = int(answer.deterministic.argmax())
+        baseline = f"<li>without sampling: <b>{sure}</b> ({percent(answer.deterministic[sure])})</li>"
+    headline = f"{digit}" if knows else "?"
+    words = f"{percent(answer.probability)}" if knows else f"I don't know<small>leans to {digit}, {percent(answer.probability)}</small>"
+    return f"""<section class="verdict" style="--network: {network_colours(dark)[place]}" aria-label="{html.escape(name)}">
+  <h3>{html.escape(name)} <small>{KINDS[kind]}</small></h3>
+  <div class="answer"><span class="digit">{headline}</span><span class="probability{"" if knows else " unsure"}">{words}</span></div>
+  <ul><li>5 to 95 % of samples: {answer.low[digit]:.2f} to {answer.high[digit]:.2f}</li>
+  <li>votes: <b>{votes[digit]} of {votes.sum()}</b>{f" ({others})" if others else ""}</li>{baseline}</ul>
+</section>"""
+
+
+def legend(baseline: bool) -> str:
+    """What the marks of the figure mean."""
+    marks = [
+        ("dots", "one sampled network each"),
+        ("mean", "mean, 5 to 95 %"),
+        *([("diamond", "without sampling")] if baseline else []),
+        ("plain", "aleatoric: each sample is torn"),
+        ("hatched", "epistemic: the samples disagree"),
+    ]
+    items = "".join(f'<li><i class="{mark}" aria-hidden="true"></i>{text}</li>' for mark, text in marks)
+    return f'<ul class="legend">{items}<li>numbers on top: votes</li></ul>'
+
+
+def seen(image: Tensor, caption: str) -> str:
+    """The image the networks see, float `[28, 28]`, as sharp pixels beside its caption."""
+    buffer = io.BytesIO()
+    Image.fromarray((image.numpy() * 255).round().astype(np.uint8)).save(buffer, "PNG")
+    data = base64.b64encode(buffer.getvalue()).decode()
+    alt = f"The 28 by 28 pixel image the networks see: {caption}"
+    return f"""<figure class="seen"><img src="data:image/png;base64,{data}" alt="{html.escape(alt)}">
+<figcaption><b>What the networks see</b><br>{html.escape(caption)}</figcaption></figure>"""
+
+
+def figures_table(names: Sequence[str], answers: Sequence[Answer]) -> str:
+    """Every figure of the chart as a Markdown table, with the uncertainties under it."""
+    head = "| digit |" + "".join(
+        f" {n}: mean | 5 to 95 % | votes |{' without sampling |' * (a.deterministic is not None)}"
+        for n, a in zip(names, answers, strict=True)
+    )
+    rows = [head, "|" + "---:|" * (head.count("|") - 1)]
+    for digit in range(10):
+        cells = []
+        for a in answers:
+            cells += [f"{a.mean[digit]:.3f}", f"{a.low[digit]:.3f} to {a.high[digit]:.3f}", f"{a.votes[digit]}"]
+            if a.deterministic is not None:
+                cells.append(f"{a.deterministic[digit]:.3f}")
+        rows.append(f"| **{digit}** | " + " | ".join(cells) + " |")
+    splits = [
+        f"- {n}: total uncertainty **{a.total:.3f} nats** = {a.aleatoric:.3f} aleatoric + {a.epistemic:.3f} epistemic"
+        for n, a in zip(names, answers, strict=True)
+    ]
+    return "\n".join([*rows, "", *splits])
+
+
+def percent(probability: float) -> str:
+    """A probability in words that never claims 0 % or 100 %."""
+    if probability > 0.995:
+        return "over 99 %"
+    return "under 1 %" if probability < 0.005 else f"{100 * probability:.0f} %"
