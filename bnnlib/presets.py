@@ -64,11 +64,11 @@ class TrainingConfig:
 PRESETS: dict[tuple[str, str], tuple[Config, TrainingConfig]] = {
     ("dropout", "default"): (
         DropoutConfig(),
-        TrainingConfig(epochs=60, batch_size=128, lr=1e-3, schedule="cosine"),
+        TrainingConfig(epochs=60, batch_size=256, lr=1e-3, schedule="cosine", average=0.999),
     ),
     ("bayesian", "default"): (
         BayesianConfig(),
-        TrainingConfig(epochs=40, batch_size=128, lr=1e-3, schedule="cosine", temperature=0.05),
+        TrainingConfig(epochs=30, batch_size=256, lr=1e-3, schedule="cosine", temperature=0.05, average=0.998),
     ),
     # The article: 50 epochs in its code for the dropout network (30 in its text), 30 for the Bayesian one.
     ("dropout", "article"): (

@@ -9,7 +9,7 @@ from typing import cast
 
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from bnnlib import evaluation
 from bnnlib.augment import augment
@@ -94,7 +94,7 @@ class Trainer:
         self.bend = torch.Generator(self.device).manual_seed(config.seed + 3)
         self.optimiser = _optimiser(network, config)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._lr_factor)
-        self.averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.average)) if config.average else None
+        self.averaged = AveragedModel(network, multi_avg_fn=_moving_average(config.average)) if config.average else None
         self.objective = make_objective(network, config.objective, len(train), config.batch_size, self.noise, PRECISIONS[config.precision])
         self.history: list[EpochReport] = []
         self.best: dict[str, Tensor] = _copy(network)
@@ -166,9 +166,10 @@ class Trainer:
     @torch.no_grad()
     def _learn_prior(self) -> None:
         """Empirical Bayes: the prior's variance that maximises the ELBO, the mean of loc^2 + scale^2, for each layer."""
-        if isinstance(self.network, BayesianNetwork) and self.network.config.prior_scale is None:
-            for layer in self.network.layers:
-                layer.prior_scale.copy_((layer.loc.square() + layer.scale.square()).mean().sqrt())
+        for network in (self.network, self.answering):
+            if isinstance(network, BayesianNetwork) and network.config.prior_scale is None:
+                for layer in network.layers:
+                    layer.prior_scale.copy_((layer.loc.square() + layer.scale.square()).mean().sqrt())
 
     @property
     def answering(self) -> Network:
@@ -245,6 +246,16 @@ def _optimiser(network: Network, config: TrainingConfig) -> torch.optim.Optimize
     return torch.optim.SGD(
         parameters, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov, weight_decay=config.weight_decay, fused=True
     )
+
+
+def _moving_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
+    """An exponential moving average whose decay rises from 0.1 to `decay`, so that it soon forgets the untrained start."""
+
+    @torch.no_grad()
+    def update(averaged: list[Tensor], current: list[Tensor], n: Tensor) -> None:
+        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + int(n)) / (10 + int(n))))
+
+    return update
 
 
 def _copy(network: Network) -> dict[str, Tensor]:
