@@ -45,6 +45,7 @@ class EpochReport:
 
 Callback = Callable[[EpochReport], bool | None]
 BatchHook = Callable[[int, int], None]
+Parameters = tuple[Tensor, ...] | list[Tensor]
 
 
 def pick_device(name: str) -> torch.device:
@@ -248,11 +249,11 @@ def _optimiser(network: Network, config: TrainingConfig) -> torch.optim.Optimize
     )
 
 
-def _moving_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
+def _moving_average(decay: float) -> Callable[[Parameters, Parameters, Tensor | int], None]:
     """An exponential moving average whose decay rises from 0.1 to `decay`, so that it soon forgets the untrained start."""
 
     @torch.no_grad()
-    def update(averaged: list[Tensor], current: list[Tensor], n: Tensor) -> None:
+    def update(averaged: Parameters, current: Parameters, n: Tensor | int) -> None:
         torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + int(n)) / (10 + int(n))))
 
     return update
