@@ -11,15 +11,14 @@ from bnnlib.mosaic import FRAME, INK, SCALE, data_uri
 from bnnlib.ranking import Opinions, vote_shares
 
 SIDE = 28 * SCALE + 2 * FRAME  # pixels of a digit with its frame
-ROW = SIDE + 42  # and its captions: two lines
+ROW = SIDE + 46  # and its captions: two lines
 CHOSEN = {False: "#0072B2", True: "#56B4E9"}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One digit of the grid: its place in the held-out images, what stands under it, over it and in its tooltip."""
+    """One digit of the grid: what stands under it, over it and in its tooltip."""
 
-    position: int
     caption: str
     mark: str
     hover: str
@@ -53,7 +52,6 @@ def cells(opinions: Opinions, positions: Tensor, first_rank: int, index: Tensor)
     """The grid's cells for the images at `positions`, ranked from `first_rank` on; `index` `[B]`: their place in the test split."""
     return [
         Cell(
-            position=i,
             caption=votes_caption(opinions.votes[i]),
             mark=f"✗ is {int(opinions.labels[i])}" if opinions.wrong[i] else "",
             hover=f"<b>No. {first_rank + k}</b>, test image {int(index[i])}<br>" + describe(opinions, i).replace("; ", "<br>"),
@@ -63,16 +61,16 @@ def cells(opinions: Opinions, positions: Tensor, first_rank: int, index: Tensor)
     ]
 
 
-def grid(images: np.ndarray, cells: Sequence[Cell], columns: int, dark: bool) -> go.Figure:
-    """Digits, uint8 `[K, 28, 28]`, in reading order; each is a point that can be clicked, with its position as custom data.
+def grid(images: np.ndarray, cells: Sequence[Cell], columns: int, dark: bool, chosen: int | None = None) -> go.Figure:
+    """Digits, uint8 `[K, 28, 28]`, in reading order; each is a point that can be clicked, and `chosen` one of them has a frame.
 
-    The points are invisible squares over the images, because images cannot be selected; the chosen one shows as a frame.
+    The points are squares over the images, invisible but for the chosen one, because images cannot be selected.
     """
     ink, _ = INK[dark]
     rows = -(-len(images) // columns)
     x = np.arange(len(images)) % columns + 0.5
     top = -(np.arange(len(images)) // columns).astype(float)
-    middle, below, above = top - SIDE / 2 / ROW, top - SIDE / ROW, top - 8 / ROW
+    middle, below, above = top - SIDE / 2 / ROW, top - (SIDE + 5) / ROW, top - 11 / ROW
     figure = go.Figure()
     for image, cell, left, high in zip(images, cells, x, top, strict=True):
         figure.add_layout_image(
@@ -89,7 +87,8 @@ def grid(images: np.ndarray, cells: Sequence[Cell], columns: int, dark: bool) ->
             x=x, y=heights, text=texts, textposition=anchor, textfont=font, unselected={"textfont": {"color": colour}}, **quiet
         )
     figure.add_scatter(
-        x=x, y=middle, mode="markers", showlegend=False, customdata=[cell.position for cell in cells],
+        x=x, y=middle, mode="markers", showlegend=False,
+        selectedpoints=[] if chosen is None else [chosen],
         marker={"symbol": "square-open", "size": SIDE, "opacity": 0, "color": CHOSEN[dark], "line": {"width": 4}},
         selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0}},
         text=[cell.hover for cell in cells], hovertemplate="%{text}<extra></extra>",

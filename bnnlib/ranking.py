@@ -8,7 +8,7 @@ import csv
 import dataclasses
 import io
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -38,19 +38,21 @@ class Survey:
     """
 
     def __init__(self, network: Network, images: Tensor, samples: int, seed: int) -> None:
-        self.samples, self.done = samples, 0
-        self._network, self._images = network, to_float(images)
-        self._generator = torch.Generator().manual_seed(seed)
+        x, generator = to_float(images), torch.Generator().manual_seed(seed)
+        self._ask: Callable[[], Tensor] | None = lambda: sample_probs(network, x, 1, generator, shared=True)[0]
         self._answers: list[Tensor] = []
-        self._lock = threading.Lock()
         self._opinions: Opinions | None = None
+        self._lock = threading.Lock()
+        self.samples, self.done = samples, 0
 
     def advance(self) -> int:
         """Ask one more network unless all were asked; returns how many were."""
         with self._lock:
-            if self.done < self.samples:
-                self._answers.append(sample_probs(self._network, self._images, 1, self._generator, shared=True)[0])
+            if self._ask is not None:
+                self._answers.append(self._ask())
                 self.done += 1
+                if self.done == self.samples:
+                    self._ask = None  # lets go of the network and of the images
             return self.done
 
     def opinions(self, labels: Tensor) -> "Opinions":
@@ -60,7 +62,7 @@ class Survey:
                 raise RuntimeError(f"{self.done} of {self.samples} networks were asked: advance() first.")
             if self._opinions is None:
                 self._opinions = Opinions.of(torch.stack(self._answers), labels)
-                self._answers, self._images = [], self._images[:0]  # the stack stays; what it was made of may go
+                self._answers = []
             return self._opinions
 
 
