@@ -20,6 +20,7 @@ LIMITS: dict[str, tuple[float, float]] = {
 }
 WHOLE = ("epochs", "batch_size", "temperature_warmup", "hidden_width", "images", "seed")  # no fractions
 
+MAX_HIDDEN_LAYERS = 4
 MAX_RUNS = 50  # run folders
 MAX_WAITING = 4  # processes in the queue: each holds some 300 MB of libraries while it waits
 MAX_PINNED = 12  # pinned images a run

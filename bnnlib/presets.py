@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from bnnlib.augment import AUGMENTATIONS
 from bnnlib.errors import BnnlibError
-from bnnlib.limits import LIMITS, check_range
+from bnnlib.limits import LIMITS, MAX_HIDDEN_LAYERS, check_range
 from bnnlib.models import BayesianConfig, Config, DropoutConfig
+from bnnlib.models.bayesian import FACTOR_RANGE
 
 KINDS = ("dropout", "bayesian")
 OBJECTIVES = ("elbo", "published")
@@ -100,6 +101,28 @@ def preset(kind: str, name: str = "default") -> tuple[Config, TrainingConfig]:
     except KeyError:
         known = ", ".join(f"{k} {n}" for k, n in PRESETS)
         raise BnnlibError(f"There is no preset {name!r} for a network of kind {kind!r}: there are {known}.") from None
+
+
+def check_network(config: Config) -> None:
+    """Raises BnnlibError if a network's settings are beyond the limits or impossible."""
+    if not 1 <= len(config.hidden) <= MAX_HIDDEN_LAYERS:
+        raise BnnlibError(f"There are {len(config.hidden)} hidden layers: expected 1 to {MAX_HIDDEN_LAYERS}.")
+    for width in config.hidden:
+        check_range("hidden_width", width, *LIMITS["hidden_width"])
+    if isinstance(config, DropoutConfig):
+        check_range("input_dropout", config.input_dropout, 0, 0.99)
+        check_range("hidden_dropout", config.hidden_dropout, 0, 0.99)
+        return
+    if config.prior_scale is not None:
+        check_range("prior_scale", config.prior_scale, *LIMITS["prior_scale"])
+    if config.initial_mean is not None:
+        check_range("initial_mean", config.initial_mean, 0, 10)
+    check_range("initial_scale", config.initial_scale, 1e-6, 10)
+    check_range("minimum_scale", config.minimum_scale, 0, config.initial_scale / 2)
+    if len(config.initial_factors) != len(config.hidden):
+        raise BnnlibError(f"There are {len(config.initial_factors)} initial factors: expected one for each hidden layer.")
+    for factor in config.initial_factors:
+        check_range("initial_factors", factor, *FACTOR_RANGE)
 
 
 def with_width(config: Config, width: int) -> Config:

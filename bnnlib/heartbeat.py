@@ -1,0 +1,122 @@
+"""The sign of life of a training process, and what can be told from it by others: `heartbeat.json` in the run folder.
+
+The process writes it every second. It is alive if a process with its number and its start time exists (a number alone may
+have passed to another process); where that cannot be seen, if its last sign is fresh.
+"""
+
+import contextlib
+import json
+import math
+import os
+import platform
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bnnlib.files import write_text
+
+NAME = "heartbeat.json"
+BEAT_SECONDS = 1.0
+SILENT_SECONDS = 8.0  # without a sign of life
+ALIVE = ("queued", "running")  # states that need a living process
+ENDED = ("finished", "stopped", "failed")  # states that a process leaves behind
+
+
+@dataclass
+class Beat:
+    """One sign of life. `started` marks the process among those that have had its number; times are seconds since the epoch of
+    the clock. `step` of `steps` in the epoch at work; `phase`: what the process is busy with, in words; `message`: why it failed.
+    """
+
+    state: str = "queued"
+    pid: int = 0
+    started: str | None = None
+    host: str = ""
+    queued_at: float = 0.0
+    at: float = 0.0
+    step: int = 0
+    steps: int = 0
+    images_per_second: float | None = None
+    seconds_left: float | None = None
+    phase: str = ""
+    message: str = ""
+
+    @property
+    def silent(self) -> float:
+        """Seconds since the sign was given."""
+        return max(0.0, time.time() - self.at)
+
+
+def this_process(pid: int | None = None) -> Beat:
+    """A beat that names the process `pid` (default: this one)."""
+    pid = os.getpid() if pid is None else pid
+    return Beat(pid=pid, started=process_start(pid), host=platform.node(), queued_at=time.time(), at=time.time())
+
+
+def process_start(pid: int) -> str | None:
+    """What tells the process `pid` from others of that number: boot and start time; "" if there is none; None if that is unknown."""
+    if not Path("/proc/self/stat").exists():
+        return None
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        if fields[0] in "ZX":  # dead, but not yet buried by its parent
+            return ""
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {fields[19]}"
+    except (OSError, IndexError):
+        return ""
+
+
+def is_alive(beat: Beat) -> bool:
+    """Whether the process behind `beat` still lives."""
+    if beat.host == platform.node() and beat.started is not None:
+        found = process_start(beat.pid)
+        if found is not None:
+            return bool(found) and found == beat.started
+    return beat.silent < SILENT_SECONDS
+
+
+def write_beat(folder: Path, beat: Beat) -> None:
+    """Replace the sign of life in `folder`. Raises OSError."""
+    beat.at = time.time()
+    write_text(folder / NAME, json.dumps(asdict(beat)))
+
+
+def read_beat(folder: Path) -> Beat | None:
+    """The last sign of life in `folder`; None if there is none that can be read."""
+    try:
+        fields = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        beat = Beat(**fields)
+        if beat.state not in (*ALIVE, *ENDED) or type(beat.pid) is not int or not math.isfinite(beat.at + beat.queued_at):
+            return None
+        return beat
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+class Heart:
+    """Writes the beat of this process to `folder` every second until `end`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.beat = folder, this_process()
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="heartbeat")
+
+    def start(self) -> None:
+        """Begin to beat. Raises OSError if the folder cannot be written."""
+        write_beat(self.folder, self.beat)
+        self._thread.start()
+
+    def end(self, state: str, message: str = "") -> None:
+        """The last beat: how it ended, and why."""
+        self._end.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self.beat.state, self.beat.message, self.beat.phase, self.beat.seconds_left = state, message, "", None
+        with contextlib.suppress(OSError):  # a full disk: the dead process will be noticed all the same
+            write_beat(self.folder, self.beat)
+
+    def _run(self) -> None:
+        while not self._end.wait(BEAT_SECONDS):
+            with contextlib.suppress(OSError):  # a full disk may be cleared; the state has its own say
+                write_beat(self.folder, self.beat)

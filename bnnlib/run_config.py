@@ -1,0 +1,71 @@
+"""What a training run is made of: the network's settings and the training's, as JSON that anyone may have edited."""
+
+import dataclasses
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from bnnlib.checkpoints import config_from_card
+from bnnlib.errors import BnnlibError
+from bnnlib.models import BayesianConfig, Config
+from bnnlib.presets import TrainingConfig, check_network
+
+FORMAT = 1
+REMEDY = "start a new run"
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What a run trains and how. `preset`: where its settings started; `captions`: of the pinned images."""
+
+    network: Config
+    training: TrainingConfig
+    preset: str = ""
+    captions: tuple[str, ...] = ()
+    created: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "kind": self.network.kind,
+            "preset": self.preset,
+            "created": self.created,
+            "architecture": dataclasses.asdict(self.network),
+            "training": dataclasses.asdict(self.training),
+            "captions": list(self.captions),
+        }
+
+    @staticmethod
+    def from_json(fields: Any, where: str) -> "RunConfig":
+        """Checks every value, for anyone may have edited the file; raises BnnlibError that names `where`."""
+        if not isinstance(fields, dict) or fields.get("format") != FORMAT:
+            found = fields.get("format") if isinstance(fields, dict) else None
+            raise BnnlibError(f"{where} has format {found!r}, this version reads format {FORMAT}: {REMEDY}.")
+        try:
+            network = config_from_card(fields)
+            check_network(network)
+            known = {field.name for field in dataclasses.fields(TrainingConfig)}
+            training = dict(fields["training"])
+            if odd := sorted(training.keys() - known):
+                raise BnnlibError(f"there is no setting {odd[0]!r}")
+            if isinstance(training.get("classes"), list):
+                training["classes"] = tuple(training["classes"])
+            captions = tuple(str(caption)[:80] for caption in fields.get("captions", []))
+            return RunConfig(network, TrainingConfig(**training), str(fields.get("preset", "")), captions, str(fields.get("created", "")))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise BnnlibError(f"{where} lacks or garbles a setting ({error}): mend it, or {REMEDY}.") from error
+        except BnnlibError as error:
+            raise BnnlibError(f"{where} cannot be used ({str(error).rstrip('.')}): mend it, or {REMEDY}.") from error
+
+
+def settings(config: RunConfig) -> dict[str, Any]:
+    """Every setting by name, flat, to compare runs by."""
+    network = {k: v for k, v in dataclasses.asdict(config.network).items() if k not in ("inputs", "classes")}
+    return {"preset": config.preset, **network, **dataclasses.asdict(config.training)}
+
+
+def state_bytes(config: Config) -> int:
+    """About how many bytes a run of this network takes at most: its weights, their optimiser, average, best copy, and room to replace."""
+    sizes = (config.inputs, *config.hidden, config.classes)
+    weights = sum((i + 1) * o for i, o in pairwise(sizes))
+    return weights * 4 * (2 if isinstance(config, BayesianConfig) else 1) * 5 * 2

@@ -1,0 +1,270 @@
+"""A training run on disk: a folder that the command line and the pages see alike, during training and for ever after.
+
+    config.json         what is trained and how
+    history.jsonl       one line an epoch, the fields of `training.EpochReport`
+    log.txt             what the process said
+    heartbeat.json      the process's sign of life
+    pinned.safetensors  images whose predictions are kept for each epoch
+    state.safetensors   everything needed to go on after the last epoch, and those predictions; replaced as a whole each epoch
+
+The state is the truth; `history.jsonl` is its readable copy. Nothing here is a pickle.
+"""
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bnnlib.errors import BnnlibError
+from bnnlib.files import write_text
+from bnnlib.heartbeat import ALIVE, SILENT_SECONDS, Beat, is_alive, read_beat
+from bnnlib.limits import MAX_PINNED, MAX_RUNS
+from bnnlib.presets import check_network
+from bnnlib.run_config import REMEDY, RunConfig
+from bnnlib.state import read_state, write_state
+
+CONFIG, HISTORY, LOG, PINNED, STATE = "config.json", "history.jsonl", "log.txt", "pinned.safetensors", "state.safetensors"
+NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
+LOG_TAIL = 20_000  # characters of the log that are shown
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a run stands. state: `new`, `queued`, `running`, `stopped` (on request), `failed` (`message` says why), `interrupted` (its
+    process died) or `finished`. `beat`: the last sign of life, if there was any.
+    """
+
+    state: str
+    beat: Beat | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether a process is at work on the run, or waits for its turn."""
+        return self.state in ALIVE
+
+    @property
+    def silent(self) -> bool:
+        """Whether the process lives but has given no sign for too long."""
+        return self.active and self.beat is not None and self.beat.silent > SILENT_SECONDS
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder and what is in it; every reading is fresh."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def config(self) -> RunConfig:
+        """What is trained and how; raises BnnlibError if it is missing, damaged, out of range or of another format."""
+        where = self.folder / CONFIG
+        try:
+            return _read_config(where, where.stat().st_mtime_ns)
+        except OSError as error:
+            raise BnnlibError(f"{self.folder} holds no training run: it has no readable {CONFIG} ({error.strerror}).") from error
+
+    @property
+    def status(self) -> Status:
+        beat = read_beat(self.folder)
+        if beat is None:
+            return Status("interrupted" if (self.folder / STATE).exists() else "new")
+        if beat.state in ALIVE and not is_alive(beat):
+            return Status("interrupted", beat)
+        return Status(beat.state, beat)
+
+    def history(self) -> list[dict[str, Any]]:
+        """The epochs that are over, the fields of `EpochReport`; raises BnnlibError if the file is damaged."""
+        where = self.folder / HISTORY
+        try:
+            return list(_read_history(where, where.stat().st_mtime_ns))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise BnnlibError(f"{where} cannot be read ({error.strerror}): give yourself the right to read it.") from error
+
+    def log(self) -> str:
+        """The end of what the process said."""
+        try:
+            with open(self.folder / LOG, "rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_TAIL))
+                return file.read().decode("utf-8", "replace").replace("\r\n", "\n")
+        except OSError:
+            return ""
+
+    def pinned(self) -> Tensor:
+        """The pinned images, uint8 `[P, 28, 28]`."""
+        if not (self.folder / PINNED).exists():
+            return torch.empty(0, 28, 28, dtype=torch.uint8)
+        return checked_pinned(read_state(self.folder / PINNED, "images").get("images"), self.folder / PINNED)
+
+    def answers(self) -> Tensor:
+        """Sampled class probabilities for the pinned images, float32 `[E + 1, S, P, C]`: before training, then after each epoch."""
+        if not (self.folder / STATE).exists():
+            return torch.empty(0, 1, 0, 10)
+        return torch.as_tensor(read_state(self.folder / STATE, "answers")["answers"]).float()
+
+    def state(self) -> dict[str, Any] | None:
+        """Everything to go on from; None if no epoch is over. Raises BnnlibError if it is damaged."""
+        return read_state(self.folder / STATE) if (self.folder / STATE).exists() else None
+
+    def write_history(self, reports: Sequence[dict[str, Any]]) -> None:
+        """Replace the readable copy of the history. Raises OSError."""
+        write_text(self.folder / HISTORY, "".join(json.dumps(report) + "\n" for report in reports))
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(path.stat().st_size for path in self.folder.glob("*") if path.is_file())
+
+
+@lru_cache(maxsize=128)
+def _read_config(where: Path, modified: int) -> RunConfig:
+    try:
+        return RunConfig.from_json(json.loads(where.read_text(encoding="utf-8")), str(where))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, BnnlibError):
+            raise
+        raise BnnlibError(f"{where} is no JSON ({error}): mend it, or {REMEDY}.") from error
+
+
+@lru_cache(maxsize=128)
+def _read_history(where: Path, modified: int) -> tuple[dict[str, Any], ...]:
+    return parse_history(where.read_text(encoding="utf-8", errors="replace"), str(where))
+
+
+def parse_history(text: str, where: str) -> tuple[dict[str, Any], ...]:
+    """The epochs of a `history.jsonl`; raises BnnlibError that names `where`."""
+    rows = []
+    for k, line in enumerate(text.splitlines()):
+        try:
+            row = json.loads(line)
+            if row["epoch"] != k + 1 or not all(v is None or type(v) in (int, float) for v in row.values()):
+                raise ValueError("not the next epoch")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise BnnlibError(f"{where} is damaged in line {k + 1} ({error}): resume the run to write it anew, or {REMEDY}.") from error
+        rows.append(row)
+    return tuple(rows)
+
+
+def checked_pinned(images: Any, where: object) -> Tensor:
+    """`images` if they are uint8 `[P, 28, 28]`; raises BnnlibError that names `where`."""
+    if not isinstance(images, Tensor) or images.dtype != torch.uint8 or images.shape[1:] != (28, 28) or len(images) > MAX_PINNED:
+        raise BnnlibError(f"{where} holds no pinned images, uint8 [up to {MAX_PINNED}, 28, 28]: {REMEDY}.")
+    return images
+
+
+def runs_folder() -> Path:
+    """Where the runs are: `BNNLIB_RUNS`, else `runs/` beside the package."""
+    return Path(os.environ.get("BNNLIB_RUNS") or Path(__file__).resolve().parent.parent / "runs").absolute()
+
+
+def list_runs(folder: Path | None = None) -> list[Run]:
+    """Every run below `folder` (default: `runs_folder()`), the newest first."""
+    found = [path for path in (folder or runs_folder()).glob("[!.]*") if (path / CONFIG).exists()]
+    return [Run(path) for path in sorted(found, key=lambda path: ((path / CONFIG).stat().st_mtime, path.name), reverse=True)]
+
+
+def find_run(name: str) -> Run:
+    """The run called `name`; raises BnnlibError if there is none."""
+    if NAMES.fullmatch(name) and (runs_folder() / name / CONFIG).exists():
+        return Run(runs_folder() / name)
+    raise BnnlibError(f"There is no run {name!r}: it may have been renamed or deleted.")
+
+
+def check_name(name: str) -> str:
+    """`name` if a folder may have it; raises BnnlibError."""
+    if not NAMES.fullmatch(name):
+        raise BnnlibError(
+            f"The name {name!r} cannot be used: give up to 60 letters, digits, '-', '_' and '.', the first a letter or digit."
+        )
+    return name
+
+
+def free_name(wanted: str, folder: Path | None = None) -> str:
+    """`wanted`, or the first of `wanted-2`, `wanted-3`, ... that is still free."""
+    folder = folder or runs_folder()
+    return next(name for k in range(1, 10_000) if not (folder / (name := wanted if k == 1 else f"{wanted}-{k}")).exists())
+
+
+def create_run(folder: Path, config: RunConfig, pinned: Tensor | None = None) -> Run:
+    """A new run, ready to be started. pinned: uint8 `[P, 28, 28]`, images whose predictions are kept for each epoch.
+
+    Raises BnnlibError if the name is taken or not allowed, if there are too many runs, or if nothing can be written there.
+    """
+    check_name(folder.name)
+    check_network(config.network)
+    if len(list_runs(folder.parent)) >= MAX_RUNS:
+        raise BnnlibError(f"There are {MAX_RUNS} runs already: delete one first.")
+    config = dataclasses.replace(config, created=config.created or datetime.now(UTC).isoformat(timespec="seconds"))
+    images = checked_pinned(torch.empty(0, 28, 28, dtype=torch.uint8) if pinned is None else pinned, "The list of images to pin")
+
+    def fill(staging: Path) -> None:
+        write_state(staging / PINNED, {"images": images})
+        write_text(staging / CONFIG, json.dumps(config.to_json(), indent=2) + "\n")
+
+    return add_run(folder, fill)
+
+
+def add_run(folder: Path, fill: Any) -> Run:
+    """A run folder that `fill(staging)` writes, there as a whole or not at all; raises BnnlibError."""
+    staging = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        staging.mkdir()
+        try:
+            fill(staging)
+            if folder.is_dir() and any(folder.iterdir()):
+                raise BnnlibError(f"There is a {folder.name!r} in {folder.parent} already: choose another name.")
+            os.rename(staging, folder)  # onto nothing or an empty folder, never over a run
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    except OSError as error:
+        raise BnnlibError(
+            f"The run cannot be written to {folder} ({error.strerror}): free some space, or choose another folder."
+        ) from error
+    return Run(folder)
+
+
+def rename_run(run: Run, name: str) -> Run:
+    """The run under another name; raises BnnlibError if it is at work or the name cannot be had."""
+    check_name(name)
+    _check_idle(run, "renamed")
+    new = run.folder.with_name(name)
+    if new.exists():
+        raise BnnlibError(f"There is a run {name!r} already: choose another name.")
+    try:
+        os.rename(run.folder, new)
+    except OSError as error:
+        raise BnnlibError(f"The run {run.name!r} cannot be renamed ({error.strerror}): check the rights of {run.folder.parent}.") from error
+    return Run(new)
+
+
+def delete_run(run: Run) -> None:
+    """Remove the run for good; raises BnnlibError if it is at work or cannot be removed."""
+    _check_idle(run, "deleted")
+    aside = run.folder.with_name(f".{run.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        os.rename(run.folder, aside)  # gone at once, also while its files are still being removed
+        shutil.rmtree(aside)
+    except OSError as error:
+        raise BnnlibError(f"The run {run.name!r} cannot be deleted ({error.strerror}): check the rights of {run.folder.parent}.") from error
+
+
+def _check_idle(run: Run, what: str) -> None:
+    if run.status.active:
+        raise BnnlibError(f"The run {run.name!r} is at work: stop it before it is {what}.")
