@@ -1,0 +1,124 @@
+"""How long a visitor waits: from starting the server to an answered first screen, and from pen up to the new chart.
+
+`python -m benchmarks.draw_latency` starts the dashboard, drives it with headless Chromium and prints JSON, times in seconds.
+"""
+
+import argparse
+import json
+import math
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+CHROMIUM_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+TARGETS = {"first_screen": 8.0, "pen_up_p95": 0.7}
+STROKES = 30
+
+# The chart counts as new when a frame has been painted after its dots changed. All times are the page's own.
+WATCH = """() => {
+  const dots = () => [...document.querySelectorAll('.js-plotly-plot .scatterlayer path')].map(p => p.getAttribute('transform')).join();
+  window.penUp = null; window.newChart = null; window.before = dots();
+  document.addEventListener('pointerup', () => { window.penUp = performance.now(); }, { once: true, capture: true });
+  const look = () => {
+    const now = dots();
+    if (window.penUp !== null && now && now !== window.before) requestAnimationFrame(() => { window.newChart = performance.now(); });
+    else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+}"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until_healthy(port: int, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.02)
+    raise SystemExit(f"The dashboard did not start within {seconds:.0f} s.")
+
+
+def stroke(page: Page, k: int) -> float:
+    """Draw one stroke, another one each time, and return the seconds from pen up to the new chart."""
+    box = page.locator("canvas.upper-canvas").bounding_box()
+    assert box is not None
+    page.evaluate(WATCH)
+    x, y = box["x"] + 30 + 220 * ((k * 0.618) % 1), box["y"] + 30
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 40 * math.sin(k), y + 120, steps=6)
+    page.mouse.move(x + 20 * math.cos(k), y + 215, steps=6)
+    page.mouse.up()
+    page.wait_for_function("window.newChart !== null", timeout=20_000)
+    return page.evaluate("(window.newChart - window.penUp) / 1000")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.draw_latency", description=__doc__)
+    parser.add_argument("--chromium", default=shutil.which("chromium") or "chromium", help="the browser to drive")
+    options = parser.parse_args()
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.port", str(port), "--server.headless", "true"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=options.chromium, args=CHROMIUM_FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        start = time.monotonic()  # the browser is a person's: it is running already
+        server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_until_healthy(port)
+            healthy = time.monotonic() - start
+            page.goto(f"http://localhost:{port}")
+            page.locator(".js-plotly-plot .scatterlayer path").first.wait_for(state="attached", timeout=60_000)
+            first_screen = time.monotonic() - start
+            page.locator("canvas.upper-canvas").wait_for(timeout=60_000)
+            page.wait_for_timeout(1_500)
+            latencies = []
+            for k in range(STROKES):
+                if k % 5 == 0:
+                    page.get_by_role("button", name="Clear", exact=True).click()
+                    page.wait_for_timeout(1_200)
+                latencies.append(stroke(page, k))
+        finally:
+            server.terminate()
+            server.wait(timeout=20)
+            browser.close()
+    print(
+        json.dumps(
+            {
+                "server_healthy": round(healthy, 2),
+                "first_screen": round(first_screen, 2),
+                "pen_up_median": round(statistics.median(latencies), 3),
+                "pen_up_p95": round(statistics.quantiles(latencies, n=20, method="inclusive")[-1], 3),
+                "strokes": STROKES,
+                "load": [round(value, 1) for value in os.getloadavg()],
+                "targets": TARGETS,
+            },
+            indent=2,
+        )
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
