@@ -10,7 +10,7 @@ from bnnlib.plots import Series, answers_figure
 from bnnlib.strokes import ink
 from bnnlib.words import Speaker, ink_note, sentence, speaker_names
 from ui import verdict
-from ui.canvas import digit_canvas
+from ui.canvas import digit_canvas, drawn
 from ui.draw_state import DrawState, draw_state, write_address
 from ui.gallery import EXAMPLES
 from ui.loaders import checkpoint_names, choose_networks, chosen_networks, load_network
@@ -29,24 +29,28 @@ def main() -> None:
 @st.fragment
 def screen(state: DrawState) -> None:
     """Everything below the title: whatever is drawn or chosen runs this again and nothing else."""
+    key = f"pad{state.canvas}"
+    on_canvas = drawn(key)
+    state.strokes = state.strokes if on_canvas is None else on_canvas
     with st.container(key="stage"):
         left, right = st.columns([3, 7], gap="medium")
-    with left:
-        drawing(state)
     with right:
         answers(state)
+    with left:
+        drawing(state, key)
     gallery(state)
     controls(state)
     write_address(state, chosen_networks())
 
 
-def drawing(state: DrawState) -> None:
+def drawing(state: DrawState, key: str) -> None:
     """The canvas with its tools, and the image that is made of the drawing."""
     under = state.sent[0] if state.sent else None
-    state.strokes = tuple(digit_canvas(state.on_canvas, state.pen, f"pad{state.canvas}", under))
+    digit_canvas(state.on_canvas, state.pen, key, under)
     with st.container(horizontal=True, key="tools", vertical_alignment="center"):
-        drawn = bool(state.strokes)
-        st.button("Undo", icon=":material/undo:", on_click=undo, args=(state,), disabled=not drawn, help="Take back the last stroke")
+        st.button(
+            "Undo", icon=":material/undo:", on_click=undo, args=(state,), disabled=not state.strokes, help="Take back the last stroke"
+        )
         st.button("Clear", icon=":material/delete:", on_click=state.put, args=((),), help="Empty the canvas")
         st.slider(
             "Pen width", 8, 40, state.pen, 2, key="pen_width", on_change=set_pen, args=(state,), help="In pixels of the canvas (280 wide)"
@@ -115,18 +119,11 @@ def series_of(name: str, place: int, answer: Answer) -> Series:
 def gallery(state: DrawState) -> None:
     """Examples as buttons with thumbnails, within reach of the keyboard."""
     st.subheader("Or start from an example")
-    with st.container(horizontal=True, key="gallery", gap="small"):
+    with st.container(horizontal=True, key="gallery"):
         for example, thumbnail in zip(EXAMPLES, thumbnails(), strict=True):
-            label = f"![]({thumbnail}) {example.name}"
-            chosen = "primary" if example.slug == state.example else "secondary"
-            st.button(
-                label,
-                key=f"example-{example.slug}",
-                type=chosen,
-                on_click=state.put,
-                args=(example.strokes,),
-                help=example.shows.capitalize(),
-            )
+            label, key = f"![]({thumbnail}) {example.name}", f"example-{example.slug}"
+            st.button(label, key=key, on_click=state.put, args=(example.strokes,), help=example.shows.capitalize())
+    st.html(f"<style>.st-key-example-{state.example} button {{ outline: 3px solid var(--chosen); outline-offset: -1px }}</style>")
 
 
 @st.cache_resource

@@ -41,14 +41,14 @@ FRAME_SCRIPT = """<script>
 </script>"""
 
 
-def digit_canvas(start: Sequence[Stroke], pen: int, key: str, under: np.ndarray | None = None) -> list[Stroke]:
-    """A square canvas, white on black, that begins with the strokes `start`; returns what is on it now.
+def digit_canvas(start: Sequence[Stroke], pen: int, key: str, under: np.ndarray | None = None) -> None:
+    """A square canvas, white on black, that begins with the strokes `start`; `drawn(key)` tells what is on it.
 
     Only a new `key` puts another `start` on it: what is drawn is never fed back, for that would run in circles and lose strokes.
     `under`: an image uint8 `[28, 28]` shown beneath the strokes.
     """
     st.html(FRAME_SCRIPT, unsafe_allow_javascript=True)
-    result = st_canvas(
+    st_canvas(
         stroke_width=pen,
         stroke_color=INK,
         background_color=PAPER,
@@ -58,7 +58,17 @@ def digit_canvas(start: Sequence[Stroke], pen: int, key: str, under: np.ndarray 
         initial_drawing={"objects": [to_fabric(stroke) for stroke in start]},
         key=key,
     )
-    return [stroke for thing in (result.json_data or {}).get("objects", []) if (stroke := from_fabric(thing))]
+
+
+def drawn(key: str) -> tuple[Stroke, ...] | None:
+    """What is on the canvas `key`, before it is shown again; None if it was never shown.
+
+    So an answer need not wait for the canvas, which loads pandas when it is first shown.
+    """
+    value = st.session_state.get(key) or {}
+    if not (drawing := value.get("drawing")):
+        return None
+    return tuple(stroke for thing in drawing["raw"].get("objects", []) if (stroke := from_fabric(thing)))
 
 
 def to_fabric(stroke: Stroke) -> dict[str, Any]:

@@ -9,6 +9,10 @@ from ui.loaders import DEFAULT_NETWORKS, checkpoint_names, choose_networks
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "Digits & doubt"
+DARK_STYLE = """<style>
+button[kind^=primary] p, button[kind^=primary] span { color: #0F151D }
+.st-key-gallery { --chosen: #56B4E9 !important }
+</style>"""  # white letters on the dark theme's primary colour are too pale
 SIDEBAR_WIDTH = 216  # pixels; on a phone the sidebar starts collapsed
 PAGES = (
     ("dashboard.py", "Draw", ":material/draw:"),
@@ -27,7 +31,7 @@ def page_setup(title: str, icon: str) -> None:
     st.set_page_config(page_title=f"{title} · {NAME}", page_icon=favicon, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH)
     st.html(ROOT / "ui" / "style.css")
     if is_dark():
-        st.html("<style>button[kind^=primary] p, button[kind^=primary] span { color: #0F151D }</style>")  # white is too pale there
+        st.html(DARK_STYLE)
     with st.sidebar:
         st.markdown(f"**{NAME}**  \nWhat does a neural network know, and what not?")
         for path, label, symbol in PAGES:
