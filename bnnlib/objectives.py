@@ -10,8 +10,11 @@ from itertools import pairwise
 import pyro
 import torch
 import torch.nn.functional as F
+from pyro import poutine
 from pyro.infer import TraceMeanField_ELBO
+from pyro.poutine import Trace
 from pyro.poutine.messenger import Messenger
+from pyro.poutine.util import prune_subsample_sites
 from torch import Tensor
 
 from bnnlib.models import BayesianNetwork, DropoutNetwork, Network
@@ -60,7 +63,7 @@ def _dropout(network: DropoutNetwork, name: str, n_train: int, generator: torch.
 def _bayesian(
     network: BayesianNetwork, name: str, n_train: int, batch_size: int, generator: torch.Generator, precision: torch.dtype
 ) -> Objective:
-    elbo = TraceMeanField_ELBO()
+    elbo = LayerELBO()
     constant = article_constant(network)
 
     def loss(images: Tensor, labels: Tensor, temperature: float) -> Loss:
@@ -93,6 +96,19 @@ def article_constant(network: BayesianNetwork) -> float:
     first, widths = torch.tensor(config.initial_factors[0]), config.hidden
     constant = config.inputs * widths[0] * float((first.square() - 1) / 2 - first.log())
     return constant + sum((d + 1) * (h - config.classes) / 2 for d, h in pairwise(widths))
+
+
+class LayerELBO(TraceMeanField_ELBO):
+    """The mean-field ELBO of a model whose every latent site has a registered KL: only the labels' density is asked for.
+
+    Pyro's own asks every site of model and guide for a density too, `[B, H]` numbers at a time, and throws the answers away.
+    """
+
+    def _get_trace(self, model: Callable, guide: Callable, args: tuple, kwargs: dict) -> tuple[Trace, Trace]:
+        guide_trace = prune_subsample_sites(poutine.trace(guide).get_trace(*args, **kwargs))
+        model_trace = prune_subsample_sites(poutine.trace(poutine.replay(model, trace=guide_trace)).get_trace(*args, **kwargs))
+        model_trace.compute_log_prob(lambda _, site: site["is_observed"])
+        return model_trace, guide_trace
 
 
 class Observed(Messenger):

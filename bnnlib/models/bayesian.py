@@ -69,22 +69,26 @@ class BayesianLinear(nn.Module):
         return 1.0 if self.raw_factor is None else low + (high - low) * self.raw_factor.sigmoid()
 
     @property
-    def prior(self) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of every weight's prior, scalars."""
-        return self.loc.new_zeros(()), self.prior_scale
-
-    @property
-    def posterior(self) -> tuple[Tensor, Tensor]:
-        """Means and standard deviations of the weights' posterior, `[D (+ 1), H]` each."""
-        return self.loc, self.scale
+    def log_scale(self) -> Tensor:
+        """log(scale / factor), `[D (+ 1), H]`."""
+        if not self.minimum_scale:
+            return self.raw_scale
+        return torch.logaddexp(self.raw_scale, self.raw_scale.new_tensor(self.minimum_scale).log())
 
     @property
     def scale(self) -> Tensor:
         """The posterior's standard deviations, `[D (+ 1), H]`, factor included."""
-        sigma = self.raw_scale.exp()
-        if self.minimum_scale:
-            sigma = sigma + self.minimum_scale
-        return sigma if self.raw_factor is None else self.factor * sigma
+        return self.factor * self.log_scale.exp()
+
+    @property
+    def prior(self) -> dict[str, Any]:
+        """Mean and standard deviation of every weight's prior, scalars, as `LinearNormal` takes them."""
+        return {"loc": 0.0, "scale": self.prior_scale, "shape": self.loc.shape}
+
+    @property
+    def posterior(self) -> dict[str, Any]:
+        """Means and standard deviations of the weights' posterior, `[D (+ 1), H]` each, as `LinearNormal` takes them."""
+        return {"loc": self.loc, "log_scale": self.log_scale, "factor": self.factor}
 
 
 class BayesianNetwork(nn.Module):
@@ -126,13 +130,11 @@ class BayesianNetwork(nn.Module):
 
         from bnnlib.models.layers import LinearNormal
 
+        weights = [layer.prior if prior else layer.posterior for layer in self.layers]
         h = images.flatten(1)
-        for k, layer in enumerate(self.layers[:-1]):
-            loc, scale = layer.prior if prior else layer.posterior
-            h = F.leaky_relu(pyro.sample(f"h{k + 1}", LinearNormal(h, loc, scale, shape=layer.loc.shape, **how)))
-        layer = self.layers[-1]
-        loc, scale = layer.prior if prior else layer.posterior
-        return pyro.sample("logits", LinearNormal(h, loc, scale, shape=layer.loc.shape, **how))
+        for k, layer in enumerate(weights[:-1]):
+            h = F.leaky_relu(pyro.sample(f"h{k + 1}", LinearNormal(h, **layer, **how)))
+        return pyro.sample("logits", LinearNormal(h, **weights[-1], **how))
 
     def sample(self, images: Tensor, n_samples: int, generator: torch.Generator) -> Tensor:
         """Posterior sampling without Pyro, activations drawn for every image on its own (local reparameterisation).

@@ -8,11 +8,14 @@ Local Reparameterization Trick".
 from typing import Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 from pyro.distributions import TorchDistribution
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.distributions import Normal, constraints, kl_divergence, register_kl
+
+from bnnlib.models.products import product
 
 TINY = 1e-12  # keeps the root's gradient finite where a row's variance is 0 (a blank image without a bias)
 
@@ -21,7 +24,8 @@ class LinearNormal(TorchDistribution):
     """z = [x, 1] W with independent W_ij ~ N(loc_ij, scale_ij^2), W integrated out: z ~ N(x loc, x^2 scale^2).
 
     inputs: x `[..., B, D]`. loc, scale: `[D, H]`, or `[D + 1, H]` whose last row is the bias; or scalars, for an isotropic prior
-    over weights of the given `shape`. kl_weight: what one image carries of the weights' KL, temperature / N: under
+    over weights of the given `shape`. In place of scale its logarithm may be given, with a scalar factor:
+    scale = factor * exp(log_scale). kl_weight: what one image carries of the weights' KL, temperature / N: under
     `pyro.plate(size=N, subsample_size=B)` the KL is then counted once. precision: the dtype of the matrix products.
     A draw has batch shape `[..., B]` and event shape `[H]`.
     """
@@ -33,20 +37,26 @@ class LinearNormal(TorchDistribution):
     def __init__(
         self,
         inputs: Tensor,
-        loc: Tensor,
-        scale: Tensor,
+        loc: Tensor | float,
+        scale: Tensor | None = None,
         shape: torch.Size | None = None,
         kl_weight: float = 1.0,
         generator: torch.Generator | None = None,
         precision: torch.dtype = torch.float32,
+        log_scale: Tensor | None = None,
+        factor: Tensor | float = 1.0,
     ) -> None:
-        self.inputs, self.loc, self.scale = inputs, loc, scale
-        self.shape = loc.shape if shape is None else shape
+        if log_scale is None:
+            if scale is None:
+                raise ValueError("A layer has neither scale nor log_scale: expected one of them")
+            log_scale = scale.log()
+        self.inputs, self.loc, self.log_scale, self.factor = inputs, loc, log_scale, factor
+        self.weight_shape = shape or log_scale.shape
         self.kl_weight, self.generator, self.precision = kl_weight, generator, precision
-        rows, columns = self.shape
+        rows, columns = self.weight_shape
         if rows - inputs.shape[-1] not in (0, 1):
             raise ValueError(f"inputs have {inputs.shape[-1]} features, weights have {rows} rows: expected as many, or one more for a bias")
-        self._moments: tuple[Tensor, Tensor] | None = None
+        self._statistics: tuple[Tensor, ...] | None = None
         super().__init__(inputs.shape[:-1], torch.Size([columns]), validate_args=False)
 
     def expand(self, batch_shape: torch.Size, _instance: object = None) -> "LinearNormal":
@@ -54,32 +64,40 @@ class LinearNormal(TorchDistribution):
         if torch.Size(batch_shape) == self.batch_shape:
             return self
         inputs = self.inputs.expand(*batch_shape, self.inputs.shape[-1])
-        return LinearNormal(inputs, self.loc, self.scale, self.shape, self.kl_weight, self.generator, self.precision)
+        how = (self.kl_weight, self.generator, self.precision)
+        return LinearNormal(inputs, self.loc, None, self.weight_shape, *how, log_scale=self.log_scale, factor=self.factor)
+
+    @property
+    def scale(self) -> Tensor:
+        """Standard deviations of the weights, `[D (+ 1), H]`, or a scalar."""
+        return self.factor * self.log_scale.exp()
+
+    @property
+    def statistics(self) -> tuple[Tensor, ...]:
+        """All that training needs to know of the weights, computed once: see `LinearStatistics`."""
+        if self._statistics is None:
+            x = self.inputs.flatten(0, -2)
+            x = F.pad(x, (0, self.weight_shape[0] - x.shape[1]), value=1.0)
+            self._statistics = LinearStatistics.apply(x, self.loc, self.log_scale, self.precision)
+        return self._statistics
 
     @property
     def moments(self) -> tuple[Tensor, Tensor]:
-        """Mean and variance of the pre-activation, `[..., B, H]` each, computed once."""
-        if self._moments is None:
-            self._moments = self._isotropic_moments() if self.loc.dim() == 0 else self._linear_moments()
-        return self._moments
-
-    def _linear_moments(self) -> tuple[Tensor, Tensor]:
-        mean, variance = LinearMoments.apply(self.inputs.flatten(0, -2), self.loc, self.scale, self.precision)
+        """Mean and variance of the pre-activation, `[..., B, H]` each."""
         full = (*self.batch_shape, *self.event_shape)
-        return mean.view(full), variance.view(full)
-
-    def _isotropic_moments(self) -> tuple[Tensor, Tensor]:
-        x, ones = self.inputs, self.shape[0] - self.inputs.shape[-1]
+        if isinstance(self.loc, Tensor) and self.loc.dim():
+            mean, variance, *_ = self.statistics
+            return mean.view(full), (self.factor**2 * variance).view(full)
+        x, ones = self.inputs, self.weight_shape[0] - self.inputs.shape[-1]
         mean = self.loc * (x.sum(-1, keepdim=True) + ones)
         variance = self.scale.square() * (x.square().sum(-1, keepdim=True) + ones)
-        full = (*self.batch_shape, *self.event_shape)
         return mean.expand(full), variance.expand(full)
 
     def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:
         """Reparameterised draws of the pre-activation, `sample_shape + [..., B, H]`."""
         mean, variance = self.moments
         noise = torch.randn((*sample_shape, *mean.shape), generator=self.generator, dtype=mean.dtype, device=mean.device)
-        return mean + variance.clamp_min(TINY).sqrt() * noise
+        return torch.addcmul(mean, variance.clamp_min(TINY).sqrt(), noise)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density of the pre-activation given the inputs, nats, `[..., B]`; the ELBO uses the registered KL instead."""
@@ -90,55 +108,41 @@ class LinearNormal(TorchDistribution):
 @register_kl(LinearNormal, LinearNormal)
 def _kl_linear_normal(q: LinearNormal, p: LinearNormal) -> Tensor:
     """KL of the weights, q from p, in nats, times each image's share of it, `[..., B]`."""
-    if p.loc.dim() == 0:
-        kl = IsotropicKL.apply(q.loc - p.loc if p.loc.requires_grad else q.loc, q.scale, p.scale)
-    else:
+    if isinstance(p.loc, Tensor) or p.loc:
         kl = kl_divergence(Normal(q.loc, q.scale, validate_args=False), Normal(p.loc, p.scale, validate_args=False)).sum()
+    else:  # every weight's prior is N(0, p^2): sums over q's weights, there already, are enough
+        _, _, sum_loc2, sum_scale2, sum_log_scale = q.statistics
+        factor, n = torch.as_tensor(q.factor), q.weight_shape.numel()
+        kl = (sum_loc2 + factor**2 * sum_scale2) / (2 * p.scale**2) - sum_log_scale - n * (factor.log() - p.scale.log() + 0.5)
     return (q.kl_weight * kl).expand(q.batch_shape)
 
 
-class LinearMoments(Function):
-    """(x, loc, scale) -> (x loc, x^2 scale^2): two products forward, four backward, in the given precision."""
+class LinearStatistics(Function):
+    """(x, loc, log s) -> (x loc, x^2 s^2, sum of loc^2, sum of s^2, sum of log s): the moments of x W and what the KL is made of.
+
+    Two products forward, four backward, in the given precision; all else in float32. One node for moments and KL, so that each
+    weight's gradient is written once.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, loc: Tensor, scale: Tensor, precision: torch.dtype) -> tuple[Tensor, Tensor]:
-        d = x.shape[1]
-        low_x, low_x2 = x.to(precision), x.square().to(precision)
-        low_loc, low_variance = loc.to(precision), scale.square().to(precision)
-        ctx.save_for_backward(x, scale, low_x, low_x2, low_loc, low_variance)
-        mean, variance = low_x @ low_loc[:d], low_x2 @ low_variance[:d]
-        if len(loc) > d:
-            mean, variance = mean + low_loc[d], variance + low_variance[d]
-        return mean.to(x.dtype), variance.to(x.dtype)
+    def forward(ctx: Any, x: Tensor, loc: Tensor, log_scale: Tensor, precision: torch.dtype) -> tuple[Tensor, ...]:
+        variance = (2 * log_scale).exp_()
+        low = [part.to(precision) for part in (x, x.square(), loc, variance)]
+        ctx.save_for_backward(x, loc, variance, *low)
+        low_x, low_x2, low_loc, low_variance = low
+        moments = product(low_x, low_loc).to(x.dtype), product(low_x2, low_variance).to(x.dtype)
+        flat = loc.flatten()
+        return *moments, flat @ flat, variance.sum(), log_scale.sum()
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_mean: Tensor, grad_variance: Tensor) -> tuple[Tensor | None, ...]:
-        x, scale, low_x, low_x2, low_loc, low_variance = ctx.saved_tensors
-        d = x.shape[1]
-        low_gm, low_gv = grad_mean.to(low_x.dtype), grad_variance.to(low_x.dtype)
-        grad_x = None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        of_mean, of_variance, of_loc2, of_scale2, of_log_scale = gradients
+        x, loc, variance, low_x, low_x2, low_loc, low_variance = ctx.saved_tensors
+        low_m, low_v = of_mean.to(low_x.dtype), of_variance.to(low_x.dtype)
+        of_x = None
         if ctx.needs_input_grad[0]:
-            grad_x = (low_gv @ low_variance[:d].t()).to(x.dtype).mul_(x).mul_(2).add_(low_gm @ low_loc[:d].t())
-        grad_loc, grad_scale = torch.empty_like(scale), torch.empty_like(scale)
-        grad_loc[:d], grad_scale[:d] = low_x.t() @ low_gm, low_x2.t() @ low_gv
-        if len(scale) > d:
-            grad_loc[d], grad_scale[d] = grad_mean.sum(0), grad_variance.sum(0)
-        return grad_x, grad_loc, grad_scale.mul_(scale).mul_(2), None
-
-
-class IsotropicKL(Function):
-    """KL(N(loc, scale^2) || N(0, prior^2)) summed over the weights, in nats; the prior has no gradient."""
-
-    @staticmethod
-    def forward(ctx: Any, loc: Tensor, scale: Tensor, prior: Tensor) -> Tensor:
-        ctx.save_for_backward(loc, scale, prior)
-        squares = torch.linalg.vector_norm(loc).square() + torch.linalg.vector_norm(scale).square()
-        return loc.numel() * (prior.log() - 0.5) + squares / (2 * prior.square()) - scale.log().sum()
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        loc, scale, prior = ctx.saved_tensors
-        precision = prior.square().reciprocal()
-        return loc * (grad * precision), (scale * precision - scale.reciprocal()).mul_(grad), None
+            of_x = product(low_v, low_variance.t()).to(x.dtype).mul_(2 * x).add_(product(low_m, low_loc.t()))
+        of_loc = product(low_x.t(), low_m).to(x.dtype).addcmul_(loc, 2 * of_loc2)
+        of_square = product(low_x2.t(), low_v).to(x.dtype).add_(of_scale2)
+        return of_x, of_loc, torch.addcmul(of_log_scale, of_square, variance, value=2), None
