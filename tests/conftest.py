@@ -11,6 +11,8 @@ from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutConfig, Dropou
 
 SMALL = (16, 16, 16)
 
+torch.set_num_threads(1)  # the networks here are small: threads would only wait for each other
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what needs the full MNIST where it is not; the embedded digits serve all other tests."""
