@@ -13,15 +13,21 @@ from bnnlib.checkpoints import FOLDER, check_destination, load_checkpoint, save_
 from bnnlib.data import Digits, load_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.models import BayesianConfig, BayesianNetwork, Config, Network
-from bnnlib.presets import LIMITS, TrainingConfig, check_range, preset, replace
+from bnnlib.presets import LIMITS, TrainingConfig, check_range, preset, replace, with_width
 from bnnlib.report import evaluate
+from bnnlib.run_config import RunConfig
+from bnnlib.runs import Run, create_run
 from bnnlib.training import DivergedError, EpochReport, Trainer, build, fit
+from bnnlib.transfer import keep_as_checkpoint
+from bnnlib.worker import line, work
 
 CARD_SAMPLES = 100
 
 
 def train(options: argparse.Namespace) -> int:
-    """Train, keep the best network as a checkpoint and measure it on its stored weights."""
+    """Train, keep the best network as a checkpoint and measure it on its stored weights; with --run, in a run folder."""
+    if options.run or options.resume:
+        return train_run(options)
     config, training = configs_from(options)
     out = prepare_folder(Path(options.out) if options.out else FOLDER / f"my-{options.kind}", options.replace)
     digits = load_mnist()
@@ -64,14 +70,53 @@ def configs_from(options: argparse.Namespace) -> tuple[Config, TrainingConfig]:
     if options.prior_scale is not None:
         check_range("--prior-scale", options.prior_scale, *LIMITS["prior_scale"])
         config = dataclasses.replace(config, prior_scale=options.prior_scale)
-    names = ("objective", "epochs", "batch_size", "lr", "temperature", "precision", "seed", "device")
+    if options.hidden_width is not None:
+        check_range("--hidden-width", options.hidden_width, *LIMITS["hidden_width"])
+        config = with_width(config, options.hidden_width)
+    names = ("objective", "epochs", "batch_size", "lr", "temperature", "precision", "seed", "device", "images", "augment")
     for name in names:
         if name in LIMITS and getattr(options, name) is not None:
             check_range(f"--{name.replace('_', '-')}", getattr(options, name), *LIMITS[name])
-    training = replace(training, **{name: getattr(options, name) for name in names})
+    classes = None if options.classes is None else parse_classes(options.classes)
+    training = replace(training, classes=classes, **{name: getattr(options, name) for name in names})
     if training.objective == "published" and options.temperature is not None:
         raise BnnlibError("The published objective has no temperature: leave --temperature out, or train with --objective elbo.")
     return config, training
+
+
+def parse_classes(text: str) -> tuple[int, ...]:
+    """ "0,1,7" -> (0, 1, 7); raises BnnlibError for anything else."""
+    try:
+        return tuple(sorted(int(part) for part in text.split(",")))
+    except ValueError:
+        raise BnnlibError(f"--classes is {text!r}: give digits with commas between them, as 0,1,7.") from None
+
+
+RUN_OPTIONS = ("kind", "run", "resume", "out", "replace", "verb")
+
+
+def train_run(options: argparse.Namespace) -> int:
+    """Train in a run folder, new or to go on with; with --out the finished run becomes a checkpoint too."""
+    if not options.run:
+        raise BnnlibError("--resume goes on with a run: name its folder with --run DIR.")
+    folder = Path(options.run).absolute()
+    if options.resume:
+        run = Run(folder)
+        if run.config.network.kind != options.kind:
+            raise BnnlibError(f"The run in {folder} trains a {run.config.network.kind} network: give that kind instead of {options.kind}.")
+        chosen = [name for name, value in vars(options).items() if name not in RUN_OPTIONS and value not in (None, "default")]
+        if chosen:
+            flag = chosen[0].replace("_", "-")
+            raise BnnlibError(f"--resume goes on with the settings in {folder / 'config.json'}: leave out --{flag}, or start a new run.")
+    out = prepare_folder(Path(options.out), options.replace) if options.out else None
+    if not options.resume:
+        config, training = configs_from(options)
+        run = create_run(folder, RunConfig(config, training, options.preset))
+    code = work(run)
+    if code == 0 and out is not None:
+        keep_as_checkpoint(run, out)
+        print(f"Kept as the checkpoint {out}.")
+    return code
 
 
 def prepare_folder(out: Path, replace_it: bool) -> Path:
@@ -94,7 +139,7 @@ def make_card(digits: Digits, training: TrainingConfig, trainer: Trainer) -> dic
         "training": dataclasses.asdict(training),
         "seed": training.seed,
         "source": digits.source,
-        "split": {name: len(digits.split(name)) for name in ("train", "validation", "test")},
+        "split": {"train": len(trainer.train), "validation": len(trainer.validation), "test": len(digits.test)},
         "best_epoch": trainer.best_epoch,
         "history": [dataclasses.asdict(report) for report in trainer.history],
         "command": " ".join(["python -m bnnlib", *sys.argv[1:]]),
@@ -130,10 +175,5 @@ class Progress:
         self.bar.update(1)
 
     def epoch(self, report: EpochReport) -> None:
-        kl = "" if report.kl is None else f" KL {report.kl:.2f}"
-        line = (
-            f"[Epoch {report.epoch}/{report.epochs}] loss: {report.loss:.5f} accuracy: {report.accuracy:.3%} NLL {report.nll:.4f}{kl}"
-            f" | validation error {report.validation_error:.2%} NLL {report.validation_nll:.4f}"
-        )
-        tqdm.write(line, file=sys.stdout)
+        tqdm.write(line(report), file=sys.stdout)
         sys.stdout.flush()

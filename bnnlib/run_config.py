@@ -8,10 +8,11 @@ from typing import Any
 from bnnlib.checkpoints import config_from_card
 from bnnlib.errors import BnnlibError
 from bnnlib.models import BayesianConfig, Config
-from bnnlib.presets import TrainingConfig, check_network
+from bnnlib.presets import TrainingConfig, check_network, preset
 
 FORMAT = 1
 REMEDY = "start a new run"
+FLAGS = ("objective", "epochs", "batch_size", "lr", "temperature", "images", "augment", "precision", "seed")
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class RunConfig:
 
     network: Config
     training: TrainingConfig
-    preset: str = ""
+    preset: str = "default"
     captions: tuple[str, ...] = ()
     created: str = ""
 
@@ -51,7 +52,9 @@ class RunConfig:
             if isinstance(training.get("classes"), list):
                 training["classes"] = tuple(training["classes"])
             captions = tuple(str(caption)[:80] for caption in fields.get("captions", []))
-            return RunConfig(network, TrainingConfig(**training), str(fields.get("preset", "")), captions, str(fields.get("created", "")))
+            name = str(fields.get("preset", "default"))
+            preset(network.kind, name)
+            return RunConfig(network, TrainingConfig(**training), name, captions, str(fields.get("created", ""))[:40])
         except (KeyError, TypeError, AttributeError) as error:
             raise BnnlibError(f"{where} lacks or garbles a setting ({error}): mend it, or {REMEDY}.") from error
         except BnnlibError as error:
@@ -69,3 +72,25 @@ def state_bytes(config: Config) -> int:
     sizes = (config.inputs, *config.hidden, config.classes)
     weights = sum((i + 1) * o for i, o in pairwise(sizes))
     return weights * 4 * (2 if isinstance(config, BayesianConfig) else 1) * 5 * 2
+
+
+def command(config: RunConfig) -> str:
+    """The command line that trains the same network: the preset and what differs from it."""
+    network, training = preset(config.network.kind, config.preset)
+    parts = [f"python -m bnnlib train {config.network.kind}"]
+    if config.preset != "default":
+        parts.append(f"--preset {config.preset}")
+    if config.network.hidden != network.hidden:
+        parts.append(f"--hidden-width {config.network.hidden[0]}")
+    if (
+        isinstance(network, BayesianConfig)
+        and isinstance(config.network, BayesianConfig)
+        and config.network.prior_scale != network.prior_scale
+    ):
+        parts.append(f"--prior-scale {config.network.prior_scale:g}")
+    for name in FLAGS:
+        if (value := getattr(config.training, name)) != getattr(training, name):
+            parts.append(f"--{name.replace('_', '-')} {value}")
+    if config.training.classes != training.classes:
+        parts.append(f"--classes {','.join(map(str, config.training.classes))}")
+    return " ".join(parts)

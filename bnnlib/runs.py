@@ -12,6 +12,7 @@ The state is the truth; `history.jsonl` is its readable copy. Nothing here is a 
 
 import dataclasses
 import json
+import math
 import os
 import re
 import shutil
@@ -153,7 +154,7 @@ def parse_history(text: str, where: str) -> tuple[dict[str, Any], ...]:
     for k, line in enumerate(text.splitlines()):
         try:
             row = json.loads(line)
-            if row["epoch"] != k + 1 or not all(v is None or type(v) in (int, float) for v in row.values()):
+            if row["epoch"] != k + 1 or not all(v is None or (type(v) in (int, float) and math.isfinite(v)) for v in row.values()):
                 raise ValueError("not the next epoch")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BnnlibError(f"{where} is damaged in line {k + 1} ({error}): resume the run to write it anew, or {REMEDY}.") from error
