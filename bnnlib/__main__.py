@@ -8,6 +8,12 @@ from typing import Any, NoReturn
 
 from bnnlib.errors import BnnlibError
 
+SHIFTS = ("rotation", "translation", "blur", "noise", "occlusion")  # of bnnlib.shifts, named here so that --help need not load torch
+OOD_HELP = (
+    "pictures that are no digits: fashion-mnist, fashion-matched, kmnist, emnist-letters, letters, noise, all (those at hand), "
+    "a folder of pictures, or a UNIPEN file"
+)
+
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one sentence."""
@@ -25,23 +31,33 @@ def parser() -> argparse.ArgumentParser:
         "train", help="train a network and keep it as a checkpoint", formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     train.add_argument("kind", choices=("dropout", "bayesian"))
-    train.add_argument("--preset", default="default", help="default (ours) or article (the article's settings)")
+    train.add_argument("--preset", default="default", help="default (ours), article (the article's settings) or quick (under a minute)")
     train.add_argument("--objective", choices=("elbo", "published"), help="published: the article's own loss, wrong sign and all")
     train.add_argument("--epochs", type=int, help="passes over the training images")
     train.add_argument("--batch-size", type=int, help="images a step")
     train.add_argument("--lr", type=float, help="learning rate")
     train.add_argument("--temperature", type=float, help="weight of the KL: 1 is Bayes, below 1 tempered (bayesian only)")
     train.add_argument("--prior-scale", type=float, help="standard deviation of the prior (bayesian only)")
+    train.add_argument("--hidden-width", type=int, help="units in each hidden layer")
+    train.add_argument("--classes", metavar="DIGITS", help="the digits to train on, as 0,1,7 (default: all ten)")
+    train.add_argument("--images", type=int, help="how many training images at most (default: all)")
+    train.add_argument("--augment", choices=("none", "affine", "full"), help="bend the training images a little, anew each epoch")
     train.add_argument("--precision", choices=("fp32", "bf16"), help="of the matrix products")
     train.add_argument("--seed", type=int, help="the same seed gives the same network on the same machine")
     train.add_argument("--device", help="auto, cpu, cuda or mps")
     train.add_argument("--out", help="folder of the new checkpoint (default: checkpoints/my-KIND)")
     train.add_argument("--replace", action="store_true", help="replace the checkpoint that is in the folder")
+    train.add_argument("--run", metavar="DIR", help="keep config, history, log and state in this folder, to watch and to resume")
+    train.add_argument("--resume", action="store_true", help="go on with the run in --run DIR, with its own settings")
 
     evaluate = verbs.add_parser("evaluate", help="figures on held-out images", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     evaluate.add_argument("name", metavar="NAME", help="a checkpoint's name or path")
     evaluate.add_argument("--split", choices=("test", "validation"), default="test", help="the images to report on")
     evaluate.add_argument("--seed", type=int, default=0, help="seed of the samples")
+    evaluate.add_argument("--ood", nargs="+", default=[], metavar="SET", help=OOD_HELP)
+    evaluate.add_argument("--shift", nargs="+", default=[], choices=SHIFTS, help="digits made harder by degrees")
+    evaluate.add_argument("--temperature-scaling", action="store_true", help="fit a temperature on the validation images")
+    evaluate.add_argument("--save", action="store_true", help="measure all this and keep it with the checkpoint, for the Evaluate page")
 
     predict = verbs.add_parser("predict", help="ask about pictures of digits", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     predict.add_argument("name", metavar="NAME", help="a checkpoint's name or path")
@@ -78,26 +94,9 @@ def run_train(options: argparse.Namespace) -> int:
 
 
 def run_evaluate(options: argparse.Namespace) -> int:
-    from bnnlib.checkpoints import load_checkpoint
-    from bnnlib.data import load_mnist
-    from bnnlib.presets import check_range
-    from bnnlib.report import evaluate
+    from bnnlib.commands_evaluate import evaluate
 
-    check_range("--samples", options.samples, 1, 10_000)
-    check_range("--seed", options.seed, 0, 2**31 - 1)
-    network, digits = load_checkpoint(options.name), load_mnist()
-    result = evaluate(network, digits, options.split, options.samples, options.seed)
-    if options.json:
-        print(json.dumps(result))
-        return 0
-    print(f"{options.name} on {result['images']:,} {options.split} images. Data: {digits.description}.")
-    rows = [(f"mean of {options.samples} samples", result)]
-    if "deterministic" in result:
-        rows.append(("deterministic", result["deterministic"]))
-    print(f"{'':24}{'error':>8}{'NLL':>9}{'ECE':>8}{'Brier':>9}")
-    for label, row in rows:
-        print(f"{label:24}{row['error']:8.2%}{row['nll']:9.4f}{row['ece']:8.2%}{row['brier']:9.4f}")
-    return 0
+    return evaluate(options)
 
 
 def run_predict(options: argparse.Namespace) -> int:

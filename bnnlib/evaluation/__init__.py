@@ -5,11 +5,11 @@ uncertainty (higher is less sure), `wrong` bool `[B]`. Whatever cannot be measur
 """
 
 from bnnlib.evaluation.bootstrap import bootstrap_interval
-from bnnlib.evaluation.calibration import Reliability, adaptive_ece, apply_temperature, ece, fit_temperature, reliability
-from bnnlib.evaluation.detection import auroc, average_precision, detection, fpr_at_tpr
+from bnnlib.evaluation.calibration import Reliability, adaptive_ece, apply_temperature, ece, ece_interval, fit_temperature, reliability
+from bnnlib.evaluation.detection import against, auroc, auroc_interval, average_precision, detection, fpr_at_tpr
 from bnnlib.evaluation.measures import MEASURES, WORDS, doubts, least_confidence
-from bnnlib.evaluation.scores import brier, check_labels, check_probs, confusion, error, figures, nll, per_class_error
-from bnnlib.evaluation.selective import COVERAGES, accuracy_at_coverage, aurc, refusal_threshold, risk_coverage
+from bnnlib.evaluation.scores import brier, briers, check_labels, check_probs, confusion, error, errors, figures, nll, nlls, per_class_error
+from bnnlib.evaluation.selective import COVERAGES, accuracy_at_coverage, aurc, aurc_interval, refusal_threshold, risk_coverage
 
 __all__ = [
     "COVERAGES",
@@ -18,24 +18,31 @@ __all__ = [
     "Reliability",
     "accuracy_at_coverage",
     "adaptive_ece",
+    "against",
     "apply_temperature",
     "aurc",
+    "aurc_interval",
     "auroc",
+    "auroc_interval",
     "average_precision",
     "bootstrap_interval",
     "brier",
+    "briers",
     "check_labels",
     "check_probs",
     "confusion",
     "detection",
     "doubts",
     "ece",
+    "ece_interval",
     "error",
+    "errors",
     "figures",
     "fit_temperature",
     "fpr_at_tpr",
     "least_confidence",
     "nll",
+    "nlls",
     "per_class_error",
     "refusal_threshold",
     "reliability",

@@ -15,6 +15,7 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Percentile interval of `statistic(*arrays)` when the images, the arrays' first axis, are drawn anew with replacement.
 
+    Give it what the statistic needs of an image, a number or two, not `[B, C]` probabilities: it is called hundreds of times.
     Resamples on which the statistic is undefined (no mistake among them) are left out; raises BnnlibError if all are.
     """
     generator = torch.Generator().manual_seed(seed)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from bnnlib.errors import BnnlibError
+from bnnlib.evaluation.bootstrap import bootstrap_interval
 from bnnlib.evaluation.scores import check_labels, check_probs, nll
 
 BINS = 15  # as in Guo et al. 2017
@@ -40,7 +41,7 @@ def reliability(probs: Tensor, labels: Tensor, bins: int = BINS, adaptive: bool 
         index = torch.empty_like(order)
         index[order] = torch.cat([torch.full_like(part, k) for k, part in enumerate(order.tensor_split(bins))])
     else:
-        index = (confidence * bins).ceil().long().sub(1).clamp(0, bins - 1)
+        index = _equal_width(confidence, bins)
     count = torch.bincount(index, minlength=bins)
     sums = [torch.zeros(bins, dtype=torch.float64).index_add_(0, index, values) for values in (confidence, right)]
     return Reliability(count, sums[0] / count, sums[1] / count)
@@ -51,12 +52,26 @@ def ece(probs: Tensor, labels: Tensor, bins: int = BINS) -> float:
     return reliability(probs, labels, bins).error
 
 
+def ece_interval(probs: Tensor, labels: Tensor, bins: int = BINS) -> tuple[float, float]:
+    """Its 95 % bootstrap interval."""
+    confidence, predicted = probs.double().max(-1)
+
+    def resampled(gap: Tensor, index: Tensor) -> float:
+        return torch.zeros(bins, dtype=torch.float64).index_add_(0, index, gap).abs().sum().item() / len(gap)
+
+    return bootstrap_interval(resampled, (predicted == labels).double() - confidence, _equal_width(confidence, bins))
+
+
 def adaptive_ece(probs: Tensor, labels: Tensor, bins: int = BINS) -> float:
     """Expected calibration error over bins of equal counts, in [0, 1] (Nixon et al. 2019).
 
     Nearly all images of a good network fall in the last equal-width bin; equal counts look inside it.
     """
     return reliability(probs, labels, bins, adaptive=True).error
+
+
+def _equal_width(confidence: Tensor, bins: int) -> Tensor:
+    return (confidence * bins).ceil().long().sub(1).clamp(0, bins - 1)
 
 
 def apply_temperature(probs: Tensor, temperature: float) -> Tensor:
@@ -70,7 +85,7 @@ def fit_temperature(probs: Tensor, labels: Tensor) -> float:
     Scaling the mean of the samples (pool, then calibrate: Rahaman & Thiery 2021) needs no samples and mends their mean itself.
     The NLL is convex in 1 / T (Guo et al. 2017), so a search on a line finds it. Raises BnnlibError where there is no least one.
     """
-    from scipy.optimize import minimize_scalar
+    from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
 
     check_labels(check_probs(probs), labels)
     wrong = probs.argmax(-1) != labels

@@ -35,17 +35,32 @@ def check_labels(probs: Tensor, labels: Tensor) -> Tensor:
 
 def error(probs: Tensor, labels: Tensor) -> float:
     """Share of images whose most probable class is wrong, in [0, 1]."""
-    return (probs.argmax(-1) != labels).double().mean().item()
+    return errors(probs, labels).mean().item()
 
 
 def nll(probs: Tensor, labels: Tensor) -> float:
     """Mean negative log-likelihood of the labels, nats."""
-    return F.nll_loss(probs.double().clamp_min(1e-30).log(), labels).item()
+    return nlls(probs, labels).mean().item()
 
 
 def brier(probs: Tensor, labels: Tensor) -> float:
     """Brier score: squared distance from the one-hot label, summed over classes, mean over images, in [0, 2] (Brier 1950)."""
-    return (probs.double() - F.one_hot(labels, probs.shape[-1])).square().sum(-1).mean().item()
+    return briers(probs, labels).mean().item()
+
+
+def errors(probs: Tensor, labels: Tensor) -> Tensor:
+    """1 where the most probable class is wrong, else 0, float64 `[B]`."""
+    return (probs.argmax(-1) != labels).double()
+
+
+def nlls(probs: Tensor, labels: Tensor) -> Tensor:
+    """Each image's negative log-likelihood, nats, float64 `[B]`; a probability of 0 counts as 1e-30."""
+    return -probs.gather(-1, labels[:, None])[:, 0].double().clamp_min(1e-30).log()
+
+
+def briers(probs: Tensor, labels: Tensor) -> Tensor:
+    """Each image's Brier score, float64 `[B]`."""
+    return (probs.double() - F.one_hot(labels, probs.shape[-1])).square().sum(-1)
 
 
 def confusion(probs: Tensor, labels: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from bnnlib.errors import BnnlibError
+from bnnlib.evaluation.bootstrap import bootstrap_interval
+from bnnlib.evaluation.tally import count, encode
 
 COVERAGES = (0.8, 0.9, 0.95, 0.99)
 
@@ -15,11 +17,7 @@ def risk_coverage(doubt: Tensor, wrong: Tensor) -> tuple[Tensor, Tensor]:
 
     Two float64 `[B]`. Images in equal doubt each count with the mean of their errors, so that their order does not matter.
     """
-    values, group = _check(doubt).unique(return_inverse=True)
-    size = torch.bincount(group, minlength=len(values)).double()
-    rate = torch.zeros_like(size).index_add_(0, group, wrong.double()) / size
-    k = torch.arange(1, len(doubt) + 1, dtype=torch.float64)
-    return k / len(doubt), rate[group.sort().values].cumsum(0) / k
+    return _curve(encode(doubt, wrong))
 
 
 def aurc(doubt: Tensor, wrong: Tensor) -> float:
@@ -27,8 +25,12 @@ def aurc(doubt: Tensor, wrong: Tensor) -> float:
 
     Normalised by the length of that range, as torch-uncertainty does: the risk itself where it is the same at every coverage.
     """
-    coverage, risk = risk_coverage(doubt, wrong)
-    return risk[0].item() if len(risk) == 1 else (torch.trapezoid(risk, coverage) / (1 - 1 / len(risk))).item()
+    return _aurc(encode(doubt, wrong))
+
+
+def aurc_interval(doubt: Tensor, wrong: Tensor, resamples: int = 500) -> tuple[float, float]:
+    """Its 95 % bootstrap interval."""
+    return bootstrap_interval(_aurc, encode(doubt, wrong), resamples=resamples)
 
 
 def accuracy_at_coverage(doubt: Tensor, wrong: Tensor, coverage: float) -> float:
@@ -41,7 +43,8 @@ def refusal_threshold(doubt: Tensor, coverage: float = 0.95) -> float:
 
     Learn it on validation images; what it answers, and how much of that is right, is then measured on others.
     """
-    return _check(doubt).sort().values[_answered(len(doubt), coverage) - 1].item()
+    encode(doubt, torch.zeros_like(doubt, dtype=torch.bool))  # says what is wrong with it
+    return doubt.sort().values[_answered(len(doubt), coverage) - 1].item()
 
 
 def _answered(images: int, coverage: float) -> int:
@@ -50,9 +53,14 @@ def _answered(images: int, coverage: float) -> int:
     return max(1, math.ceil(images * coverage - 1e-9))  # 0.95 * 10,000 may lie a rounding above 9,500
 
 
-def _check(doubt: Tensor) -> Tensor:
-    if not len(doubt):
-        raise BnnlibError("There are no images to rank by doubt: give at least one.")
-    if not torch.isfinite(doubt).all():
-        raise BnnlibError("Some measures of doubt are not finite numbers (NaN or infinite): the network's probabilities are damaged.")
-    return doubt
+def _curve(codes: Tensor) -> tuple[Tensor, Tensor]:
+    right, wrong = count(codes)
+    size = right + wrong
+    rate = torch.where(size > 0, wrong / size, 0).repeat_interleave(size.long())
+    k = torch.arange(1, len(codes) + 1, dtype=torch.float64)
+    return k / len(codes), rate.cumsum(0) / k
+
+
+def _aurc(codes: Tensor) -> float:
+    coverage, risk = _curve(codes)
+    return risk[0].item() if len(risk) == 1 else (torch.trapezoid(risk, coverage) / (1 - 1 / len(risk))).item()

@@ -1,0 +1,180 @@
+"""Pictures that are no digits, on which a network had better be in doubt: clothes, letters, noise, any folder of pictures.
+
+Every set is uint8 `[B, 28, 28]`, white on black as MNIST is. Sets that torchvision knows are read where their files are and never
+downloaded.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from bnnlib.data import Split, data_folders
+from bnnlib.drawing import image_from_file, image_from_strokes
+from bnnlib.errors import BnnlibError
+from bnnlib.unipen import read_unipen
+
+MAX_IMAGES = 10_000  # of one set: as many as there are test digits
+NOISE_IMAGES = 2_000
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm")
+
+SETS = {
+    "fashion-mnist": "Fashion-MNIST: photographs of clothes",
+    "fashion-matched": "Fashion-MNIST with the ink of digits: as bright as a digit, arranged as a garment",
+    "kmnist": "KMNIST: cursive Japanese characters",
+    "emnist-letters": "EMNIST letters: handwritten letters made as MNIST was",
+    "letters": "letters drawn with a pen on a tablet",
+    "noise": "uniform noise, every pixel on its own",
+}
+# name: torchvision's class, its folder below the data folder, and how a raw image must be turned to stand upright
+TORCHVISION = {"fashion-mnist": ("FashionMNIST", False), "kmnist": ("KMNIST", False), "emnist-letters": ("EMNIST", True)}
+
+
+@dataclass(frozen=True)
+class OodSet:
+    """Pictures of no digits: `images` uint8 `[B, 28, 28]`; `note` says what was done to them, if anything was."""
+
+    name: str
+    images: Tensor
+    description: str
+    note: str | None = None
+
+
+def available_sets() -> list[str]:
+    """The named sets whose data are at hand, in the order of SETS; `noise` always is. Reads no images."""
+    return [name for name in SETS if _at_hand(name)]
+
+
+def load_ood(name_or_path: str, digits: Split, part: str = "test", seed: int = 0) -> OodSet:
+    """The set called `name_or_path` (a name in SETS), or a folder of pictures, or a UNIPEN file or a folder of them.
+
+    digits: whose ink `fashion-matched` takes. part: `train` or `test`, for sets that have both. seed: of noise and of the matching.
+    At most the first 10,000 images. Raises BnnlibError where data are missing, damaged, or digits themselves.
+    """
+    if name_or_path == "noise":
+        pixels = torch.randint(0, 256, (NOISE_IMAGES, 28, 28), generator=torch.Generator().manual_seed(seed))
+        return OodSet("noise", pixels.to(torch.uint8), SETS["noise"])
+    if name_or_path == "letters":
+        folder = _pen_folder()
+        if folder is None:
+            raise _missing("letters", "UNIPEN files pen/UJIpenchars-*.txt")
+        return OodSet("letters", _letters(sorted(folder.glob("UJIpenchars-*.txt"))), SETS["letters"])
+    if name_or_path == "fashion-matched":
+        clothes = load_ood("fashion-mnist", digits, part).images
+        return OodSet(name_or_path, match_ink(clothes, digits.images, seed), SETS[name_or_path])
+    if name_or_path in TORCHVISION:
+        return OodSet(name_or_path, _torchvision(name_or_path, part), SETS[name_or_path])
+    path = Path(name_or_path)
+    if path.is_file():
+        return OodSet(path.stem, _letters([path]), f"letters drawn with a pen, from {path.name}")
+    if path.is_dir():
+        return _folder(path)
+    raise BnnlibError(f"There is no set {name_or_path!r}: give the path of a folder of pictures or one of these names: {', '.join(SETS)}.")
+
+
+def match_ink(images: Tensor, digits: Tensor, seed: int = 0) -> Tensor:
+    """Each image takes the pixel values of a random digit: its brightest pixel the digit's brightest, and so on down.
+
+    Brightness and amount of ink are then exactly a digit's and cannot give an image away; only their arrangement can. Equal pixels
+    keep their order. uint8 `[B, 28, 28]`, `[N, 28, 28]` -> uint8 `[B, 28, 28]`.
+    """
+    donors = torch.randint(len(digits), (len(images),), generator=torch.Generator().manual_seed(seed))
+    ink = digits[donors].flatten(1).sort(1).values
+    order = images.flatten(1).argsort(dim=1, stable=True)
+    return torch.empty_like(ink).scatter_(1, order, ink).view_as(images)
+
+
+def _at_hand(name: str) -> bool:
+    if name == "noise":
+        return True
+    if name == "letters":
+        return _pen_folder() is not None
+    folder = TORCHVISION["fashion-mnist" if name == "fashion-matched" else name][0]
+    stem = "emnist-letters-test-images-idx3-ubyte" if folder == "EMNIST" else "t10k-images-idx3-ubyte"
+    return any((data / folder / "raw" / stem).is_file() for data in data_folders())
+
+
+def _pen_folder() -> Path | None:
+    return next((data / "pen" for data in data_folders() if any((data / "pen").glob("UJIpenchars-*.txt"))), None)
+
+
+def _torchvision(name: str, part: str) -> Tensor:
+    import torchvision.datasets as datasets  # here, not above: importing torchvision costs seconds
+
+    folder, transposed = TORCHVISION[name]
+    if not _at_hand(name):
+        raise _missing(name, f"{folder}/raw as torchvision lays them out")
+    root = next(data for data in data_folders() if (data / folder / "raw").is_dir())
+    options = {"split": "letters"} if folder == "EMNIST" else {}
+    try:
+        images = getattr(datasets, folder)(str(root), train=part == "train", **options).data[:MAX_IMAGES]
+    except Exception as error:
+        raise BnnlibError(f"The files in {root / folder} cannot be read ({error}): copy them again.") from error
+    return images.transpose(1, 2).contiguous() if transposed else images  # EMNIST is stored column by column
+
+
+def _missing(name: str, what: str) -> BnnlibError:
+    folders = " nor ".join(str(folder) for folder in data_folders())
+    return BnnlibError(f"{SETS[name]} is not in {folders}: put the files there ({what}), or choose one of {', '.join(available_sets())}.")
+
+
+def _letters(files: list[Path]) -> Tensor:
+    """The letters, and only the letters, of UNIPEN files, drawn as MNIST's digits were made, uint8 `[B, 28, 28]`."""
+    images = [
+        image_from_strokes(strokes)
+        for file in files
+        for label, strokes in read_unipen(file)
+        if label.isalpha()  # not its digits
+    ][:MAX_IMAGES]
+    if not images:
+        raise BnnlibError(f"{', '.join(map(str, files))} holds no letters, only other characters: these are no set without digits.")
+    return torch.stack(images).mul(255).round().to(torch.uint8)
+
+
+def _folder(path: Path) -> OodSet:
+    """Pictures below `path` at any depth; those that are not 28 x 28 and grey are read as `predict` reads a picture."""
+    files = sorted(
+        file for file in path.rglob("*") if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    )
+    digit_folders = sorted({part for file in files for part in file.relative_to(path).parts[:-1] if part.isdecimal() and int(part) < 10})
+    if digit_folders:
+        raise BnnlibError(
+            f"{path} has folders named {', '.join(digit_folders)}, as for digits: "
+            "expected pictures that are no digits, rename or move them."
+        )
+    pictures = [file for file in files if file.suffix.lower() in PICTURES][:MAX_IMAGES]
+    if not pictures:
+        pens = [file for file in files if file.suffix.lower() == ".txt"]
+        if pens:
+            return OodSet(path.name, _letters(pens), f"letters drawn with a pen, from {path.name}")
+        what = f"none of its {len(files)} files is a picture" if files else "it is empty"
+        raise BnnlibError(f"{path} holds no pictures ({what}): give a folder of PNG or JPEG files.")
+    images, converted = [], 0
+    for file in pictures:
+        image, as_it_is = _picture(file)
+        images.append(image)
+        converted += not as_it_is
+    note = None
+    if converted:
+        note = (
+            f"{converted:,} of {len(pictures):,} pictures in {path.name} were not 28 x 28 and grey: they were made grey, cut to what "
+            "differs from their border, scaled into the box of 20 and centred, as predict does"
+        )
+    return OodSet(path.name, torch.stack(images), f"the pictures in {path.name}", note)
+
+
+def _picture(file: Path) -> tuple[Tensor, bool]:
+    """One picture as uint8 `[28, 28]`, and whether it was one already."""
+    import numpy as np
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(file) as picture:
+            if picture.size == (28, 28) and picture.mode == "L":
+                return torch.from_numpy(np.array(picture, dtype=np.uint8)), True
+    except UnidentifiedImageError:
+        raise BnnlibError(f"{file} is named like a picture but is none: remove it from the folder or mend it.") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise BnnlibError(f"{file} cannot be read as a picture ({error}): remove it from the folder or mend it.") from error
+    return image_from_file(str(file))[0].mul(255).round().to(torch.uint8), False

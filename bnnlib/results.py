@@ -1,0 +1,148 @@
+"""What an evaluation found, in one small file beside the checkpoint, so that it is computed once.
+
+`evaluation.safetensors` holds arrays (half precision, a few bytes an image) and, as its metadata, the summary that the card carries
+too. It names the weights it was measured on by their hash: results of other weights are never taken for these. Where the checkpoint's
+folder cannot be written, the file goes to the user's cache. Reading executes nothing.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from bnnlib.checkpoints import find_checkpoint
+from bnnlib.errors import BnnlibError
+from bnnlib.evaluation import MEASURES
+
+FORMAT = 1
+FILE = "evaluation.safetensors"
+PER_IMAGE = ("labels", "predicted", *MEASURES)
+
+
+@dataclass(frozen=True)
+class Results:
+    """`summary`: the figures by name, as JSON has them. `arrays`: `labels`, `predicted` and each measure of doubt `[B]`;
+    `confusion` `[C, C]`; `reliability` `[3, bins]` (count, confidence, accuracy); `histogram/SET/MEASURE` `[bins]` counts."""
+
+    summary: dict[str, Any]
+    arrays: dict[str, Tensor]
+
+    @property
+    def wrong(self) -> Tensor:
+        """Which images were answered wrongly, bool `[B]`."""
+        return self.arrays["predicted"] != self.arrays["labels"]
+
+    def doubt(self, measure: str) -> Tensor:
+        """A measure of doubt, float32 `[B]`."""
+        return self.arrays[measure].float()
+
+
+def weights_hash(folder: Path) -> str:
+    """A content hash of the checkpoint's weights; raises BnnlibError if they cannot be read."""
+    try:
+        return hashlib.blake2b((folder / "weights.safetensors").read_bytes(), digest_size=12).hexdigest()
+    except OSError as error:
+        raise BnnlibError(f"The weights in {folder} cannot be read ({error.strerror}): copy or train the checkpoint again.") from error
+
+
+def cache_folder() -> Path:
+    """Where results go if not beside the checkpoint: `BNNLIB_CACHE`, or `bnnlib` in the user's cache folder."""
+    if named := os.environ.get("BNNLIB_CACHE"):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bnnlib"
+
+
+def save_results(name_or_path: str | Path, results: Results) -> Path:
+    """Write the results beside the checkpoint, or into the user's cache where that is read-only; returns the file.
+
+    Raises BnnlibError where neither can be written.
+    """
+    folder = find_checkpoint(name_or_path)
+    weights = weights_hash(folder)
+    summary = {"format": FORMAT, "weights": weights, **results.summary}
+    arrays = {name: values.contiguous() for name, values in results.arrays.items()}
+    for where in (folder / FILE, cache_folder() / f"{weights}.safetensors"):
+        try:
+            where.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(prefix=".evaluation-", dir=where.parent)
+            os.close(handle)
+            try:
+                save_file(arrays, temporary, metadata={"summary": json.dumps(summary, allow_nan=False)})
+                os.chmod(temporary, 0o644)
+                os.replace(temporary, where)
+            finally:
+                Path(temporary).unlink(missing_ok=True)
+            return where
+        except OSError as error:
+            problem = error
+    raise BnnlibError(
+        f"The results can be written neither to {folder} nor to {cache_folder()} ({problem.strerror}): "
+        "set BNNLIB_CACHE to a folder you may write to."
+    ) from problem
+
+
+def results_file(name_or_path: str | Path) -> Path | None:
+    """The file that may hold this checkpoint's results: beside it, else in the cache, else None."""
+    folder = find_checkpoint(name_or_path)
+    if (folder / FILE).is_file():
+        return folder / FILE
+    cached = cache_folder()
+    return next((file for file in (cached / f"{weights_hash(folder)}.safetensors",) if file.is_file()), None) if cached.is_dir() else None
+
+
+def load_results(name_or_path: str | Path) -> Results | None:
+    """The checkpoint's results, or None if it was not evaluated or has other weights since.
+
+    Raises BnnlibError for a file that is damaged or of another format.
+    """
+    folder = find_checkpoint(name_or_path)
+    weights = weights_hash(folder)
+    damaged = None
+    for file in (folder / FILE, cache_folder() / f"{weights}.safetensors"):
+        if not file.is_file():
+            continue
+        try:
+            results = _read(file)
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+            damaged = BnnlibError(f"{file} cannot be read ({error}): evaluate {folder.name} again.")
+            continue
+        if results.summary["weights"] == weights:
+            return results
+    if damaged is not None:
+        raise damaged
+    return None
+
+
+def answer_threshold(name_or_path: str | Path) -> float | None:
+    """The winner's least mean probability at which to answer, in [0, 1], learnt so that 95 % of validation digits are answered.
+
+    None if the checkpoint was not evaluated with a refusal rule, or its results cannot be read.
+    """
+    try:
+        results = load_results(name_or_path)
+    except BnnlibError:
+        return None
+    refusal = (results.summary if results else {}).get("refusal")
+    return None if not refusal else 1 - refusal["rules"]["least_confidence"]["threshold"]
+
+
+def _read(file: Path) -> Results:
+    with safe_open(str(file), framework="pt") as archive:
+        summary = json.loads((archive.metadata() or {})["summary"])
+        arrays = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118  # no mapping
+    if summary["format"] != FORMAT:
+        raise ValueError(f"its format is {summary['format']!r}, this version reads {FORMAT}")
+    lengths = {len(arrays[name]) for name in PER_IMAGE}
+    if lengths != {summary["images"]} or arrays["confusion"].shape != (10, 10):
+        raise ValueError("its arrays do not fit together")
+    if not all(torch.isfinite(values).all() for values in arrays.values()):
+        raise ValueError("it holds values that are no finite numbers")
+    return Results(summary, arrays)

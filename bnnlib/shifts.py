@@ -1,0 +1,97 @@
+"""Digits made harder by degrees: turned, moved, blurred, noisy, partly hidden. A network's doubt should grow as its accuracy falls.
+
+Strength 0 leaves every image as it is; only noise and occlusion draw random numbers, from a given generator.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from bnnlib.data import to_float
+from bnnlib.errors import BnnlibError
+
+
+@dataclass(frozen=True)
+class Shift:
+    """One kind of shift: its graded `strengths`, in `unit`s."""
+
+    strengths: tuple[float, ...]
+    unit: str
+    words: str
+
+
+SHIFTS = {
+    "rotation": Shift(tuple(range(0, 181, 15)), "degrees", "turned counter-clockwise about the centre"),
+    "translation": Shift((0, 1, 2, 3, 4, 5, 6, 8), "pixels", "moved to the right, the left, down and up, a quarter of the images each"),
+    "blur": Shift((0, 0.5, 1, 1.5, 2, 2.5, 3, 4), "pixels", "blurred by a Gaussian of this standard deviation"),
+    "noise": Shift((0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8), "of full ink", "with Gaussian noise of this standard deviation"),
+    "occlusion": Shift((0, 4, 6, 8, 10, 12, 14, 16), "pixels", "with a black square of this side over a random part of the box"),
+}
+
+
+def shift_images(images: Tensor, kind: str, strength: float, generator: torch.Generator | None = None) -> Tensor:
+    """Images shifted by `strength` of `kind` (a name in SHIFTS), uint8 or float `[B, 28, 28]` -> float32 `[B, 28, 28]` in [0, 1].
+
+    generator: for noise and occlusion; None takes seed 0, so that every strength meets the same random numbers. Raises
+    BnnlibError for an unknown kind or a strength that is negative or no finite number.
+    """
+    if kind not in SHIFTS:
+        raise BnnlibError(f"There is no shift {kind!r}: choose {', '.join(SHIFTS)}.")
+    if not (math.isfinite(strength) and strength >= 0):
+        raise BnnlibError(f"The strength of the {kind} is {strength}: expected a number from 0 up.")
+    x = to_float(images).float()
+    if strength == 0 or not len(x):
+        return x
+    generator = generator or torch.Generator().manual_seed(0)
+    if kind == "rotation":
+        return rotate(x, strength)
+    if kind == "translation":
+        return translate(x, round(strength))
+    if kind == "blur":
+        return blur(x, strength)
+    if kind == "noise":
+        return (x + strength * torch.randn(x.shape, generator=generator)).clamp(0, 1)
+    return occlude(x, round(strength), generator)
+
+
+def rotate(images: Tensor, degrees: float) -> Tensor:
+    """Turned counter-clockwise about the middle of the field, bilinear, background 0; `[B, 28, 28]` -> same."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    matrix = images.new_tensor([[cos, -sin, 0], [sin, cos, 0]]).expand(len(images), 2, 3)
+    grid = F.affine_grid(matrix, [len(images), 1, *images.shape[1:]], align_corners=False)
+    return F.grid_sample(images[:, None], grid, align_corners=False)[:, 0].clamp(0, 1)
+
+
+def translate(images: Tensor, pixels: int) -> Tensor:
+    """Image i moved by whole pixels to the right, left, down or up for i mod 4 = 0, 1, 2, 3; what leaves the field is lost."""
+    out = torch.zeros_like(images)
+    p = min(pixels, images.shape[-1])
+    keep = images.shape[-1] - p
+    out[0::4, :, p:] = images[0::4, :, :keep]
+    out[1::4, :, :keep] = images[1::4, :, p:]
+    out[2::4, p:, :] = images[2::4, :keep, :]
+    out[3::4, :keep, :] = images[3::4, p:, :]
+    return out
+
+
+def blur(images: Tensor, sigma: float) -> Tensor:
+    """Convolved with a Gaussian cut at 4 sigma, black beyond the field; `[B, 28, 28]` -> same."""
+    reach = math.ceil(4 * sigma)
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma).square())
+    kernel /= kernel.sum()
+    rows = F.conv2d(images[:, None], kernel.view(1, 1, 1, -1), padding=(0, reach))
+    return F.conv2d(rows, kernel.view(1, 1, -1, 1), padding=(reach, 0))[:, 0].clamp(0, 1)
+
+
+def occlude(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """A black square of `side` pixels somewhere within the middle 20 x 20, where MNIST's ink is; `[B, 28, 28]` -> same.
+
+    A generator in the same state puts squares of all sizes in corresponding places.
+    """
+    top, left = (4 + torch.rand(2, len(images), 1, 1, generator=generator) * max(0, 20 - side)).floor()
+    row, column = torch.arange(28).view(1, 28, 1), torch.arange(28).view(1, 1, 28)
+    hidden = (row >= top) & (row < top + side) & (column >= left) & (column < left + side)
+    return images.masked_fill(hidden, 0)
