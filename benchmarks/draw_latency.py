@@ -97,7 +97,9 @@ def main() -> int:
             for k in range(STROKES):
                 if k % 5 == 0:
                     page.get_by_role("button", name="Clear", exact=True).click()
-                    page.wait_for_timeout(1_200)
+                    page.locator("button:disabled", has_text="Undo").first.wait_for()
+                    page.wait_for_timeout(1_000)
+                    page.locator("canvas.upper-canvas").wait_for()
                 latencies.append(stroke(page, k))
         finally:
             server.terminate()
