@@ -9,7 +9,6 @@ import plotly.graph_objects as go
 INK = {False: "#16202C", True: "#E8EDF3"}
 LINES = {False: "rgba(22, 32, 44, 0.12)", True: "rgba(232, 237, 243, 0.14)"}
 
-COLOURS = {"left": {False: "#E69F00", True: "#E69F00"}, "right": {False: "#0072B2", True: "#56B4E9"}}  # Okabe-Ito, by side and dark
 
 Point = dict[str, Any]  # one epoch of a card's history, the fields of `bnnlib.training.EpochReport`
 

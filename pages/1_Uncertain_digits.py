@@ -1,5 +1,6 @@
 """Uncertain digits: all held-out images ranked by how unsure, or how wrong, a network is of them."""
 
+import html
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ from ui.data_notice import data_notice
 from ui.loaders import chosen_networks, load_digits, load_network, send_to_draw
 from ui.page import is_dark, page_setup, show_error
 from ui.surveys import SEED, finish, survey, unseen
+from ui.uncertain_state import choices, key, read_address, write_address
+from ui.verdict import figures_table, legend, percent
 
 SHOWN = 64  # images at once, 8 x 8 as in the article
 MEASURES = {
@@ -27,7 +30,6 @@ MEASURES = {
     "mutual_information": ("Mutual information", "what the sampled networks disagree about: the epistemic uncertainty, in nats"),
     "confidently_wrong": ("Confidently wrong", "the mean probability of the winner, where the winner is wrong"),
 }
-PARAMETERS = {"left", "right", "network", "measure", "true", "predicted", "asked", "mistakes", "place"}
 # The grid has eight columns, or four where the page has no room for eight: both are drawn, one is shown.
 LAYOUT = """<style>
 .st-key-grids { container-type: inline-size; }
@@ -83,7 +85,8 @@ def main() -> None:
     page_setup("Uncertain digits", ":material/apps:")
     st.html(LAYOUT)
     st.title("Which digits do the networks doubt?")
-    odd_address()
+    if problem := read_address():
+        st.warning(problem, icon=":material/link_off:")
     try:
         digits, names = load_digits(), chosen_networks()
         index = unseen(names)
@@ -96,7 +99,7 @@ def main() -> None:
     with result:
         finish(asked, name, len(index))
     opinions = asked.opinions(digits.test.labels[index])
-    result.markdown(sentence(opinions, rank(opinions, "variation_ratio", **classes), name, digits.source))
+    result.html(sentence(opinions, rank(opinions, "variation_ratio", **classes), name, digits.source))
     ranking = Ranking(digits, index, name, measure, opinions, rank(opinions, measure, **classes, mistakes=mistakes))
     if len(ranking.order):
         ranking = choose_place(ranking)
@@ -110,31 +113,25 @@ def main() -> None:
             "No held-out image passes these filters: choose another class, or look at more than mistakes.", icon=":material/search_off:"
         )
     data_notice(digits)
-
-
-def odd_address() -> None:
-    """One sentence about parameters in the address that mean nothing here."""
-    if odd := [name[:40] for name in st.query_params if name not in PARAMETERS]:
-        st.warning(f"The address names {', '.join(map(repr, odd[:4]))}, which means nothing here: ignored.", icon=":material/link_off:")
+    write_address()
 
 
 def controls(names: tuple[str, str]) -> tuple[str, str, dict[str, int | None], bool, int]:
     """Which network and measure rank the images, and which images: (name, measure, classes, only mistakes, samples)."""
-    changes = {"bind": "query-params", "on_change": go_to, "args": (1,)}
+    changes = {"persist_state": "session", "on_change": go_to, "args": (1,)}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         side = st.segmented_control(
-            "Network", ["left", "right"], default="right", required=True, key="network", **changes,
+            "Network", choices("network"), required=True, key=key("network"), **changes,
             format_func=dict(zip(("left", "right"), names, strict=True)).__getitem__,
             help="Whose doubts rank the images. The page Train chooses which two networks are in use.",
         )  # fmt: skip
         measure = st.selectbox(
-            "Ranked by", list(MEASURES), key="measure", width=220, **changes, format_func=lambda name: MEASURES[name][0],
+            "Ranked by", choices("measure"), key=key("measure"), width=220, **changes, format_func=lambda name: MEASURES[name][0],
             help="The largest comes first. " + " ".join(f"{label}: {meaning}." for label, meaning in MEASURES.values()),
         )  # fmt: skip
         classes = {
             field: st.selectbox(
-                label, [None, *range(10)], key=field, width=110, **changes, help=meaning,
-                format_func=lambda digit: "any" if digit is None else str(digit),
+                label, choices(field), key=key(field), width=110, **changes, help=meaning,
             )
             for field, label, meaning in (
                 ("true", "True class", "Only images of this digit."),
@@ -142,37 +139,39 @@ def controls(names: tuple[str, str]) -> tuple[str, str, dict[str, int | None], b
             )
         }  # fmt: skip
         samples = st.selectbox(
-            "Samples", [10, 30, 100], index=1, key="asked", width=110, **changes,
+            "Samples", choices("samples"), key=key("samples"), width=110, **changes,
             help="How many sampled networks vote on each image. The article asks 30; more take longer.",
         )  # fmt: skip
-        mistakes = st.toggle("Only mistakes", key="mistakes", **changes, help="Only images that the network gets wrong.")
-    return names[side == "right"], measure, classes, mistakes, samples
+        mistakes = st.toggle("Only mistakes", key=key("mistakes"), **changes, help="Only images that the network gets wrong.")
+    chosen = {field: None if digit == "any" else digit for field, digit in classes.items()}
+    return names[side == "right"], measure, chosen, mistakes, samples
 
 
 def go_to(place: int, glide: bool = False) -> None:
     """Look closer at the image at this place in the ranking; `glide`: bring it into view."""
-    st.session_state["place"] = place
+    st.session_state[key("place")] = place
     st.session_state["glide"] = glide
 
 
 def sentence(opinions: Opinions, positions: Tensor, name: str, source: str) -> str:
-    """What the votes are worth on these images, in plain words."""
-    found = disagreement(opinions, positions)
-    images = "test images" if source == "mnist" else "held-out images"
+    """What the votes are worth on these images, in plain words, as HTML."""
+    found, name = disagreement(opinions, positions), html.escape(name)
+    images = f"{found.images:,} {'test' if source == 'mnist' else 'held-out'} images"
     if found.error_split is None:
-        return f"All sampled networks of **{name}** vote alike on each of these {found.images:,} {images}."
-    text = f"**{found.split:,} of {found.images:,}** {images} split the vote; of those **{name}** is wrong on **{found.error_split:.0%}**"
-    return text + ("." if found.error_agreed is None else f"; of the others on **{found.error_agreed:.1%}**.")
+        text = f"All sampled networks of {name} vote alike on each of these {images}."
+    else:
+        text = f"{found.split:,} of {images} split the vote; of those {name} is wrong on {100 * found.error_split:.0f} %"
+        text += "." if found.error_agreed is None else f", of the others on {100 * found.error_agreed:.1f} %."
+    return f'<p class="sentence" role="status">{text}</p>'
 
 
 def choose_place(ranking: Ranking) -> Ranking:
     """The ranking with the place looked at chosen, also without a mouse."""
     count, state = len(ranking.order), st.session_state
-    if state.get("place", 1) > count:
-        state["place"] = count
+    state[key("place")] = min(state[key("place")], count)
     with st.container(horizontal=True, vertical_alignment="bottom", key="closer"):
         place = st.number_input(
-            f"Look closer at no. (of {count:,})", 1, count, key="place", bind="query-params", width=190,
+            f"Look closer at no. (of {count:,})", 1, count, key=key("place"), persist_state="session", width=190,
             help="The place in the ranking, the most uncertain image being the first. Clicking a digit in the grid does the same.",
         )  # fmt: skip
         for label, icon, to, allowed in (
@@ -196,12 +195,13 @@ def closer(ranking: Ranking, names: tuple[str, str]) -> None:
         st.markdown(f"Test image {ranking.number:,}, really a **{label}**.")
         for name, said in zip(names, answers, strict=True):
             mark = ":material/check: right" if said.digit == label else ":material/close: wrong"
-            st.markdown(f"**{name}** says {said.digit} ({said.probability:.0%}), {mark}.")
+            st.markdown(f"**{name}** says {said.digit} ({percent(said.probability)}), {mark}.")
         if st.button(
             "Send to Draw", icon=":material/draw:", type="primary", help="Put this image on the Draw screen, to go on with it there."
         ):
-            send_to_draw(image.numpy(), f"test image {ranking.number}, a {label}")
+            send_to_draw(image.numpy(), f"Test image {ranking.number:,}, a {label}")
     with right:
+        st.html(legend(any(a.deterministic is not None for a in answers)))
         series = [
             Series(name, k, a.samples, a.mean, a.low, a.high, a.votes, a.aleatoric, a.epistemic, a.deterministic)
             for k, (name, a) in enumerate(zip(names, answers, strict=True))
@@ -213,6 +213,8 @@ def closer(ranking: Ranking, names: tuple[str, str]) -> None:
             answers_figure(series, 0, is_dark()), theme=None, config={"displayModeBar": False}, key="answers",
             alt=f"Sampled class probabilities of test image {ranking.number} under both networks: {words}.",
         )  # fmt: skip
+        with st.expander("The same in figures"):
+            st.markdown(figures_table(names, answers))
 
 
 def answer(name: str, ranking: Ranking) -> Answer:
@@ -237,18 +239,18 @@ def show_grid(ranking: Ranking) -> None:
     )
     shown = cells(ranking.opinions, ranking.shown, first, ranking.index)
     with st.container(key="grids"):
-        for key, columns in (("grid_wide", 8), ("grid_narrow", 4)):
+        for chart, columns in (("grid_wide", 8), ("grid_narrow", 4)):
             st.plotly_chart(
                 grid(ranking.images, shown, columns, is_dark(), ranking.place - first), theme=None, config={"displayModeBar": False},
-                key=key, selection_mode="points", on_select=lambda key=key: clicked(key, first),
+                key=chart, selection_mode="points", on_select=lambda chart=chart: clicked(chart, first),
                 alt=f"{len(shown)} digits, {columns} a row, ranked by the {label.lower()} of {ranking.name}, with their vote shares. "
                 f"The first is {describe(ranking.opinions, int(ranking.shown[0]))}.",
             )  # fmt: skip
 
 
-def clicked(key: str, first: int) -> None:
+def clicked(chart: str, first: int) -> None:
     """A digit of the grid, whose first has the place `first`, was clicked: look closer at it."""
-    if points := st.session_state[key].selection.points:
+    if points := st.session_state[chart].selection.points:
         go_to(first + points[0]["point_index"], glide=True)
 
 

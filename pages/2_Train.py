@@ -7,7 +7,8 @@ from bnnlib.checkpoints import list_checkpoints, load_checkpoint
 from bnnlib.data import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.mosaic import mosaic
-from bnnlib.plots_train import COLOURS, learning_curve, usable_history
+from bnnlib.plots import network_colours
+from bnnlib.plots_train import learning_curve, usable_history
 from ui.data_notice import data_notice
 from ui.loaders import checkpoint_names, choose_networks, chosen_networks, load_digits, load_network, network_version
 from ui.network_card import network_card
@@ -56,7 +57,7 @@ def choose_and_show() -> dict[str, dict]:
             try:
                 name = name or chosen
                 cards[name] = load_network(name).card
-                network_card(side, name, cards[name], COLOURS[side][is_dark()])
+                network_card(side, name, cards[name], network_colours(is_dark())[side == "right"])
             except BnnlibError as error:
                 show_error(error)
     damaged_checkpoints()
@@ -89,12 +90,8 @@ def problem_with(folder: str, modified: int) -> str | None:
 
 def learning(cards: dict[str, dict]) -> None:
     """The learning curves of the networks in use, in one row of figures that share their colours."""
-    sides = dict(zip(chosen_networks(), ("left", "right"), strict=True))
-    histories = [
-        (name, COLOURS[sides[name]][is_dark()], usable_history(card), card.get("best_epoch", 0))
-        for name, card in cards.items()
-        if name in sides
-    ]
+    colours = dict(zip(chosen_networks(), network_colours(is_dark()), strict=True))
+    histories = [(name, colours[name], usable_history(card), card.get("best_epoch", 0)) for name, card in cards.items() if name in colours]
     if not any(history for _, _, history, _ in histories):
         return
     st.header("How they learnt", divider="gray")
