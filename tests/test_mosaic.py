@@ -1,0 +1,38 @@
+"""Digits composed into one picture: the right pixels at the right places."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from bnnlib.mosaic import FRAME, MISTAKE, SCALE, enlarge, mosaic, to_png
+
+
+def test_enlarged_digit_keeps_every_pixel_and_frames_a_mistake() -> None:
+    digit = np.arange(784, dtype=np.uint16).reshape(28, 28).astype(np.uint8)
+    plain, framed = np.asarray(enlarge(digit)), enlarge(digit, framed=True)
+    inside = plain[FRAME:-FRAME:SCALE, FRAME:-FRAME:SCALE, 0]
+    assert np.array_equal(inside, digit)
+    assert framed.getpixel((0, 0)) == tuple(bytes.fromhex(MISTAKE[1:]))
+    assert plain[0, 0].tolist() == [0, 0, 0]
+
+
+def test_mosaic_lays_out_rows_and_reads_back_as_png() -> None:
+    images = np.zeros((10, 28, 28), np.uint8)
+    images[9] = 255
+    picture = mosaic(images, [f"{k}" for k in range(10)], framed=[False] * 10, title="Ten digits", columns=8)
+    back = np.asarray(Image.open(io.BytesIO(to_png(picture))))
+    assert back.shape == (picture.height, picture.width, 3)
+    side = 28 * SCALE + 2 * FRAME
+    ys, xs = np.nonzero((back == 0).all(-1))  # the black digits; the text is dark blue
+    assert ys.min() == 44  # under the title
+    assert xs.min() == 20
+    assert xs.max() == 8 + 7 * (side + 24) + 12 + side - 1  # the eighth of the first row ends the picture
+    second_row = back[picture.height // 2 + side // 2]
+    assert (second_row[20 + side + 24 + side // 2] == 255).all()  # the tenth is white, second in the second row
+
+
+def test_mosaic_has_a_row_for_every_eight() -> None:
+    heights = [mosaic(np.zeros((k, 28, 28), np.uint8), [""] * k).height for k in (1, 8, 9, 64)]
+    assert heights[0] == heights[1] < heights[2]
+    assert heights[3] - heights[1] == 7 * (heights[2] - heights[1])
