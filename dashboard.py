@@ -12,7 +12,7 @@ from bnnlib.words import Speaker, ink_note, sentence, speaker_names
 from ui import verdict
 from ui.canvas import digit_canvas, drawn
 from ui.draw_state import DrawState, draw_state, write_address
-from ui.gallery import EXAMPLES
+from ui.gallery import BY_SLUG, EXAMPLES
 from ui.loaders import checkpoint_names, choose_networks, chosen_networks, load_network
 from ui.page import is_dark, page_setup, show_error
 
@@ -28,7 +28,15 @@ def main() -> None:
 
 @st.fragment
 def screen(state: DrawState) -> None:
-    """Everything below the title: whatever is drawn or chosen runs this again and nothing else."""
+    """Everything below the title. A choice runs all of it again, but never the page: only the browser's Back and Forward do."""
+    stage(state)
+    gallery()
+    controls(state)
+
+
+@st.fragment
+def stage(state: DrawState) -> None:
+    """The canvas and the answers: a stroke runs this again and nothing else."""
     key = f"pad{state.canvas}"
     on_canvas = drawn(key)
     state.strokes = state.strokes if on_canvas is None else on_canvas
@@ -38,8 +46,7 @@ def screen(state: DrawState) -> None:
         answers(state)
     with left:
         drawing(state, key)
-    gallery(state)
-    controls(state)
+    mark_example(state.example)
     write_address(state, chosen_networks())
 
 
@@ -116,14 +123,22 @@ def series_of(name: str, place: int, answer: Answer) -> Series:
     return Series(name, place, a.samples, a.mean, a.low, a.high, a.votes, a.aleatoric, a.epistemic, a.deterministic)
 
 
-def gallery(state: DrawState) -> None:
+def gallery() -> None:
     """Examples as buttons with thumbnails, within reach of the keyboard."""
     st.subheader("Or start from an example")
     with st.container(horizontal=True, key="gallery"):
         for example, thumbnail in zip(EXAMPLES, thumbnails(), strict=True):
             label, key = f"![]({thumbnail}) {example.name}", f"example-{example.slug}"
-            st.button(label, key=key, on_click=state.put, args=(example.strokes,), help=example.shows.capitalize())
-    st.html(f"<style>.st-key-example-{state.example} button {{ outline: 3px solid var(--chosen); outline-offset: -1px }}</style>")
+            st.button(label, key=key, on_click=put_example, args=(example.slug,), help=example.shows.capitalize())
+
+
+def put_example(slug: str) -> None:
+    st.session_state["draw"].put(BY_SLUG[slug].strokes)
+
+
+def mark_example(slug: str | None) -> None:
+    """A frame around the example that is on the canvas; a style, so that a stroke need not show the gallery again."""
+    st.html(f"<style>.st-key-example-{slug} button {{ outline: 3px solid var(--chosen); outline-offset: -1px }}</style>")
 
 
 @st.cache_resource

@@ -29,7 +29,7 @@ STROKES = 30
 
 # The chart counts as new when a frame has been painted after its dots changed. All times are the page's own.
 WATCH = """() => {
-  const dots = () => [...document.querySelectorAll('.js-plotly-plot .scatterlayer path')].map(p => p.getAttribute('transform')).join();
+  const dots = () => [...document.querySelectorAll('.js-plotly-plot .shapelayer path')].map(p => p.getAttribute('d')).join();
   window.penUp = null; window.newChart = null; window.before = dots();
   document.addEventListener('pointerup', () => { window.penUp = performance.now(); }, { once: true, capture: true });
   const look = () => {

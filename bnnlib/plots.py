@@ -19,7 +19,8 @@ GRID, GRID_DARK = "rgba(22, 32, 44, 0.13)", "rgba(232, 237, 243, 0.16)"
 BAND, BAND_DARK = "rgba(22, 32, 44, 0.045)", "rgba(232, 237, 243, 0.05)"
 HEIGHT = 400
 STRIP = 0.42  # of the way from digit to digit that one network's strip of dots takes
-BINS, SLOTS = 100, 14  # cells of a strip up and across: dots in one cell cover each other and are drawn once
+BINS, SLOTS = 100, 9  # cells of a strip up and across: dots in one cell cover each other and are drawn once
+DASH = 0.036  # of the way from digit to digit that a dot is wide
 MAX_ENTROPY = float(np.log(10))
 
 
@@ -54,14 +55,15 @@ def text_colours(dark: bool) -> tuple[str, str]:
 
 def answers_figure(series: Sequence[Series], threshold: float, dark: bool) -> go.Figure:
     """The answers to one image, side by side on the same axes; `threshold` is drawn as a line."""
-    figure = go.Figure()
+    data: list[Any] = []
+    shapes, annotations = _bands(threshold, dark), []
     for one in series:
         colour = network_colours(dark)[one.place]
         centres = np.arange(one.mean.size) + (one.place - 0.5) * STRIP
-        figure.add_traces([*_strip(one, centres, colour, dark), *_split_bar(one, colour, dark)])
-        _add_votes(figure, one, text_colours(dark)[one.place])
-    _lay_out(figure, threshold, dark)
-    return figure
+        shapes.append(_dots(one, centres, colour))
+        annotations += _votes(one, text_colours(dark)[one.place])
+        data += [*_marks(one, centres, dark), *_split_bar(one, colour, dark)]
+    return go.Figure(data, {**_layout(dark), "shapes": shapes, "annotations": annotations})
 
 
 def swarm(samples: NDArray[np.float32], width: float) -> tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.floating]]:
@@ -86,132 +88,127 @@ def swarm(samples: NDArray[np.float32], width: float) -> tuple[NDArray[np.floati
     return (across * width / SLOTS)[first], column[first], value[first]
 
 
-def _strip(one: Series, centres: NDArray[np.floating], colour: str, dark: bool) -> list[go.Scatter]:
+def _dots(one: Series, centres: NDArray[np.floating], colour: str) -> dict[str, Any]:
+    """All dots as one shape: as markers they would be thousands of elements, and the chart four times as slow."""
     offset, column, value = swarm(one.samples, STRIP * 0.86)
+    x = centres[column] + offset
+    path = "".join(f"M{a:.3f},{y:.3f}L{b:.3f},{y:.3f}" for a, b, y in zip(x - DASH / 2, x + DASH / 2, value, strict=True))
+    return {"type": "path", "path": path, "line": {"color": colour, "width": 3.2}, "opacity": 0.75, "layer": "between", "name": one.name}
+
+
+def _marks(one: Series, centres: NDArray[np.floating], dark: bool) -> list[dict[str, Any]]:
+    """Mean and interval of every digit, and the answer without sampling."""
     ink = TEXT_DARK if dark else TEXT
-    hover = np.stack([one.low, one.high, one.votes], 1)
-    traces = [
-        go.Scatter(
-            x=(centres[column] + offset).astype(np.float32),
-            y=value.astype(np.float32),
-            mode="markers",
-            marker={"color": colour, "size": 3.6, "opacity": 0.6},
-            hoverinfo="skip",
-        ),
-        go.Scatter(
-            x=centres,
-            y=one.mean,
-            mode="markers",
-            marker={"color": ink, "size": 14, "symbol": "line-ew-open", "line": {"width": 2.5, "color": ink}},
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": one.high - one.mean,
-                "arrayminus": one.mean - one.low,
-                "color": ink,
-                "thickness": 1.6,
-                "width": 0,
-            },
-            customdata=hover,
-            hovertemplate=f"<b>%{{x:.0f}}</b> · {one.name}<br>mean %{{y:.3f}}<br>5-95 % %{{customdata[0]:.3f}} to %{{customdata[1]:.3f}}"
-            "<br>votes %{customdata[2]:.0f}<extra></extra>",
-        ),
-    ]
-    if one.baseline is not None:
-        traces.append(
-            go.Scatter(
-                x=centres,
-                y=one.baseline,
-                mode="markers",
-                marker={"color": BASELINE, "size": 9, "symbol": "diamond-open", "line": {"width": 2, "color": BASELINE}},
-                hovertemplate="without sampling %{y:.3f}<extra></extra>",
-            )
-        )
-    return traces
+    mean = {
+        "type": "scatter",
+        "name": f"{one.name}: mean and interval",
+        "x": centres,
+        "y": one.mean,
+        "mode": "markers",
+        "marker": {"color": ink, "size": 14, "symbol": "line-ew-open", "line": {"width": 2.5, "color": ink}},
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": one.high - one.mean,
+            "arrayminus": one.mean - one.low,
+            "color": ink,
+            "thickness": 1.6,
+            "width": 0,
+        },
+        "customdata": np.stack([np.arange(one.mean.size), one.low, one.high, one.votes], 1),
+        "hovertemplate": f"<b>%{{customdata[0]:.0f}}</b> ({one.name})<br>mean %{{y:.3f}}<br>5 to 95 %: %{{customdata[1]:.3f}} to "
+        "%{customdata[2]:.3f}<br>votes %{customdata[3]:.0f}<extra></extra>",
+    }
+    if one.baseline is None:
+        return [mean]
+    baseline = {
+        "type": "scatter",
+        "name": f"{one.name}: without sampling",
+        "x": centres,
+        "y": one.baseline,
+        "mode": "markers",
+        "marker": {"color": BASELINE, "size": 9, "symbol": "diamond-open", "line": {"width": 2, "color": BASELINE}},
+        "hovertemplate": "without sampling %{y:.3f}<extra></extra>",
+    }
+    return [mean, baseline]
 
 
-def _split_bar(one: Series, colour: str, dark: bool) -> list[go.Bar]:
+def _split_bar(one: Series, colour: str, dark: bool) -> list[dict[str, Any]]:
     """Aleatoric (plain) and epistemic (hatched) as one bar, labelled in nats."""
     paper = "#0F151D" if dark else "#FFFFFF"
-    shared: dict[str, Any] = {"y": [one.name], "orientation": "h", "xaxis": "x2", "yaxis": "y2"}
     total = one.aleatoric + one.epistemic
+    shared = {"type": "bar", "y": [one.name], "orientation": "h", "xaxis": "x2", "yaxis": "y2"}
     return [
-        go.Bar(
-            x=[one.aleatoric],
-            marker={"color": colour, "line": {"width": 0}},
-            hovertemplate="aleatoric %{x:.3f} nats: what every sampled network leaves open<extra></extra>",
+        {
             **shared,
-        ),
-        go.Bar(
-            x=[one.epistemic],
-            marker={
+            "name": f"{one.name}: aleatoric",
+            "x": [one.aleatoric],
+            "marker": {"color": colour, "line": {"width": 0}},
+            "hovertemplate": "aleatoric %{x:.3f} nats: what every sampled network leaves open<extra></extra>",
+        },
+        {
+            **shared,
+            "name": f"{one.name}: epistemic",
+            "x": [one.epistemic],
+            "marker": {
                 "color": colour,
                 "line": {"width": 1, "color": colour},
                 "pattern": {"shape": "/", "bgcolor": paper, "fgcolor": colour, "size": 6, "solidity": 0.45},
             },
-            text=[f" <b>{total:.2f}</b> = {one.aleatoric:.2f} + {one.epistemic:.2f}"],
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="epistemic %{x:.3f} nats: what the sampled networks disagree about<extra></extra>",
-            **shared,
-        ),
+            "text": [f" <b>{total:.2f}</b> = {one.aleatoric:.2f} + {one.epistemic:.2f}"],
+            "textposition": "outside",
+            "cliponaxis": False,
+            "hovertemplate": "epistemic %{x:.3f} nats: what the sampled networks disagree about<extra></extra>",
+        },
     ]
 
 
-def _add_votes(figure: go.Figure, one: Series, colour: str) -> None:
+def _votes(one: Series, colour: str) -> list[dict[str, Any]]:
     """A row of vote counts over the strips, one row a network, so that three figures fit a phone."""
-    for digit in np.flatnonzero(one.votes):
-        figure.add_annotation(
-            x=int(digit),
-            y=1.155 - 0.085 * one.place,
-            text=f"<b>{one.votes[digit]}</b>",
-            font={"color": colour, "size": 13},
-            showarrow=False,
-        )
+    row = {"y": 1.155 - 0.085 * one.place, "font": {"color": colour, "size": 13}, "showarrow": False}
+    return [{**row, "x": int(digit), "text": f"<b>{one.votes[digit]}</b>"} for digit in np.flatnonzero(one.votes)]
 
 
-def _lay_out(figure: go.Figure, threshold: float, dark: bool) -> None:
-    text, grid, band = (TEXT_DARK, GRID_DARK, BAND_DARK) if dark else (TEXT, GRID, BAND)
-    for digit in range(0, 10, 2):
-        figure.add_shape(type="rect", x0=digit - 0.5, x1=digit + 0.5, y0=-0.04, y1=1.2, fillcolor=band, line={"width": 0}, layer="below")
+def _bands(threshold: float, dark: bool) -> list[dict[str, Any]]:
+    """A tint behind every other digit, and the threshold as a dotted line."""
+    band = {"type": "rect", "y0": -0.04, "y1": 1.2, "fillcolor": BAND_DARK if dark else BAND, "line": {"width": 0}, "layer": "below"}
+    shapes = [{**band, "x0": digit - 0.5, "x1": digit + 0.5} for digit in range(0, 10, 2)]
     if threshold > 0:
-        figure.add_shape(type="line", x0=-0.5, x1=9.5, y0=threshold, y1=threshold, line={"color": text, "width": 1.2, "dash": "dot"})
+        dotted = {"color": TEXT_DARK if dark else TEXT, "width": 1.2, "dash": "dot"}
+        shapes.append({"type": "line", "x0": -0.5, "x1": 9.5, "y0": threshold, "y1": threshold, "line": dotted})
+    return shapes
+
+
+def _layout(dark: bool) -> dict[str, Any]:
+    text, grid = (TEXT_DARK, GRID_DARK) if dark else (TEXT, GRID)
     axis = {"zeroline": False, "fixedrange": True, "gridcolor": grid, "color": text}
-    figure.update_layout(
-        height=HEIGHT,
-        margin={"l": 52, "r": 8, "t": 6, "b": 38},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": text, "size": 13},
-        barmode="stack",
-        bargap=0.35,
-        dragmode=False,
-        hoverlabel={"bgcolor": "#19222E" if dark else "#FFFFFF", "font": {"color": text}},
-        showlegend=False,
-        xaxis={
-            **axis,
-            "range": [-0.5, 9.5],
-            "domain": [0, 1],
-            "anchor": "y",
-            "tickvals": list(range(10)),
-            "tickfont": {"size": 17},
-            "showgrid": False,
-        },
-        yaxis={
+    small = {"size": 13}
+    return {
+        "height": HEIGHT,
+        "margin": {"l": 46, "r": 8, "t": 6, "b": 38},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"color": text, "size": 13},
+        "barmode": "stack",
+        "bargap": 0.35,
+        "dragmode": False,
+        "showlegend": False,
+        "hoverlabel": {"bgcolor": "#19222E" if dark else "#FFFFFF", "font": {"color": text}},
+        "xaxis": {**axis, "range": [-0.5, 9.5], "anchor": "y", "tickvals": list(range(10)), "tickfont": {"size": 17}, "showgrid": False},
+        "yaxis": {
             **axis,
             "range": [-0.04, 1.2],
             "domain": [0.27, 1],
             "tickvals": [0, 0.25, 0.5, 0.75, 1],
             "ticktext": ["0", "¼", "½", "¾", "1"],
-            "title": {"text": "probability", "standoff": 6, "font": {"size": 13}},
+            "title": {"text": "probability", "standoff": 4, "font": small},
         },
-        xaxis2={
+        "xaxis2": {
             **axis,
             "range": [0, MAX_ENTROPY * 1.02],
-            "domain": [0, 1],
             "anchor": "y2",
-            "title": {"text": "uncertainty in nats", "standoff": 4, "font": {"size": 13}},
             "tickvals": [0, 0.5, 1, 1.5, 2],
+            "title": {"text": "uncertainty in nats", "standoff": 4, "font": small},
         },
-        yaxis2={**axis, "domain": [0, 0.13], "anchor": "x2", "autorange": "reversed", "showgrid": False, "showticklabels": False},
-    )
+        "yaxis2": {**axis, "domain": [0, 0.13], "anchor": "x2", "autorange": "reversed", "showgrid": False, "showticklabels": False},
+    }
