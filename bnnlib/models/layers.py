@@ -17,7 +17,7 @@ from torch.distributions import Normal, constraints, kl_divergence, register_kl
 
 from bnnlib.models.products import product
 
-TINY = 1e-12  # keeps the root's gradient finite where a row's variance is 0 (a blank image without a bias)
+TINY = 1e-12  # added to a variance: keeps the root's gradient finite where it is 0 (a blank image without a bias)
 
 
 class LinearNormal(TorchDistribution):
@@ -97,12 +97,12 @@ class LinearNormal(TorchDistribution):
         """Reparameterised draws of the pre-activation, `sample_shape + [..., B, H]`."""
         mean, variance = self.moments
         noise = torch.randn((*sample_shape, *mean.shape), generator=self.generator, dtype=mean.dtype, device=mean.device)
-        return torch.addcmul(mean, variance.clamp_min(TINY).sqrt(), noise)
+        return torch.addcmul(mean, (variance + TINY).sqrt(), noise)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density of the pre-activation given the inputs, nats, `[..., B]`; the ELBO uses the registered KL instead."""
         mean, variance = self.moments
-        return Normal(mean, variance.clamp_min(TINY).sqrt(), validate_args=False).log_prob(value).sum(-1)
+        return Normal(mean, (variance + TINY).sqrt(), validate_args=False).log_prob(value).sum(-1)
 
 
 @register_kl(LinearNormal, LinearNormal)
