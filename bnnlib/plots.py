@@ -17,7 +17,7 @@ BASELINE = "#7f8c99"
 TEXT, TEXT_DARK = "#16202C", "#E8EDF3"
 GRID, GRID_DARK = "rgba(22, 32, 44, 0.13)", "rgba(232, 237, 243, 0.16)"
 BAND, BAND_DARK = "rgba(22, 32, 44, 0.045)", "rgba(232, 237, 243, 0.05)"
-HEIGHT = 400
+HEIGHT = 390
 STRIP = 0.42  # of the way from digit to digit that one network's strip of dots takes
 BINS, SLOTS = 100, 9  # cells of a strip up and across: dots in one cell cover each other and are drawn once
 DASH = 0.036  # of the way from digit to digit that a dot is wide
@@ -93,7 +93,7 @@ def _dots(one: Series, centres: NDArray[np.floating], colour: str) -> dict[str, 
     offset, column, value = swarm(one.samples, STRIP * 0.86)
     x = centres[column] + offset
     path = "".join(f"M{a:.3f},{y:.3f}L{b:.3f},{y:.3f}" for a, b, y in zip(x - DASH / 2, x + DASH / 2, value, strict=True))
-    return {"type": "path", "path": path, "line": {"color": colour, "width": 3.2}, "opacity": 0.75, "layer": "between", "name": one.name}
+    return {"type": "path", "path": path, "line": {"color": colour, "width": 3.2}, "opacity": 0.85, "layer": "between", "name": one.name}
 
 
 def _marks(one: Series, centres: NDArray[np.floating], dark: bool) -> list[dict[str, Any]]:
@@ -199,8 +199,8 @@ def _layout(dark: bool) -> dict[str, Any]:
             **axis,
             "range": [-0.04, 1.2],
             "domain": [0.27, 1],
-            "tickvals": [0, 0.25, 0.5, 0.75, 1],
-            "ticktext": ["0", "¼", "½", "¾", "1"],
+            "tickvals": [0, 0.25, 0.5, 0.75, 1, 1.11],
+            "ticktext": ["0", "¼", "½", "¾", "1", "votes"],
             "title": {"text": "probability", "standoff": 4, "font": small},
         },
         "xaxis2": {

@@ -37,14 +37,14 @@ def card(name: str, kind: str, answer: Answer, threshold: float, place: int, dar
 def legend(baseline: bool) -> str:
     """What the marks of the figure mean."""
     marks = [
-        ("dots", "one sampled network each"),
+        ("dots", "a sampled network"),
         ("mean", "mean, 5 to 95 %"),
         *([("diamond", "without sampling")] if baseline else []),
-        ("plain", "aleatoric: each sample is torn"),
-        ("hatched", "epistemic: the samples disagree"),
+        ("plain", "aleatoric: each is torn"),
+        ("hatched", "epistemic: they disagree"),
     ]
     items = "".join(f'<li><i class="{mark}" aria-hidden="true"></i>{text}</li>' for mark, text in marks)
-    return f'<ul class="legend">{items}<li>numbers on top: votes</li></ul>'
+    return f'<ul class="legend">{items}</ul>'
 
 
 def seen(image: Tensor, caption: str) -> str:

@@ -1,0 +1,81 @@
+"""The figure shows what it was given: every sample, means, intervals, votes, the split, in both themes."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from bnnlib.answer import make_answer
+from bnnlib.plots import BINS, LEFT, RIGHT, RIGHT_DARK, STRIP, Series, answers_figure, network_colours, swarm, text_colours
+
+
+def series(place: int, samples: int = 40, baseline: bool = False) -> Series:
+    probs = torch.randn(samples, 1, 10, generator=torch.Generator().manual_seed(place)).mul(2).softmax(-1)
+    a = make_answer(probs, probs[:1, 0] if baseline else None)
+    name = ("one", "two")[place]
+    return Series(name, place, a.samples, a.mean, a.low, a.high, a.votes, a.aleatoric, a.epistemic, a.deterministic)
+
+
+def test_every_sample_has_a_dot_within_its_strip():
+    samples = series(0).samples
+    offset, column, value = swarm(samples, 0.4)
+    assert np.abs(offset).max() <= 0.2
+    for digit in range(10):
+        shown = value[column == digit]
+        for probability in samples[:, digit]:
+            assert np.abs(shown - probability).min() <= 1 / BINS
+
+
+def test_dots_that_cover_each_other_are_drawn_once_so_that_their_number_is_bounded():
+    offset, _, _ = swarm(np.tile(np.eye(10, dtype=np.float32)[3], (1000, 1)), 0.4)
+    assert 10 <= len(offset) <= 120
+    assert np.isclose(offset.max(), -offset.min())
+
+
+def test_a_lone_sample_stands_in_the_middle():
+    offset, column, value = swarm(np.array([[0.25, 0.75]], np.float32), 0.4)
+    assert offset.tolist() == [0, 0]
+    assert column.tolist() == [0, 1]
+    assert value.tolist() == [0.25, 0.75]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_figure_shows_means_intervals_votes_baseline_and_split(dark):
+    one, two = series(0, baseline=True), series(1)
+    figure = answers_figure([one, two], 0.5, dark)
+    traces = {trace.name: trace for trace in figure.data}
+    for s in (one, two):
+        mean = traces[f"{s.name}: mean and interval"]
+        np.testing.assert_allclose(mean.y, s.mean)
+        np.testing.assert_allclose(mean.y + mean.error_y.array, s.high, rtol=1e-5)
+        np.testing.assert_allclose(mean.y - mean.error_y.arrayminus, s.low, atol=1e-6)
+        assert traces[f"{s.name}: aleatoric"].x[0] == s.aleatoric
+        assert traces[f"{s.name}: epistemic"].x[0] == s.epistemic
+    np.testing.assert_allclose(traces["one: without sampling"].y, one.baseline)
+    assert "two: without sampling" not in traces
+    shown = sum(int(re.sub("<.*?>", "", note.text)) for note in figure.layout.annotations)
+    assert shown == len(one.samples) + len(two.samples)
+    dots = [shape for shape in figure.layout.shapes if shape.type == "path"]
+    assert [shape.line.color for shape in dots] == [LEFT, RIGHT_DARK if dark else RIGHT]
+    first = float(re.match(r"M([-\d.]+)", dots[0].path)[1])
+    assert abs(first - 0) < STRIP
+
+
+def test_the_threshold_is_a_line_unless_it_is_zero():
+    lines = [[s.y0 for s in answers_figure([series(0)], t, False).layout.shapes if s.type == "line"] for t in (0.7, 0)]
+    assert lines == [[0.7], []]
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize(("dark", "background"), [(False, "#FFFFFF"), (True, "#0F151D")])
+def test_letters_stand_out_by_4_5_to_1(dark, background):
+    for colour in text_colours(dark):
+        bright, dim = sorted((luminance(colour), luminance(background)), reverse=True)
+        assert (bright + 0.05) / (dim + 0.05) >= 4.5
+    assert len(set(network_colours(dark))) == 2
