@@ -66,6 +66,7 @@ def _check_room(run: Run, needed: int) -> None:
 
 def _launch(run: Run, kind: str) -> None:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait must not spin: it slows both the page and training
     if "BNNLIB_DATA" in environment:
         environment["BNNLIB_DATA"] = os.path.abspath(environment["BNNLIB_DATA"])
     with open(run.folder / LOG, "ab") as log:
