@@ -43,8 +43,7 @@ class RunConfig:
             found = fields.get("format") if isinstance(fields, dict) else None
             raise BnnlibError(f"{where} has format {found!r}, this version reads format {FORMAT}: {REMEDY}.")
         try:
-            network = config_from_card(fields)
-            check_network(network)
+            network = _network(fields)
             known = {field.name for field in dataclasses.fields(TrainingConfig)}
             training = dict(fields["training"])
             if odd := sorted(training.keys() - known):
@@ -59,6 +58,15 @@ class RunConfig:
             raise BnnlibError(f"{where} lacks or garbles a setting ({error}): mend it, or {REMEDY}.") from error
         except BnnlibError as error:
             raise BnnlibError(f"{where} cannot be used ({str(error).rstrip('.')}): mend it, or {REMEDY}.") from error
+
+
+def _network(fields: dict[str, Any]) -> Config:
+    try:
+        network = config_from_card(fields)
+    except BnnlibError as error:
+        raise BnnlibError(f"it describes no network that can be built: {error.__cause__ or error}") from error
+    check_network(network)
+    return network
 
 
 def settings(config: RunConfig) -> dict[str, Any]:
