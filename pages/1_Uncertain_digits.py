@@ -191,7 +191,8 @@ def closer(ranking: Ranking, names: tuple[str, str]) -> None:
     answers = [answer(name, ranking) for name in names]
     left, right = st.columns([1, 3])
     with left:
-        st.image(enlarge(image.numpy()), width=168, alt=f"Test image {ranking.number}: {describe(ranking.opinions, ranking.position)}.")
+        words = f"Test image {ranking.number}: {describe(ranking.opinions, ranking.position)}."
+        st.image(enlarge(image.numpy()), width=168, alt=words, output_format="PNG")
         st.markdown(f"Test image {ranking.number:,}, really a **{label}**.")
         for name, said in zip(names, answers, strict=True):
             mark = ":material/check: right" if said.digit == label else ":material/close: wrong"
