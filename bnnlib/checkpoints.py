@@ -140,11 +140,12 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def list_checkpoints(folder: str | Path = FOLDER) -> list[Info]:
-    """Every checkpoint below `folder`, by name; one whose card cannot be read is listed with its problem."""
-    set_aside = {path.name[1 : -len(".old")]: path for path in Path(folder).glob(".*.old")}
+def list_checkpoints(folder: str | Path | None = None) -> list[Info]:
+    """Every checkpoint below `folder` (None: `checkpoints/`), by name; one whose card cannot be read is listed with its problem."""
+    root = Path(folder or FOLDER)
+    set_aside = {path.name[1 : -len(".old")]: path for path in root.glob(".*.old")}
     infos = []
-    for name, path in sorted((set_aside | {path.name: path for path in Path(folder).glob("[!.]*")}).items()):
+    for name, path in sorted((set_aside | {path.name: path for path in root.glob("[!.]*")}).items()):
         if not path.is_dir():
             continue
         try:
@@ -194,8 +195,8 @@ def config_from_card(card: dict[str, Any]) -> Config:
 
 
 def _check_config(config: Config) -> None:
-    numbers = [value for field in dataclasses.astuple(config) for value in (field if isinstance(field, tuple) else (field,))]
-    if not all(math.isfinite(value) and value >= 0 for value in numbers if value is not None and not isinstance(value, str)):
+    fields = [value for name, value in vars(config).items() if name != "kind" and value is not None]
+    if not all(math.isfinite(number) and number >= 0 for value in fields for number in (value if isinstance(value, tuple) else (value,))):
         raise ValueError(f"numbers that are negative or not finite in {config}")
     if not 1 <= len(config.hidden) <= MAX_DEPTH or not all(isinstance(size, int) and 1 <= size <= MAX_WIDTH for size in config.hidden):
         raise ValueError(f"hidden layers {config.hidden}")

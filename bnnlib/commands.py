@@ -17,7 +17,7 @@ from bnnlib.presets import LIMITS, TrainingConfig, check_range, preset, replace,
 from bnnlib.report import evaluate
 from bnnlib.run_config import RunConfig
 from bnnlib.runs import Run, create_run
-from bnnlib.training import DivergedError, EpochReport, Trainer, build, fit
+from bnnlib.training import DivergedError, EpochReport, Trainer, build, fit, pick_device
 from bnnlib.transfer import keep_as_checkpoint
 from bnnlib.worker import line, work
 
@@ -81,6 +81,7 @@ def configs_from(options: argparse.Namespace) -> tuple[Config, TrainingConfig]:
     training = replace(training, classes=classes, **{name: getattr(options, name) for name in names})
     if training.objective == "published" and options.temperature is not None:
         raise BnnlibError("The published objective has no temperature: leave --temperature out, or train with --objective elbo.")
+    pick_device(training.device)
     return config, training
 
 

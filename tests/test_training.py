@@ -242,7 +242,7 @@ def test_the_articles_settings_are_the_articles() -> None:
     _, bayesian = preset("bayesian", "article")
     assert (bayesian.optimiser, bayesian.lr, bayesian.momentum, bayesian.nesterov) == ("sgd", 0.002, 0.9, True)
     assert (bayesian.batch_size, bayesian.epochs) == (128, 30)
-    assert {name for _, name in PRESETS} == {"default", "article"}
+    assert {"default", "article"} <= {name for _, name in PRESETS}
 
 
 def test_validation_images_are_never_trained_on(few: Digits) -> None:
