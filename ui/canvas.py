@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import streamlit as st
 from PIL import Image
-from streamlit_drawable_canvas import st_canvas
 
 from bnnlib.strokes import SHEET, Stroke, make_stroke
 
@@ -47,6 +46,8 @@ def digit_canvas(start: Sequence[Stroke], pen: int, key: str, under: np.ndarray 
     Only a new `key` puts another `start` on it: what is drawn is never fed back, for that would run in circles and lose strokes.
     `under`: an image uint8 `[28, 28]` shown beneath the strokes.
     """
+    from streamlit_drawable_canvas import st_canvas  # here, not above: it can only be imported in a running app
+
     st.html(FRAME_SCRIPT, unsafe_allow_javascript=True)
     st_canvas(
         stroke_width=pen,
