@@ -143,9 +143,20 @@ def make_card(digits: Digits, training: TrainingConfig, trainer: Trainer) -> dic
         "split": {"train": len(trainer.train), "validation": len(trainer.validation), "test": len(digits.test)},
         "best_epoch": trainer.best_epoch,
         "history": [dataclasses.asdict(report) for report in trainer.history],
-        "command": " ".join(["python -m bnnlib", *sys.argv[1:]]),
+        "command": _command(sys.argv[1:]),
         **({"sigma_ratios": network.sigma_ratios()} if isinstance(network, BayesianNetwork) else {}),
     }
+
+
+def _command(arguments: list[str]) -> str:
+    """The command that made a network, without the folders it was put in: they are its owner's affair."""
+    kept, skip = [], False
+    for argument in arguments:
+        where = argument.split("=")[0] in ("--out", "--run", "--resume")
+        if not (skip or where):
+            kept.append(argument)
+        skip = where and "=" not in argument
+    return " ".join(["python -m bnnlib", *kept])
 
 
 def measure(folder: Path, digits: Digits) -> dict[str, Any]:
