@@ -152,8 +152,8 @@ def _command(arguments: list[str]) -> str:
     """The command that made a network, without the folders it was put in: they are its owner's affair."""
     kept, skip = [], False
     for argument in arguments:
-        where = argument.split("=")[0] in ("--out", "--run", "--resume")
-        if not (skip or where):
+        where = argument.split("=")[0] in ("--out", "--run")
+        if not (skip or where or argument in ("--resume", "--replace")):
             kept.append(argument)
         skip = where and "=" not in argument
     return " ".join(["python -m bnnlib", *kept])
