@@ -1,13 +1,13 @@
-# `make app` sets up and opens the dashboard, `make test` sets up and passes the tests. Python 3.11 or newer is all they need.
+# `make app` opens the dashboard and `make test` passes the tests; each sets up .venv by itself. Python 3.11 or newer is all they need.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: app test lint check bench clean
+.PHONY: app test lint bench clean
 
 app: .venv/.app
 	$(BIN)/streamlit run dashboard.py
 
-test: .venv/.dev lint
+test: lint
 	$(BIN)/python -m pytest
 
 lint: .venv/.dev
@@ -18,15 +18,22 @@ lint: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python -m benchmarks
 
-.venv/.app: requirements.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -r requirements.txt
-	touch $@
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "$(PYTHON) is missing or older than 3.11: name another Python, as in make app PYTHON=python3.12." >&2; exit 2; }
+	@$(PYTHON) -m venv .venv \
+		|| { rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment: install its venv module (python3-venv on Debian)." >&2; exit 2; }
 
-.venv/.dev: requirements-dev.txt requirements.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
-	touch .venv/.app $@
+# pip is quiet: the packages are large, the first time takes minutes.
+.venv/.app: requirements.txt | $(BIN)/python
+	@echo "Installing the packages into .venv ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/.dev: requirements-dev.txt requirements.txt | $(BIN)/python
+	@echo "Installing the packages and the tools for testing into .venv ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch .venv/.app $@
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

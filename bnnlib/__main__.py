@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
 
     checkpoints = verbs.add_parser("checkpoints", help="list the checkpoints")
     checkpoints.add_argument("--json", action="store_true", help="print JSON")
+    checkpoints.add_argument("--markdown", action="store_true", help="print the README's table")
     verbs.add_parser("download", help="download MNIST (11 MB) if it is not here")
     return root
 
@@ -164,6 +165,10 @@ def run_checkpoints(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([{"name": i.name, "folder": str(i.folder), "card": i.card, "problem": i.problem} for i in infos]))
         return 0
+    if options.markdown:
+        print("| checkpoint | asked | test error | NLL | ECE | Brier |\n|---|---|---|---|---|---|")
+        print("\n".join(row for info in infos if info.card is not None for row in _markdown(info.name, info.card)))
+        return 0
     for info in infos:
         if info.card is None:
             print(f"{info.name:24}{info.problem}")
@@ -178,6 +183,17 @@ def _figures(card: dict[str, Any]) -> str:
         return f"test error {figures['error']:.2%}, NLL {figures['nll']:.4f}, ECE {figures['ece']:.2%}"
     except (KeyError, TypeError, ValueError):  # not measured yet, or a card of somebody else's
         return "no figures"
+
+
+def _markdown(name: str, card: dict[str, Any]) -> list[str]:
+    """The checkpoint's rows of the README's table; none if it is not measured."""
+    try:
+        figures = card["figures"]["test"]
+        ways = [(f"mean of {figures['samples']} samples", figures)]
+        ways += [("once, all units kept", figures["deterministic"])] if "deterministic" in figures else []
+        return [f"| `{name}` | {way} | {f['error']:.2%} | {f['nll']:.4f} | {f['ece']:.2%} | {f['brier']:.4f} |" for way, f in ways]
+    except (KeyError, TypeError, ValueError):
+        return []
 
 
 def run_download(options: argparse.Namespace) -> int:

@@ -1,0 +1,58 @@
+"""What the README says is true: its example runs, its links lead somewhere, its figures are those of the cards."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bnnlib.__main__ import main, parser
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_example_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    example = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    assert len([line for line in example.splitlines() if line.strip()]) <= 10
+    exec(example, {})
+    least_sure, drew = capsys.readouterr().out.splitlines()
+    assert sum(int(votes) for votes in re.search(r"\[(.*)\]", least_sure)[1].split(",")) == 100
+    assert drew == "you drew a 7"
+
+
+def test_links_to_files_lead_somewhere() -> None:
+    targets = re.findall(r"\]\(([^)]+)\)", README)
+    assert targets
+    for target in targets:
+        assert target.startswith("https://") or (ROOT / target).is_file(), target
+
+
+def test_the_commands_are_known() -> None:
+    commands = re.findall(r"^python -m bnnlib (.*?)(?: +#.*)?$", README, re.MULTILINE)
+    assert len(commands) > 5
+    for command in commands:
+        parser().parse_args(command.split())  # exits where it is unknown
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
+        assert f"\n{target}:" in makefile
+
+
+def test_the_folders_and_pages_are_there() -> None:
+    block = re.search(r"## Where things are\n\n```\n(.*?)```", README, re.DOTALL)[1]
+    for line in block.splitlines():
+        for name in line.split("   ")[0].split(", "):
+            assert (ROOT / name.strip()).exists(), name
+    pages = {path.stem.split("_", 1)[1].replace("_", " ") for path in (ROOT / "pages").glob("*.py")} | {"Draw"}
+    section = README.split("## The pages")[1].split("##")[0]
+    assert set(re.findall(r"^- \*\*(.+?)\*\*", section, re.MULTILINE)) == pages
+
+
+def test_the_figures_are_those_of_the_cards(capsys: pytest.CaptureFixture[str]) -> None:
+    """To renew them: python -m bnnlib checkpoints --markdown."""
+    assert main(["checkpoints", "--markdown"]) == 0
+    header, line, *rows = capsys.readouterr().out.strip().splitlines()
+    table = re.search(r"<!-- made by: python -m bnnlib checkpoints --markdown -->\n(.*?)\n<!-- end -->", README, re.DOTALL)[1].splitlines()
+    assert table[:2] == [header, line]
+    assert set(table[2:]) <= set(rows)
+    named = {row.split("`")[1] for row in table[2:]}
+    assert {"dropout", "bayesian", "bayesian-published"} <= named
