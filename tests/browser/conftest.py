@@ -1,0 +1,164 @@
+"""A real server and a real Chromium for the pages' browser tests.
+
+    def test_something(page_at):
+        page = page_at("/Train", width=400, dark=True)
+
+`page_at` opens a page of the running dashboard, waits until it is ready, and after the test sees to it that the browser's
+console held no error.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE = 60_000  # milliseconds; only ever spent where something is wrong or the machine is busy
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The address of the dashboard, started on a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.port", str(port), "--server.address", "127.0.0.1"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            try:
+                with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1):
+                    break
+            except OSError:
+                assert process.poll() is None, "the dashboard ended while it was starting"
+                time.sleep(0.1)
+        else:
+            pytest.fail("the dashboard did not start within 60 s")
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless Chromium; without one the browser tests are skipped, in CI they fail."""
+    missing = None
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing = "Playwright is not installed: pip install -r requirements-dev.txt"
+    if path is None:
+        missing = "there is no Chromium: apt-get install chromium"
+    if missing:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page_at(server: str, chromium) -> Iterator[Callable]:
+    """Open a page: `page_at(path="/", width=1280, height=800, dark=False, touch=False)`; console errors fail the test."""
+    contexts, errors = [], []
+
+    def open_page(path: str = "/", width: int = 1280, height: int = 800, dark: bool = False, touch: bool = False):
+        context = chromium.new_context(
+            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", has_touch=touch, is_mobile=touch
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda request: errors.append(f"asks another host: {request.url}") if leaves(request.url, server) else None)
+        page.goto(server + path)
+        settle(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not errors
+
+
+def leaves(url: str, server: str) -> bool:
+    """Whether a request goes to another host than the server."""
+    return url.startswith(("http", "ws")) and server.partition("://")[2] not in url
+
+
+def settle(page) -> None:
+    """Wait until the script has run and nothing on the page is out of date."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.locator("[data-testid=stAppViewContainer] [data-stale=true]").first.wait_for(state="detached")
+
+
+UNREADABLE = """() => {
+  const parse = colour => { const n = (colour.match(/[\\d.]+/g) || []).map(Number); return [n[0], n[1], n[2], n.length > 3 ? n[3] : 1]; };
+  const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const rgba = colour => {
+    if (/^rgba?\\(/.test(colour)) return parse(colour);
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data; return [r, g, b, a / 255];
+  };
+  const over = (top, under) => [0, 1, 2].map(k => top[k] * top[3] + under[k] * (1 - top[3])).concat(1);
+  const light = c => { const v = c.slice(0, 3).map(x => x / 255).map(x => x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * v[0] + 0.7152 * v[1] + 0.0722 * v[2]; };
+  const background = node => {
+    const layers = [], own = node.getBoundingClientRect(), x = own.x + own.width / 2, y = own.y + own.height / 2;
+    for (let at = node; at; at = at.parentElement) {
+      const box = at.getBoundingClientRect();  // a letter may stand outside a small thing that holds it, as a slider's value does
+      const inside = x >= box.left && x <= box.right && y >= box.top && y <= box.bottom;
+      if (inside || box.height > 100) layers.push(rgba(getComputedStyle(at).backgroundColor));
+    }
+    return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255, 1]);
+  };
+  const opacity = node => { let o = 1; for (let at = node; at; at = at.parentElement) o *= +getComputedStyle(at).opacity; return o; };
+  const bad = [];
+  const walker = document.createTreeWalker(document.querySelector('[data-testid=stApp]'), NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode.parentElement, text = walker.currentNode.textContent.trim();
+    if (!text || node.closest('script, style, noscript, [aria-hidden=true], [disabled], button:disabled')) continue;
+    const box = node.getBoundingClientRect(), style = getComputedStyle(node);
+    if (!box.width || !box.height || style.visibility !== 'visible') continue;
+    const under = background(node), ink = rgba(node.closest('svg') ? style.fill : style.color);
+    ink[3] *= opacity(node);
+    if (ink[3] < 0.05) continue;  // hidden until it is pointed at
+    const [a, b] = [light(over(ink, under)), light(under)].sort((x, y) => y - x);
+    const contrast = (a + 0.05) / (b + 0.05), size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.6 && style.fontWeight >= 700);
+    if (contrast < (large ? 3 : 4.5)) bad.push(`${text.slice(0, 40)} (${contrast.toFixed(1)})`);
+  }
+  return bad;
+}"""
+
+
+@pytest.fixture
+def unreadable() -> Callable:
+    """`unreadable(page)`: the texts whose contrast to their background is below 4.5 : 1, 3 : 1 for large letters."""
+    return lambda page: page.evaluate(UNREADABLE)

@@ -1,0 +1,207 @@
+"""The Draw screen in a real browser: mouse, touch, keyboard, the address, the two themes."""
+
+import pytest
+
+from bnnlib.strokes import from_text
+
+SENTENCE = ".sentence"
+
+
+def drawn(page) -> list:
+    """The strokes in the address."""
+    text = page.evaluate("new URLSearchParams(location.search).get('drawing')")
+    return from_text(text) if text else []
+
+
+def wait_for_strokes(page, count: int) -> None:
+    page.wait_for_function(
+        "count => { const d = new URLSearchParams(location.search).get('drawing'); return (d ? d.split('.').length : 0) === count }",
+        arg=count,
+    )
+
+
+def canvas(page):
+    pad = page.locator("canvas.upper-canvas[role=img]")  # with a name: the frame script has run
+    pad.wait_for()
+    return pad
+
+
+def stroke(page, *points) -> None:
+    pad = canvas(page)
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    path = [(box["x"] + x, box["y"] + y) for x, y in points]
+    page.mouse.move(*path[0])
+    page.mouse.down()
+    for point in path[1:]:
+        page.mouse.move(*point, steps=6)
+    page.mouse.up()
+
+
+def clear(page) -> None:
+    page.get_by_role("button", name="Clear", exact=True).click()
+    page.get_by_text("The canvas is blank").wait_for()
+    page.wait_for_function("new URLSearchParams(location.search).get('example') === 'blank'")
+    page.wait_for_timeout(300)  # until the old canvas has gone
+    canvas(page)
+
+
+def dots(page) -> str:
+    return page.evaluate("[...document.querySelectorAll('.js-plotly-plot .shapelayer path')].map(p => p.getAttribute('d')).join()")
+
+
+def test_opens_answered_and_every_stroke_changes_the_answer(page_at):
+    page = page_at()
+    assert page.locator(SENTENCE).inner_text().endswith(".")
+    assert len(page.locator(".verdict .digit").all_inner_texts()) == 2
+    canvas(page)
+    before, picture = dots(page), page.locator(".seen img").get_attribute("src")
+    assert before
+    clear(page)
+    stroke(page, (140, 40), (140, 240))
+    wait_for_strokes(page, 1)
+    page.wait_for_function("before => document.querySelector('.seen img').src !== before", arg=picture)
+    page.locator(SENTENCE, has_text="1").wait_for()
+    one = dots(page)
+    assert one != before
+    stroke(page, (90, 60), (190, 60))
+    wait_for_strokes(page, 2)
+    assert abs(drawn(page)[0].points[0][0] - 140) <= 2
+    assert page.get_by_test_id("stException").count() == 0
+
+
+def test_undo_takes_back_one_stroke_and_drawing_goes_on(page_at):
+    page = page_at()
+    clear(page)
+    stroke(page, (60, 60), (60, 220))
+    wait_for_strokes(page, 1)
+    stroke(page, (200, 60), (200, 220))
+    wait_for_strokes(page, 2)
+    page.get_by_role("button", name="Undo").click()
+    wait_for_strokes(page, 1)
+    assert drawn(page)[0].points[0][0] < 100
+    page.wait_for_timeout(500)
+    stroke(page, (140, 60), (140, 220))
+    wait_for_strokes(page, 2)
+    assert 100 < drawn(page)[1].points[0][0] < 180
+
+
+def test_strokes_that_start_in_the_top_right_corner_survive(page_at):
+    page = page_at()
+    clear(page)
+    page.mouse.move(5, 5)
+    for k, start in enumerate([(275, 6), (250, 20), (200, 12), (160, 8)]):
+        stroke(page, start, (120 - 20 * k, 200))
+        wait_for_strokes(page, k + 1)
+        page.mouse.move(5, 5)
+
+
+def test_quick_strokes_are_all_kept(page_at):
+    page = page_at()
+    clear(page)
+    for k in range(6):
+        stroke(page, (30 + 40 * k, 40), (30 + 40 * k, 240))
+        page.wait_for_timeout(120 * (k % 3))
+    wait_for_strokes(page, 6)
+    assert page.get_by_test_id("stException").count() == 0
+
+
+def test_touch_draws_on_a_phone_without_scrolling_it(page_at):
+    page = page_at(width=400, height=800, touch=True)
+    page.get_by_role("button", name="Clear", exact=True).tap()
+    page.get_by_text("The canvas is blank").wait_for()
+    page.wait_for_timeout(500)
+    pad = canvas(page)
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 400
+    touch = page.context.new_cdp_session(page)
+    for number, (x, y) in enumerate([(140, 30), (276, 4)]):  # the second in the corner where a bin once lay
+        path = [{"x": box["x"] + x - 10 * k, "y": box["y"] + y + 20 * k} for k in range(10)]
+        touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [path[0]]})
+        for point in path[1:]:
+            touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        wait_for_strokes(page, number + 1)
+    assert pad.bounding_box()["y"] == box["y"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_an_example_is_chosen_by_keyboard(page_at):
+    page = page_at()
+    before = page.locator(SENTENCE).inner_text()
+    page.get_by_role("button", name="Scribble").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("new URLSearchParams(location.search).get('example') === 'scribble'")
+    page.wait_for_function("before => document.querySelector('.sentence').innerText !== before", arg=before)
+    page.get_by_role("button", name="Two digits").focus()
+    page.keyboard.press("Space")
+    page.wait_for_function("new URLSearchParams(location.search).get('example') === 'two-digits'")
+
+
+def test_the_address_brings_back_the_drawing_and_the_settings(page_at):
+    page = page_at("/?samples=50&threshold=90&seed=7&right=dropout")
+    clear(page)
+    stroke(page, (90, 60), (200, 60), (120, 240))
+    wait_for_strokes(page, 1)
+    page.locator(SENTENCE).filter(has_not_text="blank").wait_for()
+    said, address = page.locator(SENTENCE).inner_text(), page.evaluate("location.search")
+    again = page_at("/" + address)
+    assert again.locator(SENTENCE).inner_text() == said
+    assert again.evaluate("location.search") == address
+    assert again.get_by_role("slider", name="Sampled networks").input_value() == "50"
+
+
+def test_back_takes_back_a_stroke(page_at):
+    page = page_at()
+    clear(page)
+    stroke(page, (60, 60), (60, 220))
+    wait_for_strokes(page, 1)
+    stroke(page, (200, 60), (200, 220))
+    wait_for_strokes(page, 2)
+    page.go_back()
+    wait_for_strokes(page, 1)
+    page.wait_for_timeout(800)
+    assert len(drawn(page)) == 1
+
+
+def test_the_drawing_waits_while_another_page_is_visited(page_at):
+    page = page_at()
+    clear(page)
+    stroke(page, (140, 40), (140, 240))
+    wait_for_strokes(page, 1)
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Train").click()
+    page.get_by_role("heading", name="The networks").first.wait_for()
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Draw").click()
+    wait_for_strokes(page, 1)
+    stroke(page, (60, 140), (220, 140))
+    wait_for_strokes(page, 2)
+
+
+def test_a_wrong_address_gets_a_sentence_and_a_working_page(page_at):
+    page = page_at("/?samples=many&colour=red")
+    warning = page.get_by_role("alert")
+    assert "samples must be" in warning.inner_text()
+    assert "'colour' means nothing here" in warning.inner_text()
+    stroke(page, (140, 40), (140, 240))
+    wait_for_strokes(page, 2 + 1)  # the opening example has two
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_every_text_is_readable(page_at, unreadable, dark, width):
+    page = page_at("/?example=1-or-7", width=width, dark=dark)
+    page.locator(".js-plotly-plot .shapelayer path").first.wait_for(state="attached")
+    page.get_by_text("The same in figures").click()
+    page.get_by_role("table").wait_for()
+    assert unreadable(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_canvas_the_verdict_and_the_chart_are_above_the_fold(page_at):
+    page = page_at()
+    canvas(page)
+    for part in ("canvas.upper-canvas", ".verdict", ".js-plotly-plot"):
+        box = page.locator(part).first.bounding_box()
+        assert box["y"] + box["height"] <= 800, part
