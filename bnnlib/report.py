@@ -1,5 +1,6 @@
 """A network's figures on images it has never seen, its doubt on images that are no digits, and when it had better not answer."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from bnnlib.shifts import SHIFTS, shift_images
 COVERAGE = 0.95  # of validation digits that the refusal rule answers
 CHUNK = 10  # samples between two signs of progress; a multiple of an ensemble's five members
 SHIFT_IMAGES = 1_000
-EDGES = torch.cat([torch.zeros(1), torch.logspace(-4, torch.log10(torch.tensor(10.0).log()).item(), 41)])  # nats; up to log 10
+EDGES = torch.cat([torch.zeros(1), torch.logspace(-6, math.log10(math.log(10)), 51)])  # nats; up to log 10, the most there is
 FIGURES: dict[str, Callable[[Tensor, Tensor], float]] = {
     "error": evaluation.error,
     "nll": evaluation.nll,

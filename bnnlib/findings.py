@@ -1,0 +1,163 @@
+"""What the results of an evaluation say, in one plain sentence each. Markdown; names in bold."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from bnnlib.evaluation import COVERAGES, WORDS, risk_coverage
+from bnnlib.results import Results
+
+Summary = Mapping[str, Any]
+CLOSE = 0.002  # confidence and accuracy this near each other count as the same
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """A share as a percentage, with a narrow space that does not break; never 0 or 100 by mere rounding."""
+    text = f"{100 * share:.{decimals}f}"
+    finest = 10.0**-decimals
+    if float(text) == 100 and share < 1:
+        text = f"over {100 - finest:.{decimals}f}"
+    if float(text.split()[-1]) == 0 and share > 0:
+        text = f"under {finest:.{decimals}f}"
+    return f"{text}\u202f%"
+
+
+FIGURES: dict[str, tuple[str, Callable[[float], str], str]] = {  # key: name, how it is written, what it is
+    "error": ("Error", lambda value: percent(value, 2), "share of digits answered wrongly"),
+    "nll": ("NLL", "{:.4f}".format, "negative log-likelihood in nats: how surprised it is by the truth"),
+    "brier": ("Brier", "{:.4f}".format, "squared distance from the truth, summed over the ten digits"),
+    "ece": (
+        "ECE",
+        lambda value: percent(value, 2),
+        "expected calibration error: how far confidence is from being right that often, 15 bins",
+    ),
+    "aurc": (
+        "AURC",
+        lambda value: f"{1e3 * value:.2f} ‰",
+        "area under the risk-coverage curve: the error left among the surest digits, averaged over how many are answered",
+    ),
+}
+
+
+def better(values: Sequence[float], intervals: Sequence[Sequence[float]]) -> tuple[int, bool] | None:
+    """Which of several figures is the least, and whether beyond the noise: its interval ends below where every other begins.
+
+    None if two are equally the least, or there is only one.
+    """
+    if len(values) < 2:
+        return None
+    order = sorted(range(len(values)), key=values.__getitem__)
+    first = order[0]
+    if values[first] == values[order[1]]:
+        return None
+    return first, all(intervals[first][1] < intervals[other][0] for other in order[1:])
+
+
+def on_errors(summaries: Mapping[str, Summary]) -> str:
+    """Who errs least on how many digits, and whether that is more than chance."""
+    names = list(summaries)
+    errors = [summaries[name]["error"] for name in names]
+    words = ", ".join(f"**{name}** gets {percent(error, 2)} wrong" for name, error in zip(names, errors, strict=True))
+    sentence = f"Of {summaries[names[0]]['images']:,} digits no network has seen, {words}"
+    found = better(errors, [summaries[name]["intervals"]["error"] for name in names])
+    if found is None:
+        return sentence + "."
+    return sentence + (": a difference beyond chance." if found[1] else ": a difference that other digits might well reverse.")
+
+
+def on_calibration(tables: Mapping[str, Tensor]) -> str:
+    """Is each as sure as it is right? `tables`: name -> reliability `[3, bins]`."""
+    parts = []
+    for name, (count, confidence, accuracy) in tables.items():
+        total = float(count.sum())
+        said, right = float((count * confidence).sum()) / total, float((count * accuracy).sum()) / total
+        gap = said - right
+        verdict = "as sure as it should be" if abs(gap) < CLOSE else f"too {'sure' if gap > 0 else 'modest'} by {abs(gap) * 100:.1f} points"
+        parts.append(f"**{name}** says {percent(said, 1)} on average and is right {percent(right, 1)} of the time: {verdict}")
+    return "; ".join(parts) + "."
+
+
+def on_refusal(results: Mapping[str, Results], measure: str, refused: float) -> str:
+    """What refusing the most uncertain share leaves wrong, and how many mistakes it catches."""
+    parts = []
+    for name, found in results.items():
+        images, mistakes = len(found.wrong), int(found.wrong.sum())
+        answered = max(1, round(images * (1 - refused)))
+        left = float(risk_coverage(found.doubt(measure), found.wrong)[1][answered - 1]) * answered
+        caught = f"{mistakes - left:.0f} of its {mistakes} mistakes are among the refused" if mistakes else "it makes no mistakes"
+        parts.append(f"**{name}** is right on {percent(1 - left / answered, 2)} of the {answered:,} digits it still answers; {caught}")
+    lead = f"Refusing the {percent(refused, 1)} with the largest {WORDS[measure]}" if refused else "Refusing nothing"
+    return f"{lead}: " + "; ".join(parts) + "."
+
+
+def on_rule(name: str, summary: Summary) -> str:
+    """The refusal rule learnt on validation digits, as it fares on the test digits."""
+    refusal = summary["refusal"]
+    rule = refusal["rules"]["least_confidence"]
+    right = "" if rule["right"] is None else f", {percent(rule['right'], 2)} of them right"
+    return (
+        f"**{name}**: “I don't know” below a winner's probability of {percent(1 - rule['threshold'], 1)}, learnt on validation digits, "
+        f"answers {percent(rule['answered'], 1)} of the test digits{right}."
+    )
+
+
+def on_others(summaries: Mapping[str, Summary], set_name: str, measure: str) -> str:
+    """How well doubt tells a set from digits."""
+    parts = []
+    for name, summary in summaries.items():
+        found = summary["ood"]["sets"][set_name]["measures"][measure]
+        parts.append(
+            f"for **{name}** in {percent(found['auroc'], 1)} of pairs (and its rule refuses {percent(found['refused'], 0)} of them)"
+        )
+    return f"A picture from this set has a larger {WORDS[measure]} than a digit " + ", ".join(parts) + "; 50\u202f% would be chance."
+
+
+def on_shift(curves: Mapping[str, Summary], words: str) -> str:
+    """Does doubt rise where accuracy falls? At the strength where the networks are worst on average."""
+    first = next(iter(curves.values()))
+    worst = int(np.mean([curve["accuracy"] for curve in curves.values()], axis=0).argmin())
+    strength, unit = first["strengths"][worst], first["unit"]
+    parts = []
+    for name, curve in curves.items():
+        right, doubt = curve["accuracy"], curve["mutual_information"]
+        parts.append(
+            f"**{name}** falls from {percent(right[0], 0)} right to {percent(right[worst], 0)} while its mutual information goes "
+            f"from {doubt[0]:.2f} to {doubt[worst]:.2f} nats"
+        )
+    return f"Digits {words}, at {strength:g} {unit}: " + "; ".join(parts) + "."
+
+
+def on_mistakes(name: str, doubt: Tensor, labels: Tensor, predicted: Tensor) -> str:
+    """The most confident mistake and how many are made with confidence; `doubt` is 1 - the winner's probability, `[B]` each."""
+    wrong = (predicted != labels).nonzero()[:, 0]
+    if not len(wrong):
+        return f"**{name}** makes no mistake on these {len(labels):,} digits."
+    first = int(wrong[doubt[wrong].argmin()])
+    sure = int((doubt[wrong] < 0.1).sum())
+    return (
+        f"**{name}** is surest of itself and wrong with a {int(labels[first])} that it takes for a {int(predicted[first])} "
+        f"({percent(1 - float(doubt[first]), 1)}); {sure} of its {len(wrong)} mistakes on these {len(labels):,} digits are made with more "
+        "than 90\u202f%."
+    )
+
+
+def on_confusion(name: str, matrix: Tensor, errors: Sequence[float | None]) -> str:
+    """The commonest confusion and the hardest digit; `matrix` `[C, C]`."""
+    mistakes = matrix - matrix.diagonal().diag()
+    if not mistakes.any():
+        return f"**{name}** confuses no digits."
+    true, taken = divmod(int(mistakes.argmax()), len(matrix))
+    known = {digit: share for digit, share in enumerate(errors) if share is not None}
+    hardest = max(known, key=known.__getitem__)
+    times = int(mistakes[true, taken])
+    return (
+        f"**{name}** most often takes a {true} for a {taken} ({times} time{'s' if times > 1 else ''}); "
+        f"its hardest digit is {hardest}, {percent(known[hardest], 1)} of which it gets wrong."
+    )
+
+
+def coverage_row(summary: Summary, measure: str) -> dict[str, float]:
+    """Share right when only the surest share is answered, by coverage."""
+    return {f"{percent(coverage, 0)}": summary["selective"][measure]["accuracy_at_coverage"][f"{coverage:g}"] for coverage in COVERAGES}

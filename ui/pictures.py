@@ -1,0 +1,25 @@
+"""Digits in a row that wraps, each with its caption as text."""
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+import streamlit as st
+
+from bnnlib.mosaic import data_uri
+
+STYLE = """<style>
+.pictures { display: flex; flex-wrap: wrap; gap: .55rem .6rem; margin: 0 !important; padding: 0 !important; list-style: none; }
+.pictures li { width: 66px; margin: 0; padding: 0; font-size: .74rem; line-height: 1.25; text-align: center; }
+.pictures img { width: 60px; height: 60px; image-rendering: pixelated; border-radius: 3px; display: block; margin: 0 auto .15rem; }
+.pictures b { font-weight: 650; }
+</style>"""
+
+
+def pictures(images: np.ndarray, captions: Sequence[str], alts: Sequence[str], framed: Sequence[bool]) -> None:
+    """Show images, uint8 `[K, 28, 28]`; `captions` may have lines, `alts` say the same to who cannot see, `framed` marks mistakes."""
+    items = "".join(
+        f'<li><img src="{data_uri(image, bool(frame))}" alt="{escape(alt, quote=True)}">{escape(caption).replace(chr(10), "<br>")}</li>'
+        for image, caption, alt, frame in zip(images, captions, alts, framed, strict=True)
+    )
+    st.html(f'{STYLE}<ul class="pictures">{items}</ul>')
