@@ -11,6 +11,8 @@ import torch
 
 from bnnlib import BnnlibError, data
 from bnnlib.data import Digits, Split, fingerprints, held_out, load_mnist, to_float
+from bnnlib.models import DropoutConfig, DropoutNetwork
+from bnnlib.report import evaluate
 
 SPLITS = ("train", "validation", "test")
 
@@ -74,6 +76,14 @@ def test_no_held_out_image_was_trained_on(mnist: Digits, embedded: Digits, train
     whole = len(sources[scored_with].split(split))
     seen = 3_500 if (trained_on, scored_with, split) == ("embedded", "mnist", "validation") else 0
     assert len(part) == whole - seen
+
+
+@pytest.mark.mnist
+@pytest.mark.parametrize(("trained_on", "images"), [("mnist", 10_000), ("embedded", 6_500)])
+def test_an_evaluation_leaves_out_what_the_networks_card_says_it_was_trained_on(mnist: Digits, trained_on: str, images: int) -> None:
+    network = DropoutNetwork(DropoutConfig(hidden=(8,)))
+    network.card = {"source": trained_on}
+    assert evaluate(network, mnist, "validation", samples=1)["images"] == images
 
 
 def test_training_images_are_never_held_out(embedded: Digits, one_sentence) -> None:

@@ -11,6 +11,7 @@ from pyro.distributions import Normal
 from pyro.infer import TraceMeanField_ELBO
 from torch import Tensor
 from torch.distributions import kl_divergence
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from bnnlib.models import BayesianConfig, BayesianNetwork
 from bnnlib.models.layers import LinearNormal
@@ -108,6 +109,27 @@ def test_a_prior_given_by_two_numbers_is_the_same_layer_as_one_given_weight_by_w
         assert torch.allclose(a, b, rtol=1e-5)
     q = LinearNormal(x, torch.randn(shape, generator=seeded(1)), torch.rand(shape, generator=seeded(2)) + 0.1)
     assert torch.allclose(kl_divergence(q, short), kl_divergence(q, long), rtol=1e-5)
+
+
+class Largest(TorchDispatchMode):
+    """Remembers the largest tensor that any operation returns."""
+
+    numel = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        for value in result if isinstance(result, tuple | list) else (result,):
+            self.numel = max(self.numel, value.numel() if isinstance(value, Tensor) else 0)
+        return result
+
+
+def test_no_tensor_is_larger_than_the_weights_forward_or_backward() -> None:
+    b, d, h = 48, 60, 50
+    x = torch.rand(b, d, generator=seeded(0)).requires_grad_()
+    loc, scale = torch.randn(d + 1, h, generator=seeded(1)).requires_grad_(), torch.ones(d + 1, h).requires_grad_()
+    with Largest() as largest:
+        LinearNormal(x, loc, scale, generator=seeded(2)).rsample().sum().backward()
+    assert largest.numel <= max((d + 1) * h, b * (d + 1), b * h)  # not b * d * h
 
 
 def test_weights_that_do_not_fit_the_inputs_are_refused() -> None:
