@@ -21,6 +21,7 @@ HEIGHT = 384
 STRIP = 0.42  # of the way from digit to digit that one network's strip of dots takes
 BINS, SLOTS = 100, 9  # cells of a strip up and across: dots in one cell cover each other and are drawn once
 DASH = 0.036  # of the way from digit to digit that a dot is wide
+VOTES_LABEL = {"text": "votes", "x": -0.52, "y": 1.11, "xanchor": "right", "showarrow": False}
 MAX_ENTROPY = float(np.log(10))
 
 
@@ -56,7 +57,7 @@ def text_colours(dark: bool) -> tuple[str, str]:
 def answers_figure(series: Sequence[Series], threshold: float, dark: bool) -> go.Figure:
     """The answers to one image, side by side on the same axes; `threshold` is drawn as a line."""
     data: list[Any] = []
-    shapes, annotations = _bands(threshold, dark), []
+    shapes, annotations = _bands(threshold, dark), [VOTES_LABEL]
     for one in series:
         colour = network_colours(dark)[one.place]
         centres = np.arange(one.mean.size) + (one.place - 0.5) * STRIP
@@ -199,8 +200,8 @@ def _layout(dark: bool) -> dict[str, Any]:
             **axis,
             "range": [-0.04, 1.2],
             "domain": [0.27, 1],
-            "tickvals": [0, 0.25, 0.5, 0.75, 1, 1.11],
-            "ticktext": ["0", "¼", "½", "¾", "1", "votes"],
+            "tickvals": [0, 0.25, 0.5, 0.75, 1],
+            "ticktext": ["0", "¼", "½", "¾", "1"],
             "title": {"text": "probability", "standoff": 4, "font": small},
         },
         "xaxis2": {

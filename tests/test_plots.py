@@ -54,7 +54,9 @@ def test_the_figure_shows_means_intervals_votes_baseline_and_split(dark):
         assert traces[f"{s.name}: epistemic"].x[0] == s.epistemic
     np.testing.assert_allclose(traces["one: without sampling"].y, one.baseline)
     assert "two: without sampling" not in traces
-    shown = sum(int(re.sub("<.*?>", "", note.text)) for note in figure.layout.annotations)
+    label, *counts = [re.sub("<.*?>", "", note.text) for note in figure.layout.annotations]
+    assert label == "votes"
+    shown = sum(int(count) for count in counts)
     assert shown == len(one.samples) + len(two.samples)
     dots = [shape for shape in figure.layout.shapes if shape.type == "path"]
     assert [shape.line.color for shape in dots] == [LEFT, RIGHT_DARK if dark else RIGHT]

@@ -59,7 +59,7 @@ def ring(x: float, y: float, a: float, b: float, start: float = -90, turn: float
 THREE = smooth([(92, 78), (128, 52), (176, 66), (180, 106), (132, 132), (186, 160), (190, 208), (142, 236), (88, 212)])
 EXAMPLES = (
     Example("4-or-9", "4 or 9", "a four whose top is nearly closed", (
-        smooth([(172, 84), (140, 58), (100, 82), (92, 128), (126, 148), (176, 128)]), smooth([(178, 66), (178, 130), (170, 230)]),
+        smooth([(138, 62), (112, 98), (90, 136), (130, 142), (180, 132)]), smooth([(172, 66), (174, 130), (166, 232)]),
     )),
     Example("clear-3", "A clear 3", "an ordinary digit: every sampled network should agree", (THREE,)),
     Example("1-or-7", "1 or 7", "a one with a long nose, or a seven with a short roof", (
@@ -71,8 +71,9 @@ EXAMPLES = (
     Example("crossed-7", "Crossed 7", "a seven as much of Europe writes it", (
         corner([(84, 64), (196, 62), (128, 232)]), corner([(104, 146), (188, 140)]),
     )),
-    Example("5-or-6", "5 or 6", "a five whose belly nearly closes", (
-        smooth([(184, 54), (124, 66), (100, 128), (96, 190), (134, 230), (180, 200), (172, 154), (128, 146), (104, 166)]),
+    Example("5-or-6", "5 or 6", "a five whose back comes down so far that it nearly closes", (
+        smooth([(180, 52), (128, 70), (104, 120), (98, 170)]),
+        smooth([(104, 150), (142, 128), (182, 152), (184, 200), (146, 234), (102, 212)]),
     )),
     Example("sideways-2", "Lying 2", "a two turned on its side: nothing like it was in the training images", (
         smooth([(84, 176), (56, 132), (88, 88), (134, 108), (168, 152), (222, 190)]), corner([(222, 190), (222, 92)]),
