@@ -177,9 +177,7 @@ def confusion_figure(matrix: NDArray[np.integer], place: int, dark: bool) -> go.
     for i, row in enumerate(text):
         for j, label in enumerate(row):
             on_deep = (TEXT if dark or place == 0 else "#FFFFFF") if deep[i, j] else ink
-            figure.add_annotation(
-                x=j, y=i, text=label, showarrow=False, font={"size": 10 if i == j else 12, "color": BASELINE if i == j else on_deep}
-            )
+            figure.add_annotation(x=j, y=i, text=label, showarrow=False, font={"size": 10 if i == j else 12, "color": on_deep})
     _axes(figure, dark, "Taken for", "Is")
     figure.update_xaxes(type="category", showgrid=False, side="bottom", tickfont={"size": 13})
     figure.update_yaxes(type="category", showgrid=False, autorange="reversed", tickfont={"size": 13})

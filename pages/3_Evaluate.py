@@ -35,13 +35,17 @@ SHOWN = 16  # pictures a network
 STYLE = """<style>
 h2 { font-size: 1.35rem !important; padding: 1.4rem 0 .2rem !important; }
 [data-testid="stMarkdownContainer"] table { width: 100%; }
+[data-testid="stCaptionContainer"] p { opacity: .95; color: color-mix(in srgb, currentColor, CanvasText 15%); }
 </style>"""
+DARK_STYLE = "<style>[data-baseweb=tag] span, [data-baseweb=tag] svg { color: #0F151D; fill: #0F151D }</style>"
 Found = dict[str, Results]
 
 
 def main() -> None:
     page_setup("Evaluate", ":material/monitoring:")
     st.html(STYLE)
+    if is_dark():
+        st.html(DARK_STYLE)  # white letters on the dark theme's primary colour are too pale
     st.title("Can their doubt be trusted?")
     try:
         digits = load_digits()

@@ -1,0 +1,202 @@
+"""Pictures that are no digits, and digits made harder: what they hold, and one sentence for what cannot serve."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from bnnlib import ood
+from bnnlib.data import Digits
+from bnnlib.errors import BnnlibError
+from bnnlib.shifts import SHIFTS, rotate, shift_images
+from bnnlib.unipen import read_unipen
+
+LETTER = '.LEXICON "a" "1"\n.SEGMENT CHARACTER 0 ? "a"\n.PEN_DOWN\n 0 0\n 10 100\n 20 0\n.PEN_UP\n.PEN_DOWN\n 5 50\n 15 50\n.PEN_UP\n'
+DIGIT = LETTER.replace('? "a"', '? "1"')
+
+
+def picture(path: Path, size: tuple[int, int] = (28, 28), mode: str = "L") -> Path:
+    """A light cross on a dark ground."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    width, height = size
+    pixels = np.zeros((height, width), np.uint8)
+    pixels[height // 2 - 1 : height // 2 + 1, 2:-2] = pixels[2:-2, width // 2 - 1 : width // 2 + 1] = 255
+    Image.fromarray(pixels).convert(mode).save(path)
+    return path
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """An empty folder for pictures."""
+    (tmp_path / "pictures").mkdir()
+    return tmp_path / "pictures"
+
+
+def test_noise_is_uniform_and_the_same_for_the_same_seed(embedded: Digits) -> None:
+    noise = ood.load_ood("noise", embedded.validation)
+    assert noise.images.dtype == torch.uint8
+    assert noise.images.shape == (ood.NOISE_IMAGES, 28, 28)
+    assert noise.images.float().mean().item() == pytest.approx(127.5, abs=0.5)
+    assert torch.equal(noise.images, ood.load_ood("noise", embedded.validation).images)
+    assert not torch.equal(noise.images, ood.load_ood("noise", embedded.validation, seed=1).images)
+
+
+def test_matched_images_carry_exactly_a_digits_ink(embedded: Digits) -> None:
+    generator = torch.Generator().manual_seed(0)
+    clothes = torch.randint(0, 256, (20, 28, 28), generator=generator).to(torch.uint8)
+    digits = embedded.validation.images[:5]
+    matched = ood.match_ink(clothes, digits, seed=3)
+    inks = {tuple(image.flatten().sort().values.tolist()) for image in digits}
+    for image, original in zip(matched, clothes, strict=True):
+        assert tuple(image.flatten().sort().values.tolist()) in inks
+        brighter = original.flatten().argsort(stable=True)
+        assert (image.flatten()[brighter].diff() >= 0).all()  # the order of the pixels is the garment's
+
+
+def test_a_folder_of_pictures_as_they_are(pictures: Path, embedded: Digits) -> None:
+    picture(pictures / "b.png")
+    picture(pictures / "deep" / "a.png")
+    (pictures / "notes.md").write_text("not a picture")
+    found = ood.load_ood(str(pictures), embedded.validation)
+    assert found.name == "pictures"
+    assert found.note is None
+    assert torch.equal(found.images[0], torch.from_numpy(np.array(Image.open(pictures / "b.png"))))
+
+
+@pytest.mark.parametrize(("size", "mode"), [((280, 140), "L"), ((28, 28), "RGB"), ((64, 64), "RGBA"), ((40, 40), "1"), ((30, 50), "P")])
+def test_other_sizes_and_modes_are_converted_and_said_so(pictures: Path, size: tuple[int, int], mode: str, embedded: Digits) -> None:
+    picture(pictures / "a.png", size, mode)
+    found = ood.load_ood(str(pictures), embedded.validation)
+    assert found.images.shape == (1, 28, 28)
+    assert 0 < found.images.float().mean() < 128
+    assert "1 of 1 pictures in pictures were not 28 x 28 and grey" in found.note
+
+
+def test_a_folder_that_cannot_serve_gets_one_sentence(pictures: Path, embedded: Digits, one_sentence) -> None:
+    def complaint() -> str:
+        with pytest.raises(BnnlibError) as caught:
+            ood.load_ood(str(pictures), embedded.validation)
+        assert one_sentence(caught.value)
+        return str(caught.value)
+
+    assert "it is empty" in complaint()
+    (pictures / "readme.md").write_text("words")
+    assert "none of its 1 files is a picture" in complaint()
+    (pictures / "broken.png").write_bytes(b"no picture at all")
+    assert "is named like a picture but is none" in complaint()
+    (pictures / "broken.png").unlink()
+    whole = picture(pictures / "whole.png", (200, 200)).read_bytes()
+    (pictures / "whole.png").write_bytes(whole[: len(whole) // 2])
+    assert "cannot be read as a picture" in complaint()
+    (pictures / "whole.png").unlink()
+    picture(pictures / "7" / "a.png")
+    assert "has folders named 7, as for digits" in complaint()
+
+
+@pytest.mark.parametrize("name", ["mnist", "no/such/folder", ""])
+def test_an_unknown_set_names_the_known_ones(name: str, embedded: Digits) -> None:
+    with pytest.raises(BnnlibError, match=r"fashion-mnist.*noise|has folders"):
+        ood.load_ood(name or "nothing", embedded.validation)
+
+
+@pytest.mark.parametrize("name", ["fashion-mnist", "fashion-matched", "kmnist", "emnist-letters", "letters"])
+def test_a_set_whose_data_are_missing_says_where_they_belong(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedded: Digits, one_sentence
+) -> None:
+    monkeypatch.setattr(ood, "data_folders", lambda: [tmp_path])
+    assert ood.available_sets() == ["noise"]
+    with pytest.raises(BnnlibError, match=str(tmp_path)) as caught:
+        ood.load_ood(name, embedded.validation)
+    assert one_sentence(caught.value)
+
+
+def test_pen_files_give_their_letters_and_only_these(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedded: Digits) -> None:
+    (tmp_path / "pen").mkdir()
+    file = tmp_path / "pen" / "UJIpenchars-w01.txt"
+    file.write_text(LETTER + DIGIT + LETTER.replace('? "a"', '? "Z"'))
+    monkeypatch.setattr(ood, "data_folders", lambda: [tmp_path])
+    assert [label for label, _ in read_unipen(file)] == ["a", "1", "Z"]
+    strokes = read_unipen(file)[0][1]
+    assert [len(stroke) for stroke in strokes] == [3, 2]
+    assert strokes[0][1].tolist() == [10, 100]
+    for name in ("letters", str(file), str(tmp_path / "pen")):
+        found = ood.load_ood(name, embedded.validation)
+        assert found.images.shape == (2, 28, 28)
+        assert found.images.float().mean() > 5
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("hello", "holds no drawn characters"),
+        (DIGIT, "holds no letters"),
+        ('.SEGMENT CHARACTER 0 ? "a"\n.PEN_DOWN\n 1 2\n oops\n', "line 4: 'oops' is no point"),
+        ('.SEGMENT CHARACTER 0 ? "a"\n.PEN_DOWN\n.PEN_UP\n', "holds no drawn characters"),
+    ],
+)
+def test_a_text_that_is_no_pen_file_gets_one_sentence(text: str, words: str, tmp_path: Path, embedded: Digits, one_sentence) -> None:
+    file = tmp_path / "pen.txt"
+    file.write_text(text)
+    with pytest.raises(BnnlibError, match=words) as caught:
+        ood.load_ood(str(file), embedded.validation)
+    assert one_sentence(caught.value)
+
+
+@pytest.mark.mnist
+def test_the_named_sets_hold_what_they_say(mnist: Digits) -> None:
+    if "fashion-mnist" not in ood.available_sets():
+        pytest.skip("Fashion-MNIST is not beside MNIST")
+    test, train = (ood.load_ood("fashion-mnist", mnist.validation, part).images for part in ("test", "train"))
+    assert test.shape == train.shape == (10_000, 28, 28)
+    assert not torch.equal(test, train)
+    matched = ood.load_ood("fashion-matched", mnist.validation).images.float().mean()
+    assert matched == pytest.approx(mnist.validation.images.float().mean().item(), rel=0.02)
+
+
+@pytest.mark.parametrize("kind", SHIFTS)
+def test_a_shift_starts_at_nothing_and_stays_an_image(kind: str, embedded: Digits) -> None:
+    images = embedded.test.images[:8]
+    assert torch.equal(shift_images(images, kind, 0), images.float() / 255)
+    for strength in SHIFTS[kind].strengths[1:]:
+        shifted = shift_images(images, kind, strength)
+        assert shifted.shape == (8, 28, 28)
+        assert shifted.min() >= 0
+        assert shifted.max() <= 1
+        assert not torch.equal(shifted, images.float() / 255)
+    assert torch.equal(shifted, shift_images(images, kind, strength))  # the same again without a generator
+
+
+def test_turning_by_right_angles_is_exact(embedded: Digits) -> None:
+    images = embedded.test.images[:4].float() / 255
+    assert torch.allclose(rotate(images, 90), images.rot90(1, (1, 2)), atol=1e-4)
+    assert torch.allclose(rotate(images, 180), images.rot90(2, (1, 2)), atol=1e-4)
+
+
+def test_turning_and_blurring_are_torchvisions(embedded: Digits) -> None:
+    from torchvision.transforms.v2 import functional as tv
+
+    images = embedded.test.images[:4].float()[:, None] / 255
+    theirs = tv.rotate(images, 30, interpolation=tv.InterpolationMode.BILINEAR)[:, 0]
+    assert torch.allclose(shift_images(images[:, 0], "rotation", 30), theirs, atol=1e-5)
+    padded = tv.gaussian_blur(tv.pad(images, [8] * 4), [17, 17], [2.0, 2.0])[:, 0, 8:-8, 8:-8]
+    assert torch.allclose(shift_images(images[:, 0], "blur", 2), padded, atol=1e-5)
+
+
+def test_moving_and_hiding_by_hand() -> None:
+    images = torch.ones(4, 28, 28)
+    right, left, down, up = shift_images(images, "translation", 3)
+    assert right[:, :3].sum() == left[:, -3:].sum() == down[:3].sum() == up[-3:].sum() == 0
+    assert right.sum() == left.sum() == down.sum() == up.sum() == 28 * 25
+    hidden = shift_images(images, "occlusion", 6)
+    assert (hidden == 0).sum((1, 2)).tolist() == [36] * 4
+    assert (hidden[:, :4] == 1).all()
+    assert (hidden[:, 24:] == 1).all()
+
+
+@pytest.mark.parametrize(("kind", "strength"), [("squeeze", 1), ("rotation", float("nan")), ("noise", -1)])
+def test_a_shift_that_is_none(kind: str, strength: float, one_sentence) -> None:
+    with pytest.raises(BnnlibError) as caught:
+        shift_images(torch.zeros(1, 28, 28), kind, strength)
+    assert one_sentence(caught.value)
