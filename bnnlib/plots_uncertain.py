@@ -11,16 +11,15 @@ from bnnlib.mosaic import FRAME, INK, SCALE, data_uri
 from bnnlib.ranking import Opinions, vote_shares
 
 SIDE = 28 * SCALE + 2 * FRAME  # pixels of a digit with its frame
-ROW = SIDE + 46  # and its captions: two lines
+ROW = SIDE + 60  # and its captions: three lines
 CHOSEN = {False: "#0072B2", True: "#56B4E9"}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One digit of the grid: what stands under it, over it and in its tooltip."""
+    """One digit of the grid: what stands under it and in its tooltip."""
 
     caption: str
-    mark: str
     hover: str
     mistake: bool
 
@@ -52,8 +51,7 @@ def cells(opinions: Opinions, positions: Tensor, first_rank: int, index: Tensor)
     """The grid's cells for the images at `positions`, ranked from `first_rank` on; `index` `[B]`: their place in the test split."""
     return [
         Cell(
-            caption=votes_caption(opinions.votes[i]),
-            mark=f"✗ is {int(opinions.labels[i])}" if opinions.wrong[i] else "",
+            caption=votes_caption(opinions.votes[i]) + (f"<br><b>✗ is {int(opinions.labels[i])}</b>" if opinions.wrong[i] else ""),
             hover=f"<b>No. {first_rank + k}</b>, test image {int(index[i])}<br>" + describe(opinions, i).replace("; ", "<br>"),
             mistake=bool(opinions.wrong[i]),
         )
@@ -70,22 +68,17 @@ def grid(images: np.ndarray, cells: Sequence[Cell], columns: int, dark: bool, ch
     rows = -(-len(images) // columns)
     x = np.arange(len(images)) % columns + 0.5
     top = -(np.arange(len(images)) // columns).astype(float)
-    middle, below, above = top - SIDE / 2 / ROW, top - (SIDE + 5) / ROW, top - 11 / ROW
+    middle, below = top - SIDE / 2 / ROW, top - (SIDE + 5) / ROW
     figure = go.Figure()
     for image, cell, left, high in zip(images, cells, x, top, strict=True):
         figure.add_layout_image(
             source=data_uri(image, cell.mistake), x=left, y=high, sizex=0.98, sizey=SIDE / ROW, sizing="contain",
             xref="x", yref="y", xanchor="center", yanchor="top", layer="below",
         )  # fmt: skip
-    quiet = {"mode": "text", "hoverinfo": "skip", "showlegend": False}
-    for heights, texts, colour, size, anchor in (
-        (below, [cell.caption for cell in cells], ink, 11.5, "bottom center"),
-        (above, [cell.mark for cell in cells], "#FFB380", 11, "middle center"),  # on the black of the digit, in both themes
-    ):
-        font = {"color": colour, "size": size}
-        figure.add_scatter(
-            x=x, y=heights, text=texts, textposition=anchor, textfont=font, unselected={"textfont": {"color": colour}}, **quiet
-        )
+    figure.add_scatter(
+        x=x, y=below, mode="text", text=[cell.caption for cell in cells], textposition="bottom center", hoverinfo="skip", showlegend=False,
+        textfont={"color": ink, "size": 11.5}, unselected={"textfont": {"color": ink}},
+    )  # fmt: skip
     figure.add_scatter(
         x=x, y=middle, mode="markers", showlegend=False,
         selectedpoints=[] if chosen is None else [chosen],

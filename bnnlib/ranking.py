@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from bnnlib import uncertainty
-from bnnlib.data import Digits, Split, held_out, to_float
+from bnnlib.data import Digits, Split, held_out
 from bnnlib.models import Network
 from bnnlib.predict import sample_probs
 
@@ -38,8 +38,8 @@ class Survey:
     """
 
     def __init__(self, network: Network, images: Tensor, samples: int, seed: int) -> None:
-        x, generator = to_float(images), torch.Generator().manual_seed(seed)
-        self._ask: Callable[[], Tensor] | None = lambda: sample_probs(network, x, 1, generator, shared=True)[0]
+        generator = torch.Generator().manual_seed(seed)
+        self._ask: Callable[[], Tensor] | None = lambda: sample_probs(network, images, 1, generator, shared=True)[0]
         self._answers: list[Tensor] = []
         self._opinions: Opinions | None = None
         self._lock = threading.Lock()

@@ -103,6 +103,7 @@ def main() -> None:
     ranking = Ranking(digits, index, name, measure, opinions, rank(opinions, measure, **classes, mistakes=mistakes))
     if len(ranking.order):
         ranking = choose_place(ranking)
+        write_address()
         closer(ranking, names)
         st.divider()
         show_grid(ranking)
@@ -112,8 +113,8 @@ def main() -> None:
         st.info(
             "No held-out image passes these filters: choose another class, or look at more than mistakes.", icon=":material/search_off:"
         )
+        write_address()
     data_notice(digits)
-    write_address()
 
 
 def controls(names: tuple[str, str]) -> tuple[str, str, dict[str, int | None], bool, int]:
@@ -179,9 +180,10 @@ def choose_place(ranking: Ranking) -> Ranking:
             ("Next", ":material/chevron_right:", place + 1, place < count),
         ):
             st.button(label, icon=icon, on_click=go_to, args=(to,), disabled=not allowed, help=f"The {label.lower()} image of the ranking.")
+    script = st.empty()  # always in its place, so that nothing below moves
     if state.pop("glide", False):
         state["glides"] = state.get("glides", 0) + 1
-        st.html(GLIDE.format(count=state["glides"]), unsafe_allow_javascript=True)
+        script.html(GLIDE.format(count=state["glides"]), unsafe_allow_javascript=True)
     return Ranking(**{**vars(ranking), "place": place})
 
 
@@ -198,7 +200,11 @@ def closer(ranking: Ranking, names: tuple[str, str]) -> None:
             mark = ":material/check: right" if said.digit == label else ":material/close: wrong"
             st.markdown(f"**{name}** says {said.digit} ({percent(said.probability)}), {mark}.")
         if st.button(
-            "Send to Draw", icon=":material/draw:", type="primary", help="Put this image on the Draw screen, to go on with it there."
+            "Send to Draw",
+            icon=":material/draw:",
+            type="primary",
+            key="send",
+            help="Put this image on the Draw screen, to go on with it there.",
         ):
             send_to_draw(image.numpy(), f"Test image {ranking.number:,}, a {label}")
     with right:
