@@ -3,6 +3,7 @@
 import ast
 import importlib.metadata
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -53,6 +54,7 @@ def test_the_python_that_is_promised_is_the_one_that_is_checked() -> None:
     assert "Apache License" in (ROOT / "LICENSE").read_text()
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here")
 def test_a_python_that_is_too_old_gets_one_sentence(tmp_path: Path, one_sentence) -> None:
     old = tmp_path / "python2"
     old.write_text("#!/bin/sh\nexit 1\n")
