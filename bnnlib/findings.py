@@ -41,6 +41,11 @@ FIGURES: dict[str, tuple[str, Callable[[float], str], str]] = {  # key: name, ho
 }
 
 
+def a_digit(digit: int) -> str:
+    """ "a 7", but "an 8"."""
+    return f"{'an' if digit == 8 else 'a'} {digit}"
+
+
 def better(values: Sequence[float], intervals: Sequence[Sequence[float]]) -> tuple[int, bool] | None:
     """Which of several figures is the least, and whether beyond the noise: its interval ends below where every other begins.
 
@@ -137,7 +142,7 @@ def on_mistakes(name: str, doubt: Tensor, labels: Tensor, predicted: Tensor) -> 
     first = int(wrong[doubt[wrong].argmin()])
     sure = int((doubt[wrong] < 0.1).sum())
     return (
-        f"**{name}** is surest of itself and wrong with a {int(labels[first])} that it takes for a {int(predicted[first])} "
+        f"**{name}** is surest of itself and wrong with {a_digit(int(labels[first]))} that it takes for {a_digit(int(predicted[first]))} "
         f"({percent(1 - float(doubt[first]), 1)}); {sure} of its {len(wrong)} mistakes on these {len(labels):,} digits are made with more "
         "than 90\u202f%."
     )
@@ -153,7 +158,7 @@ def on_confusion(name: str, matrix: Tensor, errors: Sequence[float | None]) -> s
     hardest = max(known, key=known.__getitem__)
     times = int(mistakes[true, taken])
     return (
-        f"**{name}** most often takes a {true} for a {taken} ({times} time{'s' if times > 1 else ''}); "
+        f"**{name}** most often takes {a_digit(true)} for {a_digit(taken)} ({times} time{'s' if times > 1 else ''}); "
         f"its hardest digit is {hardest}, {percent(known[hardest], 1)} of which it gets wrong."
     )
 

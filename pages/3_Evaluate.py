@@ -389,7 +389,7 @@ def gallery(at_hand, order, values, words: str) -> None:
         true, said, value = int(at_hand.labels[i]), int(at_hand.predicted[i]), float(values[i])
         number = percent(value, 1) if words == "confidence" else f"{value:.2f}"
         captions.append(f"{'✗' if true != said else '✓'} is {true}, says {said}\n{number}")
-        alts.append(f"A {true}, answered {said}, {'wrong' if true != said else 'right'}; {words} {number}")
+        alts.append(f"{findings.a_digit(true).capitalize()}, answered {said}, {'wrong' if true != said else 'right'}; {words} {number}")
         framed.append(true != said)
     if captions:
         pictures(at_hand.images[order].numpy(), captions, alts, framed)
