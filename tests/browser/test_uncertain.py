@@ -50,10 +50,13 @@ def test_choose_an_image_see_both_answers_and_send_it_to_draw(page_at) -> None:
     expect(answers).to_have_attribute("aria-label", re.compile(r"dropout says \d with .*bayesian says \d with "))
     expect(answers.locator("svg.main-svg").first).to_be_visible()
 
+    shown = page.get_by_text(re.compile(r"^Test image [\d,]+, really"))
+    before = shown.inner_text()
     page.get_by_role("button", name="Next", exact=True).press("Enter")  # without a mouse
     expect(place(page)).to_have_value("14", timeout=60_000)
     expect(page).to_have_url(re.compile(r"[?&]place=14\b"), timeout=60_000)
-    number = re.search(r"Test image ([\d,]*\d)", page.get_by_text(re.compile(r"^Test image [\d,]+, really")).inner_text())[1]
+    expect(shown).not_to_have_text(before, timeout=60_000)
+    number = re.search(r"Test image ([\d,]*\d)", shown.inner_text())[1]
 
     send = page.get_by_role("button", name="Send to Draw")
     expect(send).to_have_count(1)
