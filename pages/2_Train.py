@@ -1,8 +1,9 @@
-"""Train: which two networks are in use, how they were made, how they learnt, and training images."""
+"""Train: start a network and watch it learn, compare runs, choose the two networks in use, look at training images."""
 
 import streamlit as st
 import torch
 
+from bnnlib import jobs
 from bnnlib.checkpoints import list_checkpoints, load_checkpoint
 from bnnlib.data import Digits
 from bnnlib.errors import BnnlibError
@@ -13,6 +14,10 @@ from ui.data_notice import data_notice
 from ui.loaders import checkpoint_names, choose_networks, chosen_networks, load_digits, load_network, network_version
 from ui.network_card import network_card
 from ui.page import is_dark, page_setup, show_error
+from ui.train_actions import import_form
+from ui.train_compare import compare_runs
+from ui.train_form import train_form
+from ui.train_live import chosen_run, live
 
 SHOWN = 64  # training images at once, 8 x 8 as in the article
 CURVES = (
@@ -25,13 +30,50 @@ CURVES = (
 
 def main() -> None:
     page_setup("Train", ":material/model_training:")
-    st.title("The networks and how they learnt")
-    cards = choose_and_show()
-    learning(cards)
+    st.title("Train a network and watch it learn")
+    live_tab, compare_tab, networks_tab, images_tab = st.tabs(["Train", "Compare runs", "Networks in use", "Training images"])
+    digits = usable_digits()
+    with live_tab:
+        train_and_watch(digits)
+    with compare_tab:
+        compare_runs()
+    with networks_tab:
+        learning(choose_and_show())
+    with images_tab:
+        if digits is not None:
+            training_images(digits)
+
+
+def usable_digits() -> Digits | None:
+    """The digits at hand; None, with the reason on the page, where they cannot be read."""
     try:
-        training_images(load_digits())
+        return load_digits()
     except BnnlibError as error:
         show_error(error)
+    return None
+
+
+def train_and_watch(digits: Digits | None) -> None:
+    """The form beside the run that it started, or any other."""
+    form, view = st.columns([1, 3], gap="large")
+    with form:
+        if not jobs.training_allowed():
+            st.info(
+                "Training is switched off on this server, so that it stays quick for everyone. On your own machine "
+                "`make app` brings this page with it; the runs here can be watched.",
+                icon=":material/lock:",
+            )
+        elif digits is not None:
+            st.fragment(train_form)(digits)
+            import_form()
+    with view:
+        run = chosen_run()
+        if run is None:
+            st.info(
+                "No run yet. Start one: its curves grow here, and the digits it is asked about every epoch.", icon=":material/show_chart:"
+            )
+        else:
+            live(run)
 
 
 def choose_and_show() -> dict[str, dict]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,6 +21,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("mnist"):
                 item.add_marker(pytest.mark.skip(reason="the full MNIST is not here: set BNNLIB_DATA to a folder that holds it"))
+
+
+@pytest.fixture(autouse=True)
+def own_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of training runs of the test's own."""
+    monkeypatch.setenv("BNNLIB_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
 
 
 @pytest.fixture

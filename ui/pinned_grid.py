@@ -1,0 +1,73 @@
+"""The pinned images and what the network says of each: a picture, the winner, and ten columns with every sampled probability."""
+
+import base64
+import html
+
+import numpy as np
+import streamlit as st
+from torch import Tensor
+
+from bnnlib import uncertainty
+from bnnlib.mosaic import data_uri
+
+STYLE = """<style>
+.pinned { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: .6rem; }
+.pinned { margin: 0 !important; padding: 0 !important; list-style: none; }
+.pinned > li { margin: 0; padding: .5rem .6rem .3rem; border-radius: 8px; }
+.pinned > li { border: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
+.pinned .top { display: flex; gap: .6rem; align-items: center; }
+.pinned img { width: 52px; height: 52px; border-radius: 4px; image-rendering: pixelated; flex: none; }
+.pinned b { font-size: 1.7rem; line-height: 1; font-variant-numeric: tabular-nums; }
+.pinned .word { font-size: .76rem; line-height: 1.25; opacity: .85; }
+.pinned img.columns { width: 100%; height: auto; border-radius: 0; display: block; margin-top: .35rem; image-rendering: auto; }
+.pinned .digits { display: grid; grid-template-columns: repeat(10, 1fr); font-size: .68rem; opacity: .7; text-align: center; }
+</style>"""
+INK = {False: "#16202C", True: "#E8EDF3"}
+WIDTH, HEIGHT = 200, 64  # of a picture of columns, in its own units
+SHOWN = 30  # dots a column
+
+
+def pinned_grid(images: Tensor, captions: tuple[str, ...], probs: Tensor, colour: str, dark: bool) -> None:
+    """images: uint8 `[P, 28, 28]`; probs: class probabilities of sampled networks after one epoch, float `[S, P, C]`."""
+    mean, doubt = probs.mean(0).numpy(), uncertainty.mutual_information(probs).tolist()
+    names = [*captions, *[""] * (len(images) - len(captions))]
+    cells = [
+        _cell(images[k].numpy(), names[k], probs[:, k].numpy(), mean[k], doubt[k], (colour, INK[dark])) for k in range(len(images))
+    ]  # one block of HTML: an update replaces it at once, nothing flickers
+    st.html(f'{STYLE}<ul class="pinned">{"".join(cells)}</ul>')
+
+
+def _cell(image: np.ndarray, caption: str, probs: np.ndarray, mean: np.ndarray, doubt: float, colours: tuple[str, str]) -> str:
+    digit = int(mean.argmax())
+    said = f"{digit} with {mean[digit]:.0%}"
+    alt = f"{caption or 'a pinned image'}: the network says {said}, epistemic doubt {doubt:.2f} nats"
+    return (
+        f'<li><div class="top"><img src="{data_uri(image)}" alt="{html.escape(caption, quote=True)}"><div>'
+        f'<b>{digit}</b> <span class="word">{mean[digit]:.0%}</span><div class="word">{html.escape(caption)}'
+        f"<br>doubt {doubt:.2f}</div></div></div>{_columns(probs, mean, colours, alt)}"
+        f'<div class="digits" aria-hidden="true">{"".join(f"<span>{c}</span>" for c in range(10))}</div></li>'
+    )
+
+
+def _columns(probs: np.ndarray, mean: np.ndarray, colours: tuple[str, str], alt: str) -> str:
+    """Ten columns: a bar to the mean, a dot for each sampled network."""
+    step = WIDTH / 10
+    bars = "".join(
+        f'<rect x="{c * step + 2:.1f}" y="{HEIGHT * (1 - p):.1f}" width="{step - 4:.1f}" height="{max(HEIGHT * p, 0.6):.1f}" rx="1.5"/>'
+        for c, p in enumerate(mean)
+    )
+    spread = np.linspace(-0.3, 0.3, min(len(probs), SHOWN)) * step
+    dots = "".join(
+        f'<circle cx="{(c + 0.5) * step + dx:.1f}" cy="{HEIGHT * (1 - probs[s, c]):.1f}" r="1.6"/>'
+        for c in range(10)
+        for s, dx in enumerate(spread)
+        if probs[s, c] > 0.01 or mean[c] > 0.01
+    )
+    colour, ink = colours
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 -2 {WIDTH} {HEIGHT + 4}">'
+        f'<path d="M0 {HEIGHT}H{WIDTH}" stroke="{ink}" stroke-opacity=".35"/>'
+        f'<g fill="{colour}" fill-opacity=".5">{bars}</g><g fill="{ink}" fill-opacity=".5">{dots}</g></svg>'
+    )
+    address = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+    return f'<img class="columns" src="{address}" alt="{html.escape(alt, quote=True)}">'

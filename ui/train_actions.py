@@ -1,0 +1,111 @@
+"""What can be done with a run: stop, resume, keep as a checkpoint, rename, delete, export; and import one."""
+
+import io
+from collections.abc import Callable
+
+import streamlit as st
+
+from bnnlib import checkpoints, jobs
+from bnnlib.errors import BnnlibError
+from bnnlib.limits import MAX_ARCHIVE
+from bnnlib.run_config import RunConfig
+from bnnlib.runs import Run, Status, check_name, delete_run, free_name, rename_run, runs_folder
+from bnnlib.transfer import export_run, import_run, keep_as_checkpoint
+from ui.page import show_error
+
+
+def run_actions(run: Run, status: Status, config: RunConfig, has_network: bool) -> None:
+    """A row of buttons; only those that make sense now. Where training is off, looking and exporting are all there is."""
+    allowed = jobs.training_allowed()
+    with st.container(horizontal=True, key="run_actions"):
+        if allowed and status.active:
+            if st.button("Stop", icon=":material/stop:", help="What is finished is kept; resuming goes on after the last finished epoch."):
+                attempt(lambda: jobs.stop(run), "Stopping …")
+            return
+        if allowed and status.state != "finished":
+            label = "Start" if status.state == "new" else "Resume"
+            if st.button(label, icon=":material/play_arrow:", type="primary", help="Goes on after the last finished epoch."):
+                attempt(lambda: jobs.start(run), rerun=True)
+        if allowed and has_network:
+            with st.popover(
+                "Keep as checkpoint", icon=":material/bookmark_add:", type="primary" if status.state == "finished" else "secondary"
+            ):
+                keep_form(run)
+        if allowed:
+            with st.popover("Rename", icon=":material/edit:"):
+                name = st.text_input("New name", run.name, max_chars=60, key=f"rename_{run.name}")
+                if st.button("Rename the run", disabled=name == run.name):
+                    attempt(lambda: show(rename_run(run, name.strip())), rerun=True)
+            with st.popover("Delete", icon=":material/delete:"):
+                st.write(f"Delete **{run.name}** with its history and its network? Checkpoints made of it stay.")
+                if st.button("Delete for good", type="primary"):
+                    attempt(lambda: forget(run), rerun=True)
+        if has_network:
+            st.download_button(
+                "Export", lambda: exported(run), f"{run.name}.zip", "application/zip", icon=":material/download:", on_click="ignore",
+                help="The run as a zip: settings, history, pinned images and its best network.",
+            )  # fmt: skip
+
+
+def keep_form(run: Run) -> None:
+    """Make the run's best network a checkpoint."""
+    name = st.text_input("Name of the checkpoint", free_name(run.name, checkpoints.FOLDER), max_chars=60, key=f"keep_{run.name}")
+    st.caption("It can then be chosen on every page.")
+    if st.button("Keep it", type="primary", icon=":material/bookmark_add:"):
+        attempt(lambda: keep(run, name.strip()), rerun=True)
+
+
+def keep(run: Run, name: str) -> None:
+    folder = checkpoints.FOLDER / check_name(name)
+    if folder.exists():
+        raise BnnlibError(f"There is a checkpoint {name!r} already: choose another name.")
+    keep_as_checkpoint(run, folder)
+    st.toast(f"Kept as the checkpoint {name}.", icon=":material/bookmark_added:")
+
+
+def exported(run: Run) -> bytes:
+    file = io.BytesIO()
+    export_run(run, file)
+    return file.getvalue()
+
+
+def import_form() -> None:
+    """Take a run from a zip that was exported before."""
+    with st.popover("Import a run", icon=":material/upload:"):
+        file = st.file_uploader(
+            "Exported run", "zip", key=f"upload_{st.session_state.get('uploads', 0)}", max_upload_size=MAX_ARCHIVE >> 20,
+            help="A zip made by Export. It is checked before anything of it is used; nothing in it is executed.",
+        )  # fmt: skip
+        if file is not None and st.button("Import", type="primary", icon=":material/upload:"):
+            attempt(lambda: show(import_run(file, runs_folder() / imported_name(file.name))), rerun=True)
+
+
+def imported_name(name: str) -> str:
+    """A free name close to the file's own."""
+    stem = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in name.removesuffix(".zip"))
+    return free_name(stem.strip("-_.")[:50] or "imported")
+
+
+def show(run: Run) -> None:
+    """Make `run` the one on the page."""
+    st.session_state["run"] = st.query_params["run"] = run.name
+    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # an empty box for the next one
+
+
+def forget(run: Run) -> None:
+    delete_run(run)
+    st.session_state.pop("run", None)
+    st.query_params.pop("run", None)
+
+
+def attempt(act: Callable[[], None], done: str = "", rerun: bool = False) -> None:
+    """Do it; say in a sentence why it could not be done."""
+    try:
+        act()
+    except BnnlibError as error:
+        show_error(error)
+        return
+    if done:
+        st.toast(done)
+    if rerun:
+        st.rerun()
