@@ -18,7 +18,7 @@ from ui.page import is_dark, page_setup, show_error
 
 
 def main() -> None:
-    page_setup("Draw", ":material/draw:")
+    page_setup("Draw")
     st.title("Draw a digit. How sure are the networks?")
     state, problem = draw_state(st.session_state["arrived"])
     if problem:

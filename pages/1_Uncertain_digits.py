@@ -82,7 +82,7 @@ class Ranking:
 
 
 def main() -> None:
-    page_setup("Uncertain digits", ":material/apps:")
+    page_setup("Uncertain digits")
     st.html(LAYOUT)
     st.title("Which digits do the networks doubt?")
     if problem := read_address():

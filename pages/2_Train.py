@@ -29,7 +29,7 @@ CURVES = (
 
 
 def main() -> None:
-    page_setup("Train", ":material/model_training:")
+    page_setup("Train")
     st.title("Train a network and watch it learn")
     live_tab, compare_tab, networks_tab, images_tab = st.tabs(["Train", "Compare runs", "Networks in use", "Training images"])
     digits = usable_digits()

@@ -42,7 +42,7 @@ Found = dict[str, Results]
 
 
 def main() -> None:
-    page_setup("Evaluate", ":material/monitoring:")
+    page_setup("Evaluate")
     st.html(STYLE)
     if is_dark():
         st.html(DARK_STYLE)  # white letters on the dark theme's primary colour are too pale

@@ -13,6 +13,21 @@ DARK_STYLE = """<style>
 button[kind^=primary] p, button[kind^=primary] span { color: #0F151D }
 .st-key-gallery { --chosen: #56B4E9 !important }
 </style>"""  # white letters on the dark theme's primary colour are too pale
+
+# Streamlit does not run a page again when its theme changes, so charts would keep the letters of the other one. The event is the
+# one that the browser's Back gives: the page runs again as it is.
+FOLLOW_THEME = """<script>
+(() => {
+  const shade = () => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor;
+  let told = shade(), seen = told;
+  clearInterval(window.followTheme);
+  window.followTheme = setInterval(() => {
+    const now = shade();
+    if (now === seen && now !== told) { told = now; window.dispatchEvent(new PopStateEvent('popstate')); }
+    seen = now;
+  }, 250);
+})();
+</script>"""
 SIDEBAR_WIDTH = 216  # pixels; on a phone the sidebar starts collapsed
 PAGES = (
     ("dashboard.py", "Draw", ":material/draw:"),
@@ -22,16 +37,16 @@ PAGES = (
 )
 
 
-def page_setup(title: str, icon: str) -> None:
+def page_setup(title: str) -> None:
     """Configure the page (wide), apply the style, fill the sidebar and take over the networks named in the address.
 
     `st.session_state["arrived"]` then says whether the page was just entered, from another one or at the start of a session.
     """
-    favicon = str(ROOT / "ui" / "favicon.png")  # `icon` would be fetched from another host
+    favicon = str(ROOT / "ui" / "favicon.png")  # an icon given by name would be fetched from another host
     st.set_page_config(page_title=f"{title} · {NAME}", page_icon=favicon, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH)
     st.html(ROOT / "ui" / "style.css")
-    if is_dark():
-        st.html(DARK_STYLE)
+    st.html(DARK_STYLE if is_dark() else "<style></style>")  # always something, so that what follows stays where it is
+    st.html(FOLLOW_THEME, unsafe_allow_javascript=True)
     with st.sidebar:
         st.markdown(f"**{NAME}**  \nWhat does a neural network know, and what not?")
         for path, label, symbol in PAGES:

@@ -199,6 +199,18 @@ def test_every_text_is_readable(page_at, unreadable, dark, width):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_the_chart_follows_a_change_of_theme_and_the_drawing_stays(page_at, unreadable):
+    page = page_at()
+    clear(page)
+    stroke(page, (140, 40), (140, 240))
+    wait_for_strokes(page, 1)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("getComputedStyle(document.querySelector('.js-plotly-plot .xtick text')).fill === 'rgb(232, 237, 243)'")
+    assert unreadable(page) == []
+    stroke(page, (60, 140), (220, 140))
+    wait_for_strokes(page, 2)
+
+
 def test_the_canvas_the_verdict_and_the_chart_are_above_the_fold(page_at):
     page = page_at()
     canvas(page)
