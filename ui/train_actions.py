@@ -27,18 +27,15 @@ def run_actions(run: Run, status: Status, config: RunConfig, has_network: bool) 
             if st.button(label, icon=":material/play_arrow:", type="primary", help="Goes on after the last finished epoch."):
                 attempt(lambda: jobs.start(run), rerun=True)
         if allowed and has_network:
-            with st.popover(
-                "Keep as checkpoint", icon=":material/bookmark_add:", type="primary" if status.state == "finished" else "secondary"
-            ):
+            kind = "primary" if status.state == "finished" else "secondary"
+            with st.popover("Keep as checkpoint", icon=":material/bookmark_add:", type=kind, help="Use its best network on every page."):
                 keep_form(run)
         if allowed:
-            with st.popover("Rename", icon=":material/edit:"):
-                name = st.text_input("New name", run.name, max_chars=60, key=f"rename_{run.name}")
-                if st.button("Rename the run", disabled=name == run.name):
-                    attempt(lambda: show(rename_run(run, name.strip())), rerun=True)
-            with st.popover("Delete", icon=":material/delete:"):
+            with st.popover("Rename", icon=":material/edit:", help="Give the run another name."):
+                rename_form(run)
+            with st.popover("Delete", icon=":material/delete:", help="Remove the run for good."):
                 st.write(f"Delete **{run.name}** with its history and its network? Checkpoints made of it stay.")
-                if st.button("Delete for good", type="primary"):
+                if st.button("Delete for good", type="primary", help="There is no way back."):
                     attempt(lambda: forget(run), rerun=True)
         if has_network:
             st.download_button(
@@ -47,11 +44,23 @@ def run_actions(run: Run, status: Status, config: RunConfig, has_network: bool) 
             )  # fmt: skip
 
 
+def rename_form(run: Run) -> None:
+    """Give the run another name."""
+    name = st.text_input("New name", run.name, max_chars=60, key=f"rename_{run.name}", help="Letters, digits, '-', '_' and '.'.")
+    if st.button("Rename the run", disabled=name == run.name, help="Checkpoints made of it keep their names."):
+        attempt(lambda: show(rename_run(run, name.strip())), rerun=True)
+
+
 def keep_form(run: Run) -> None:
     """Make the run's best network a checkpoint."""
-    name = st.text_input("Name of the checkpoint", free_name(run.name, checkpoints.FOLDER), max_chars=60, key=f"keep_{run.name}")
+    name = st.text_input(
+        "Name of the checkpoint", free_name(run.name, checkpoints.FOLDER), max_chars=60, key=f"keep_{run.name}",
+        help="Letters, digits, '-', '_' and '.'.",
+    )  # fmt: skip
     st.caption("It can then be chosen on every page.")
-    if st.button("Keep it", type="primary", icon=":material/bookmark_add:"):
+    if st.button(
+        "Keep it", type="primary", icon=":material/bookmark_add:", help="Write the best network so far to the folder `checkpoints`."
+    ):
         attempt(lambda: keep(run, name.strip()), rerun=True)
 
 
@@ -71,12 +80,12 @@ def exported(run: Run) -> bytes:
 
 def import_form() -> None:
     """Take a run from a zip that was exported before."""
-    with st.popover("Import a run", icon=":material/upload:"):
+    with st.popover("Import a run", icon=":material/upload:", help="Take a run from a zip that was exported before."):
         file = st.file_uploader(
             "Exported run", "zip", key=f"upload_{st.session_state.get('uploads', 0)}", max_upload_size=MAX_ARCHIVE >> 20,
             help="A zip made by Export. It is checked before anything of it is used; nothing in it is executed.",
         )  # fmt: skip
-        if file is not None and st.button("Import", type="primary", icon=":material/upload:"):
+        if file is not None and st.button("Import", type="primary", icon=":material/upload:", help="Check it and add it to the runs."):
             attempt(lambda: show(import_run(file, runs_folder() / imported_name(file.name))), rerun=True)
 
 
