@@ -19,6 +19,7 @@ from pyro.poutine.util import prune_subsample_sites
 from torch import Tensor
 
 from bnnlib.models import BayesianNetwork, DropoutNetwork, Network
+from bnnlib.models.products import keep_freed_memory
 
 
 @dataclass
@@ -41,7 +42,7 @@ def make_objective(
     network: Network, name: str, n_train: int, batch_size: int, generator: torch.Generator, precision: torch.dtype
 ) -> Objective:
     """The objective `name` ("elbo" or "published") of a network trained on `n_train` images in batches of `batch_size`."""
-    _keep_freed_memory()
+    keep_freed_memory()
     if isinstance(network, DropoutNetwork):
         return _dropout(network, name, n_train, generator, precision)
     return _bayesian(network, name, n_train, batch_size, generator, precision)
@@ -99,15 +100,6 @@ def article_constant(network: BayesianNetwork) -> float:
     first, widths = torch.tensor(config.initial_factors[0]), config.hidden
     constant = config.inputs * widths[0] * float((first.square() - 1) / 2 - first.log())
     return constant + sum((d + 1) * (h - config.classes) / 2 for d, h in pairwise(widths))
-
-
-def _keep_freed_memory() -> None:
-    """Have malloc serve a step's large temporaries from what the last step freed, not page by page from the system: saves 6 %.
-
-    glibc takes blocks above a threshold from the system each time; freeing one of just under 32 MiB raises the threshold to that size
-    (mallopt(3), M_MMAP_THRESHOLD). Elsewhere it does nothing.
-    """
-    torch.empty(31 << 20, dtype=torch.uint8)
 
 
 class LayerELBO(TraceMeanField_ELBO):

@@ -6,41 +6,57 @@ from torch import Tensor
 from bnnlib.data import to_float
 from bnnlib.errors import BnnlibError
 from bnnlib.models import DropoutNetwork, Network
+from bnnlib.models.products import keep_freed_memory
 
-MAX_ROWS = 8_192  # rows of activations at once: 8,192 x 1,024 floats are 34 MB a layer
+MAX_ROWS = 2_048  # rows of activations at once: 2,048 x 1,024 floats are 8 MB a layer; more run slower for want of cache
 SHARED_FROM = 256  # images from which a draw of all weights costs less than doubling every product
 
 
 @torch.inference_mode()
 def sample_probs(
-    network: Network, images: Tensor, n_samples: int, generator: torch.Generator | int | None = None, shared: bool | None = None
+    network: Network,
+    images: Tensor,
+    n_samples: int,
+    generator: torch.Generator | int | None = None,
+    shared: bool | None = None,
+    precision: torch.dtype = torch.float32,
 ) -> Tensor:
     """Class probabilities of `n_samples` sampled networks, `[S, B, C]` on the CPU's or the images' device.
 
     images: float `[B, 28, 28]` in [0, 1] (uint8 is scaled). generator: or a seed; None takes a fresh, unpredictable seed.
     shared: True draws whole networks, each answering all images; False draws every image's networks on its own, which is
-    exact for each image but says nothing of two images together; None chooses by cost. Memory stays bounded.
+    exact for each image but says nothing of two images together; None chooses by cost. precision: the dtype of the matrix
+    products; bfloat16 takes half the time where the processor has it, and moves a probability by about 0.01. Memory stays bounded.
     Raises BnnlibError for images of another shape or range and for `n_samples` below 1.
     """
+    keep_freed_memory()
     x = check_images(images)
     if n_samples < 1:
         raise BnnlibError(f"The number of samples is {n_samples}: it must be at least 1.")
     generator = as_generator(generator, x.device)
     shared = len(x) >= SHARED_FROM if shared is None else shared
     out = x.new_empty(n_samples, len(x), network.config.classes)
-    if shared:
-        for s in range(n_samples):
-            answer = network.draw(generator)
-            for b in range(0, len(x), MAX_ROWS):
-                out[s, b : b + MAX_ROWS] = answer(x[b : b + MAX_ROWS]).exp_()
-        return out
-    images_at_once = max(1, min(len(x), MAX_ROWS // n_samples))
+    with torch.autocast(x.device.type, precision, enabled=precision != torch.float32):
+        _ask_shared(network, x, generator, out) if shared else _ask_each(network, x, generator, out)
+    return out
+
+
+def _ask_shared(network: Network, x: Tensor, generator: torch.Generator, out: Tensor) -> None:
+    """Fill `[S, B, C]` by S networks whose weights are drawn and that answer all images each."""
+    for probs in out:
+        answer = network.draw(generator)
+        for b in range(0, len(x), MAX_ROWS):
+            probs[b : b + MAX_ROWS] = answer(x[b : b + MAX_ROWS]).exp_()
+
+
+def _ask_each(network: Network, x: Tensor, generator: torch.Generator, out: Tensor) -> None:
+    """Fill `[S, B, C]` by networks of every image's own; in parts of at most `MAX_ROWS` images times samples."""
+    images_at_once = max(1, min(len(x), MAX_ROWS // len(out)))
     samples_at_once = max(1, MAX_ROWS // images_at_once)
     for b in range(0, len(x), images_at_once):
-        for s in range(0, n_samples, samples_at_once):
-            size = min(samples_at_once, n_samples - s)
-            out[s : s + size, b : b + images_at_once] = network.sample(x[b : b + images_at_once], size, generator).exp_()
-    return out
+        for s in range(0, len(out), samples_at_once):
+            part = out[s : s + samples_at_once, b : b + images_at_once]
+            part.copy_(network.sample(x[b : b + images_at_once], len(part), generator).exp_())
 
 
 @torch.inference_mode()

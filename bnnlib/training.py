@@ -180,8 +180,7 @@ class Trainer:
     def _validate(self) -> tuple[float, float, float]:
         generator = torch.Generator(self.device).manual_seed(self.config.seed)  # the same noise every epoch
         low = PRECISIONS[self.config.precision]
-        with torch.autocast(self.device.type, low, enabled=low != torch.float32):
-            probs = sample_probs(self.answering, self.validation.images, VALIDATION_SAMPLES, generator, shared=True).mean(0)
+        probs = sample_probs(self.answering, self.validation.images, VALIDATION_SAMPLES, generator, shared=True, precision=low).mean(0)
         labels = self.validation.labels
         return evaluation.error(probs, labels), evaluation.nll(probs, labels), evaluation.ece(probs, labels)
 

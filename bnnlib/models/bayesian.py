@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bnnlib.models.products import product
+
 FACTOR_RANGE = (0.1, 1.0)  # of the learnt scale factors, as in Kingma et al. 2015
 
 
@@ -81,6 +83,12 @@ class BayesianLinear(nn.Module):
         return self.factor * self.log_scale.exp()
 
     @property
+    def variance(self) -> Tensor:
+        """The squares of `scale`, by one pass over the weights."""
+        log_factor = self.raw_scale.new_tensor(1.0).mul(self.factor).log()
+        return torch.add(2 * log_factor, self.log_scale, alpha=2).exp_()
+
+    @property
     def prior(self) -> dict[str, Any]:
         """Mean and standard deviation of every weight's prior, scalars, as `LinearNormal` takes them."""
         return {"loc": 0.0, "scale": self.prior_scale, "shape": self.loc.shape}
@@ -143,24 +151,23 @@ class BayesianNetwork(nn.Module):
         """
         h = images.flatten(-2)
         for k, layer in enumerate(self.layers):
-            mean, variance = _affine(h, layer.loc), _affine(h.square(), layer.scale.square())
+            mean, variance = _affine(h, layer.loc), _affine(h.square(), layer.variance)
             shape = (n_samples, *mean.shape) if k == 0 else mean.shape  # layer 1's moments serve all samples
-            h = torch.randn(shape, generator=generator, device=generator.device).mul_(variance.sqrt()).add_(mean)
+            noise = torch.randn(shape, generator=generator, device=generator.device)
+            h = torch.addcmul(mean, variance.sqrt(), noise)
             if k < len(self.layers) - 1:
                 h = F.leaky_relu(h)
         return h.log_softmax(-1)
 
     def draw(self, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
         """One network from the posterior, its weights drawn: log-probabilities `[B, 28, 28] -> [B, C]`."""
-        noise = [torch.randn(layer.loc.shape, generator=generator, device=generator.device) for layer in self.layers]
+        noise = (torch.randn(layer.loc.shape, generator=generator, device=generator.device) for layer in self.layers)
         weights = [eps.mul_(layer.scale).add_(layer.loc) for eps, layer in zip(noise, self.layers, strict=True)]
 
         def answer(images: Tensor) -> Tensor:
             h = images.flatten(-2)
             for k, weight in enumerate(weights):
-                h = _affine(h, weight)
-                if k < len(weights) - 1:
-                    h = F.leaky_relu(h)
+                h = _affine(F.leaky_relu(h) if k else h, weight)
             return h.log_softmax(-1)
 
         return answer
@@ -173,7 +180,8 @@ class BayesianNetwork(nn.Module):
 
 def _affine(x: Tensor, weight: Tensor) -> Tensor:
     """x W, or [x, 1] W where W `[D + 1, H]` has a row for the bias; `[..., D] -> [..., H]`."""
-    return x @ weight if weight.shape[0] == x.shape[-1] else x @ weight[:-1] + weight[-1]
+    d = x.shape[-1]
+    return product(x, weight[:d], weight[d] if len(weight) > d else None)
 
 
 def _unconstrain(factor: float) -> Tensor:

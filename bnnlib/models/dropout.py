@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bnnlib.models.products import linear
+
 
 @dataclass(frozen=True)
 class DropoutConfig:
@@ -20,6 +22,14 @@ class DropoutConfig:
     inputs: int = 784
     classes: int = 10
     kind: str = "dropout"
+
+
+class Linear(nn.Linear):
+    """torch's linear layer by faster products."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[..., D] -> [..., H]`."""
+        return linear(x, self.weight, self.bias)
 
 
 class DropoutNetwork(nn.Module):
@@ -36,7 +46,7 @@ class DropoutNetwork(nn.Module):
         super().__init__()
         self.config, self.card = config, {}
         sizes = (config.inputs, *config.hidden, config.classes)
-        self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in pairwise(sizes))  # type: ignore[assignment]  # a sequence in all but name
+        self.layers = nn.ModuleList(Linear(i, o) for i, o in pairwise(sizes))  # type: ignore[assignment]  # a sequence in all but name
         self.rates = (config.input_dropout, *[config.hidden_dropout] * len(config.hidden))
         for layer in self.layers:  # torch's own initialisation of a linear layer, from our generator
             bound = layer.in_features**-0.5
@@ -67,7 +77,7 @@ class DropoutNetwork(nn.Module):
         def answer(images: Tensor) -> Tensor:
             h = images.flatten(-2)
             for k, (weight, layer) in enumerate(zip(weights, self.layers, strict=True)):
-                h = F.linear(h, weight, layer.bias)
+                h = linear(h, weight, layer.bias)
                 if k < len(weights) - 1:
                     h = F.leaky_relu(h)
             return h.log_softmax(-1)
@@ -78,4 +88,4 @@ class DropoutNetwork(nn.Module):
 def _mask(shape: torch.Size, rate: float, generator: torch.Generator) -> Tensor:
     """d / (1 - rate) with d ~ Bernoulli(1 - rate): a unit is kept with probability 1 - rate."""
     keep = 1 - rate
-    return torch.empty(shape, device=generator.device).bernoulli_(keep, generator=generator).div_(keep)
+    return torch.rand(shape, generator=generator, device=generator.device).lt_(keep).div_(keep)  # bernoulli_ takes four times as long

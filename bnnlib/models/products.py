@@ -1,29 +1,69 @@
 """Matrix products by the fastest kernel torch has for them.
 
-On processors with AVX-512 that MKL does not take for its own, torch's `@` in float32 runs at half the speed of oneDNN, the library
-torch itself uses for bfloat16 and convolutions; so float32 products on a CPU are given to oneDNN, where this torch has it.
+On a CPU torch gives float32 products to MKL, which takes the wide AVX-512 units for Intel's processors alone; oneDNN, which torch
+uses for bfloat16 and convolutions, is twice as fast on AMD's with the same accuracy. So float32 products are given to oneDNN where
+this torch has it. `python -m benchmarks` measures both.
 """
 
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 
 
-def product(a: Tensor, b: Tensor) -> Tensor:
-    """a b, `[..., M, K] x [K, N] -> [..., M, N]`, in the dtype of both; any strides. Without gradient of its own on a CPU in float32."""
-    if a.dtype != torch.float32 or a.device.type != "cpu" or not _has_onednn():
-        return a @ b
-    return torch.ops.mkldnn._linear_pointwise(a, b.t(), None, "none", [], "")
+def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
+    """a b + bias, `[..., M, K] x [K, N] + [N] -> [..., M, N]`, all of one dtype, whatever their strides.
+
+    oneDNN is for inference and the inside of autograd functions: what needs a gradient or stands under autocast goes torch's own way.
+    """
+    torchs_own = torch.is_autocast_enabled(a.device.type) or (torch.is_grad_enabled() and (a.requires_grad or b.requires_grad))
+    if a.dtype == torch.float32 and a.device.type == "cpu" and not torchs_own and _has_onednn():
+        return torch.ops.mkldnn._linear_pointwise(a, b.t(), bias, "none", [], "")
+    return a @ b if bias is None else a @ b + bias
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """x weight^T + bias, `[..., D] x [H, D] + [H] -> [..., H]`, as a linear layer of torch's has them; with a gradient."""
+    if torch.is_grad_enabled() and not torch.is_autocast_enabled(x.device.type):
+        return LinearProduct.apply(x, weight, bias)
+    return product(x, weight.t(), bias)
+
+
+class LinearProduct(Function):
+    """`linear` with the products of its gradient taken by `product` too."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return product(x, weight.t(), bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, of_z: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        of_x = product(of_z, weight) if ctx.needs_input_grad[0] else None
+        rows = of_z.flatten(0, -2)
+        return of_x, product(rows.t(), x.flatten(0, -2)), rows.sum(0)
 
 
 @cache
 def _has_onednn() -> bool:
     """Whether this torch has oneDNN's float32 product, found out by asking it for one."""
-    if not torch.backends.mkldnn.is_available():
-        return False
     try:
         a = torch.ones(2, 2)
-        return torch.equal(torch.ops.mkldnn._linear_pointwise(a, a, None, "none", [], ""), a + a - a + 1)
+        return torch.equal(torch.ops.mkldnn._linear_pointwise(a, a, None, "none", [], ""), a @ a)
     except (AttributeError, NotImplementedError, RuntimeError):
         return False
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Have malloc serve large temporaries from what was freed before, not page by page from the system: saves 6 % of a training step.
+
+    glibc takes blocks above a threshold from the system each time; freeing one of just under 32 MiB raises the threshold to that
+    size (mallopt(3), M_MMAP_THRESHOLD) and keeps twice as much at most. Elsewhere it does nothing.
+    """
+    torch.empty(31 << 20, dtype=torch.uint8)
