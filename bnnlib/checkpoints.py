@@ -46,14 +46,9 @@ def save_checkpoint(folder: str | Path, network: Network, card: dict[str, Any]) 
     a folder that holds other things than a checkpoint, and for weights that are not finite.
     """
     folder = Path(folder)
-    full = {
-        "format": FORMAT,
-        "kind": network.config.kind,
-        "architecture": dataclasses.asdict(network.config),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": _versions(),
-        **card,
-    }
+    itself = {"format": FORMAT, "kind": network.config.kind, "architecture": dataclasses.asdict(network.config)}
+    made = {"created": datetime.now(UTC).isoformat(timespec="seconds"), "versions": _versions()}
+    full = {**itself, **made, **card, **itself}  # a card of another network may say when it was made, not what this one is
     weights = {name: _stored(value.detach().cpu().contiguous()) for name, value in network.state_dict().items()}
     if odd := [name for name, value in weights.items() if not torch.isfinite(value).all()]:
         raise BnnlibError(f"The network's {odd[0]} holds values that are no finite numbers: it is not kept, train it again.")

@@ -42,6 +42,13 @@ def test_what_is_saved_is_loaded(network: Network, saved: Path) -> None:
     assert {"torch", "pyro-ppl"} <= loaded.card["versions"].keys()
 
 
+def test_a_card_handed_on_does_not_change_what_the_network_is(network: Network, saved: Path, tmp_path: Path) -> None:
+    card = {**read_card(saved), "kind": "other", "architecture": {"hidden": [1]}, "created": "long ago"}
+    loaded = load_checkpoint(save_checkpoint(tmp_path / "copy", network, card))
+    assert loaded.config == network.config
+    assert (loaded.card["created"], loaded.card["seed"]) == ("long ago", 7)
+
+
 def test_its_files_are_two_and_readable_by_others(saved: Path) -> None:
     assert sorted(path.name for path in saved.iterdir()) == ["card.json", "weights.safetensors"]
     assert [path.name for path in saved.parent.iterdir()] == ["mine"]
@@ -300,6 +307,7 @@ def test_the_shipped_checkpoints_load_and_answer(info) -> None:
         pytest.skip(f"{info.name} does not ship with the project")
     network = load_checkpoint(info.name)
     assert info.card["source"] == "mnist"
+    assert not [word for word in info.card.get("command", "").split() if word.startswith(("/", "~"))]  # nobody else has that folder
     probs = sample_probs(network, IMAGES, 3, 0)
     assert torch.allclose(probs.sum(-1), torch.ones(3, 3), atol=1e-4)
 
