@@ -21,7 +21,7 @@ HEIGHT = 384
 STRIP = 0.42  # of the way from digit to digit that one network's strip of dots takes
 BINS, SLOTS = 100, 9  # cells of a strip up and across: dots in one cell cover each other and are drawn once
 DASH = 0.036  # of the way from digit to digit that a dot is wide
-VOTES_LABEL = {"text": "votes", "x": -0.52, "y": 1.11, "xanchor": "right", "showarrow": False}
+VOTES_LABEL = {"text": "votes", "xref": "paper", "x": -0.004, "y": 1.11, "xanchor": "right", "showarrow": False}
 MAX_ENTROPY = float(np.log(10))
 
 
@@ -157,6 +157,7 @@ def _split_bar(one: Series, colour: str, dark: bool) -> list[dict[str, Any]]:
                 "pattern": {"shape": "/", "bgcolor": paper, "fgcolor": colour, "size": 6, "solidity": 0.45},
             },
             "text": [f" <b>{total:.2f}</b> = {one.aleatoric:.2f} + {one.epistemic:.2f}"],
+            "textfont": {"size": 12},
             "textposition": "outside",
             "cliponaxis": False,
             "hovertemplate": "epistemic %{x:.3f} nats: what the sampled networks disagree about<extra></extra>",
@@ -206,9 +207,10 @@ def _layout(dark: bool) -> dict[str, Any]:
         },
         "xaxis2": {
             **axis,
-            "range": [0, MAX_ENTROPY * 1.02],
+            "range": [0, MAX_ENTROPY * 1.3],  # with room for the figures behind the longest bar, on a phone too
             "anchor": "y2",
-            "tickvals": [0, 0.5, 1, 1.5, 2],
+            "tickvals": [0, 0.5, 1, 1.5, MAX_ENTROPY],
+            "ticktext": ["0", "0.5", "1", "1.5", "most: 2.30"],
             "title": {"text": "uncertainty in nats", "standoff": 4, "font": small},
         },
         "yaxis2": {**axis, "domain": [0, 0.13], "anchor": "x2", "autorange": "reversed", "showgrid": False, "showticklabels": False},

@@ -48,7 +48,6 @@ def digit_canvas(start: Sequence[Stroke], pen: int, key: str, under: np.ndarray 
     """
     from streamlit_drawable_canvas import st_canvas  # here, not above: it can only be imported in a running app
 
-    st.html(FRAME_SCRIPT, unsafe_allow_javascript=True)
     st_canvas(
         stroke_width=pen,
         stroke_color=INK,
@@ -59,6 +58,7 @@ def digit_canvas(start: Sequence[Stroke], pen: int, key: str, under: np.ndarray 
         initial_drawing={"objects": [to_fabric(stroke) for stroke in start]},
         key=key,
     )
+    st.html(FRAME_SCRIPT, unsafe_allow_javascript=True)
 
 
 def drawn(key: str) -> tuple[Stroke, ...] | None:

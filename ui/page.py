@@ -46,12 +46,12 @@ def page_setup(title: str) -> None:
     st.set_page_config(page_title=f"{title} · {NAME}", page_icon=favicon, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH)
     st.html(ROOT / "ui" / "style.css")
     st.html(DARK_STYLE if is_dark() else "<style></style>")  # always something, so that what follows stays where it is
-    st.html(FOLLOW_THEME, unsafe_allow_javascript=True)
     with st.sidebar:
         st.markdown(f"**{NAME}**  \nWhat does a neural network know, and what not?")
         for path, label, symbol in PAGES:
             if (ROOT / path).is_file():
                 st.page_link(path, label=label, icon=symbol)
+        st.html(FOLLOW_THEME, unsafe_allow_javascript=True)
     st.session_state["arrived"] = st.session_state.get("page") != title
     st.session_state["page"] = title
     networks_from_address()
