@@ -157,7 +157,7 @@ class BayesianNetwork(nn.Module):
             h = torch.addcmul(mean, variance.sqrt(), noise)
             if k < len(self.layers) - 1:
                 h = F.leaky_relu(h)
-        return h.log_softmax(-1)
+        return h.float().log_softmax(-1)
 
     def draw(self, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
         """One network from the posterior, its weights drawn: log-probabilities `[B, 28, 28] -> [B, C]`."""
@@ -168,7 +168,7 @@ class BayesianNetwork(nn.Module):
             h = images.flatten(-2)
             for k, weight in enumerate(weights):
                 h = _affine(F.leaky_relu(h) if k else h, weight)
-            return h.log_softmax(-1)
+            return h.float().log_softmax(-1)
 
         return answer
 

@@ -62,7 +62,7 @@ class DropoutNetwork(nn.Module):
             h = layer(h)
             if k < len(self.layers) - 1:
                 h = F.leaky_relu(h)
-        return h.log_softmax(-1)
+        return h.float().log_softmax(-1)
 
     def sample(self, images: Tensor, n_samples: int, generator: torch.Generator) -> Tensor:
         """Monte Carlo dropout with masks of its own for every image: log-probabilities `[B, 28, 28] -> [S, B, C]`."""
@@ -80,7 +80,7 @@ class DropoutNetwork(nn.Module):
                 h = linear(h, weight, layer.bias)
                 if k < len(weights) - 1:
                     h = F.leaky_relu(h)
-            return h.log_softmax(-1)
+            return h.float().log_softmax(-1)
 
         return answer
 

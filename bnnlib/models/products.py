@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
@@ -27,9 +28,9 @@ def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """x weight^T + bias, `[..., D] x [H, D] + [H] -> [..., H]`, as a linear layer of torch's has them; with a gradient."""
-    if torch.is_grad_enabled() and not torch.is_autocast_enabled(x.device.type):
-        return LinearProduct.apply(x, weight, bias)
-    return product(x, weight.t(), bias)
+    if torch.is_autocast_enabled(x.device.type):
+        return F.linear(x, weight, bias)
+    return LinearProduct.apply(x, weight, bias) if torch.is_grad_enabled() else product(x, weight.t(), bias)
 
 
 class LinearProduct(Function):
