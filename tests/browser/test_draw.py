@@ -172,7 +172,7 @@ def test_the_drawing_waits_while_another_page_is_visited(page_at):
     stroke(page, (140, 40), (140, 240))
     wait_for_strokes(page, 1)
     page.get_by_test_id("stSidebar").get_by_role("link", name="Train").click()
-    page.get_by_role("heading", name="The networks").first.wait_for()
+    page.get_by_role("heading", level=1).filter(has_not_text="Draw a digit").wait_for()
     page.get_by_test_id("stSidebar").get_by_role("link", name="Draw").click()
     wait_for_strokes(page, 1)
     stroke(page, (60, 140), (220, 140))
