@@ -37,7 +37,7 @@ h2 { font-size: 1.35rem !important; padding: 1.4rem 0 .2rem !important; }
 [data-testid="stMarkdownContainer"] table { width: 100%; }
 [data-testid="stCaptionContainer"] p { opacity: .95; color: color-mix(in srgb, currentColor, CanvasText 15%); }
 </style>"""
-DARK_STYLE = "<style>[data-baseweb=tag] span, [data-baseweb=tag] svg { color: #0F151D; fill: #0F151D }</style>"
+DARK_STYLE = "<style>[data-testid=stMultiSelect] [data-tag] :is(span, button) { color: #0F151D }</style>"
 Found = dict[str, Results]
 
 
