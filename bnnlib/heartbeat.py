@@ -103,7 +103,10 @@ class Heart:
         self._thread = threading.Thread(target=self._run, daemon=True, name="heartbeat")
 
     def start(self) -> None:
-        """Begin to beat. Raises OSError if the folder cannot be written."""
+        """Begin to beat; who was put in the queue by another keeps that place. Raises OSError if the folder cannot be written."""
+        before = read_beat(self.folder)
+        if before is not None and (before.pid, before.started) == (self.beat.pid, self.beat.started):
+            self.beat.queued_at = before.queued_at
         write_beat(self.folder, self.beat)
         self._thread.start()
 
