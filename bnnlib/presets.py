@@ -20,7 +20,7 @@ class TrainingConfig:
     objective: `elbo`, or `published` for the article's own, wrong sign and all. schedule: `constant`, or `cosine` to zero
     with a linear warm-up of one epoch. temperature: T of the KL (1 = Bayes, below 1 = tempered), reached linearly over
     `temperature_warmup` epochs. average: decay per step of an exponential moving average of the parameters, 0 = none. precision:
-    dtype of the matrix products, `fp32` or `bf16`. shuffle: a new order each epoch (the article keeps one). classes: the digits
+    dtype of the matrix products, `fp32` or `bf16`. shuffle: a new order each epoch (the article keeps its first). classes: the digits
     to train and validate on. images: at most so many training images, the first ones; None: all. augment: how training images
     are bent, a key of `augment.AUGMENTATIONS`.
     """

@@ -117,7 +117,8 @@ class Trainer:
         """Train for one epoch and validate. Raises DivergedError if the loss is no longer finite."""
         started, epoch, n = time.perf_counter(), len(self.history), len(self.train)
         temperature = self._temperature(epoch)
-        order = torch.randperm(n, generator=self.order) if self.config.shuffle else torch.arange(n)
+        fixed = None if self.config.shuffle else torch.Generator().manual_seed(self.config.seed + 1)
+        order = torch.randperm(n, generator=fixed or self.order)
         published = self.config.objective == "published" and isinstance(self.network, BayesianNetwork)
         sums = torch.zeros(4, device=self.device, dtype=torch.float64)  # reported loss, nll, correct, kl
         for step, index in enumerate(order.to(self.device).split(self.config.batch_size)):
