@@ -154,11 +154,11 @@ def shift_figure(
     margin = step * 0.6
     figure.update_xaxes(range=[strengths[0] - margin, strengths[-1] + margin], tickvals=list(strengths))
     figure.update_xaxes(ticktext=[f"{strength:g}" if k % 2 == 0 else "" for k, strength in enumerate(strengths)])
-    figure.update_xaxes(title={"text": unit, "standoff": 72}, row=len(titles), col=1)
+    figure.update_xaxes(title={"text": unit, "standoff": 84}, row=len(titles), col=1)
     for note in figure.layout.annotations:
         note.update(x=0, xanchor="left", font={"size": 13}, text=f"<b>{note.text}</b>")
     figure = _finish(figure, dark, 200 * len(titles) + 80)
-    return figure.update_layout(margin={"l": 52, "r": 8, "t": 58, "b": 124}, legend={"y": 1.055})
+    return figure.update_layout(margin={"l": 52, "r": 8, "t": 58, "b": 132}, legend={"y": 1.055})
 
 
 def confusion_figure(matrix: NDArray[np.integer], place: int, dark: bool) -> go.Figure:

@@ -1,7 +1,5 @@
 """Evaluate: can a network's doubt be trusted? Networks side by side, on digits, on what is no digit, and on digits made harder."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -20,13 +18,13 @@ from bnnlib.plots_evaluate import (
     reliability_figure,
     shift_figure,
 )
-from bnnlib.report import EDGES
+from bnnlib.report_parts import EDGES
 from bnnlib.results import Results
 from bnnlib.shifts import SHIFTS, shift_images
 from ui.data_notice import data_notice
+from ui.evaluate_parts import chart, examples, gallery, side_by_side, stand_in
 from ui.loaders import checkpoint_names, choose_networks, chosen_networks, load_digits
 from ui.page import is_dark, page_setup, show_error
-from ui.pictures import pictures
 from ui.results import SAMPLES, find_results, measure, pictured
 
 MOST = 4  # networks that can be told apart in one figure
@@ -249,6 +247,7 @@ def others(results: Found, digits: Digits) -> None:
         "Compared with the test digits", sets, format_func=described.__getitem__, key="ood_set", persist_state="session", width=520,
         help="Pictures that none of the ten answers fits. A network ought to be in doubt about every one of them.",
     )  # fmt: skip
+    examples(chosen)
     facts = summaries(known)
     for measure_name in ("predictive_entropy", "mutual_information"):
         st.markdown(f"**{WORDS[measure_name].capitalize()}.** {findings.on_others(facts, chosen, measure_name)}")
@@ -380,43 +379,6 @@ def confusions(results: Found, digits: Digits) -> None:
     with st.expander("The same as a table"):
         columns = {name: ["-" if share is None else percent(share, 2) for share in shares] for name, _, shares in errors}
         st.dataframe(pd.DataFrame(columns, index=pd.Index(range(10), name="digit")), width="stretch")
-
-
-def gallery(at_hand, order, values, words: str) -> None:
-    """The images at `order` `[K]`, each with its truth, the answer and a value."""
-    captions, alts, framed = [], [], []
-    for i in order.tolist():
-        true, said, value = int(at_hand.labels[i]), int(at_hand.predicted[i]), float(values[i])
-        number = percent(value, 1) if words == "confidence" else f"{value:.2f}"
-        captions.append(f"{'✗' if true != said else '✓'} is {true}, says {said}\n{number}")
-        alts.append(f"{findings.a_digit(true).capitalize()}, answered {said}, {'wrong' if true != said else 'right'}; {words} {number}")
-        framed.append(true != said)
-    if captions:
-        pictures(at_hand.images[order].numpy(), captions, alts, framed)
-
-
-def stand_in(found: Results, digits: Digits) -> None:
-    """Say so where the pictures are not of the images that the figures are about."""
-    if digits.source != found.summary["source"]:
-        st.caption(
-            ":material/info: The test images behind the figures are not here: these pictures are of the embedded held-out digits, "
-            "asked about just now."
-        )
-
-
-def side_by_side(results: Found, show: Callable[[str], None]) -> None:
-    """`show` for each network, in columns (below one another where the page is narrow); a fault in one leaves the others."""
-    for column, name in zip(st.columns(len(results), gap="medium"), results, strict=True):
-        with column:
-            try:
-                show(name)
-            except BnnlibError as error:
-                show_error(error)
-
-
-def chart(figure, key: str, alt: str) -> None:
-    """A figure as wide as its place, without the mode bar."""
-    st.plotly_chart(figure, width="stretch", key=key, config={"displayModeBar": False}, alt=alt.replace("**", ""), theme=None)
 
 
 def summaries(results: Found) -> dict[str, dict]:

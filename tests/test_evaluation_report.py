@@ -15,7 +15,8 @@ from bnnlib.data import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
 from bnnlib.predict import sample_probs
-from bnnlib.report import EDGES, SHIFT_IMAGES, Plan, evaluate, examine
+from bnnlib.report import Plan, evaluate, examine
+from bnnlib.report_parts import EDGES, SHIFT_IMAGES
 from bnnlib.results import FILE, Results, answer_threshold, cache_folder, load_results, results_file, save_results
 
 PLAN = Plan(samples=7, ood=("noise",), shifts=("rotation", "noise"), refusal=True, temperature_scaling=True)

@@ -1,0 +1,154 @@
+"""The parts of an evaluation: what follows from the answers to digits, to what is no digit, and to digits made harder.
+
+Each takes answers and returns figures as JSON has them; what cannot be measured is left out and said in `notes`.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bnnlib import evaluation
+from bnnlib.data import Split
+from bnnlib.errors import BnnlibError
+from bnnlib.shifts import SHIFTS
+
+COVERAGE = 0.95  # of validation digits that the refusal rule answers
+SHIFT_IMAGES = 1_000
+EDGES = torch.cat([torch.zeros(1), torch.logspace(-6, math.log10(math.log(10)), 51)])  # nats; up to log 10, the most there is
+FIGURES: dict[str, Callable[[Tensor, Tensor], float]] = {
+    "error": evaluation.error,
+    "nll": evaluation.nll,
+    "ece": evaluation.ece,
+    "brier": evaluation.brier,
+    "adaptive_ece": evaluation.adaptive_ece,
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What `samples` networks said of images: their mean `[B, C]` and every measure of doubt `[B]`."""
+
+    mean: Tensor
+    doubts: dict[str, Tensor]
+
+
+def digit_figures(asked: Asked, labels: Tensor, notes: list[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    mean, wrong = asked.mean, asked.mean.argmax(-1) != labels
+    summary: dict[str, Any] = {name: figure(mean, labels) for name, figure in FIGURES.items()}
+    intervals: dict[str, Any] = {
+        name: evaluation.bootstrap_interval(_mean, values(mean, labels))
+        for name, values in (("error", evaluation.errors), ("nll", evaluation.nlls), ("brier", evaluation.briers))
+    }
+    intervals["ece"] = evaluation.ece_interval(mean, labels)
+    plain = asked.doubts["least_confidence"]
+    summary["aurc"] = evaluation.aurc(plain, wrong)
+    intervals["aurc"] = evaluation.aurc_interval(plain, wrong)
+    summary["accuracy_at_coverage"] = _accuracies(plain, wrong)
+    summary["selective"] = {
+        name: {"aurc": evaluation.aurc(doubt, wrong), "accuracy_at_coverage": _accuracies(doubt, wrong)}
+        for name, doubt in asked.doubts.items()
+    }
+    summary["mistakes"] = dict.fromkeys(asked.doubts)
+    if wrong.any() and not wrong.all():
+        for name, doubt in asked.doubts.items():
+            interval = evaluation.auroc_interval(doubt, wrong)
+            summary["mistakes"][name] = {"auroc": evaluation.auroc(doubt, wrong), "interval": interval}
+    else:
+        notes.append(f"all answers are {'wrong' if wrong.any() else 'right'}: how well doubt finds mistakes cannot be measured")
+    if len(labels.unique()) == 1:
+        notes.append(f"all images are of class {int(labels[0])}: the figures say nothing of other classes")
+    summary["means"] = {name: doubt.mean().item() for name, doubt in asked.doubts.items()}
+    summary["per_class_error"] = evaluation.per_class_error(matrix := evaluation.confusion(mean, labels))
+    summary["intervals"] = intervals
+    table = evaluation.reliability(mean, labels)
+    arrays = {
+        "labels": labels.to(torch.uint8),
+        "predicted": mean.argmax(-1).to(torch.uint8),
+        "confusion": matrix.to(torch.int32),
+        "reliability": torch.stack([table.count.double(), table.confidence, table.accuracy]).nan_to_num().float(),
+        **{name: doubt.half() for name, doubt in asked.doubts.items()},
+        **histograms("digits", asked),
+    }
+    return summary, arrays
+
+
+def _mean(values: Tensor) -> float:
+    return values.mean().item()
+
+
+def _accuracies(doubt: Tensor, wrong: Tensor) -> dict[str, float]:
+    return {f"{coverage:g}": evaluation.accuracy_at_coverage(doubt, wrong, coverage) for coverage in evaluation.COVERAGES}
+
+
+def refusal_rules(known: Asked, known_labels: Tensor, asked: Asked, labels: Tensor, split: str, notes: list[str]) -> dict[str, Any]:
+    """For each measure the doubt up to which 95 % of validation digits are answered, and what that gives on the images reported on."""
+    known_wrong, wrong = known.mean.argmax(-1) != known_labels, asked.mean.argmax(-1) != labels
+    rules: dict[str, Any] = {}
+    for name, doubt in asked.doubts.items():
+        threshold = evaluation.refusal_threshold(known.doubts[name], COVERAGE)
+        answered = doubt <= threshold
+        right = (1 - wrong[answered].double().mean().item()) if answered.any() else None
+        rules[name] = {"threshold": threshold, "answered": answered.double().mean().item(), "right": right}
+    if split == "validation":
+        notes.append("the refusal rule was learnt on the very images it is reported on: use the test split for its worth")
+    best = min(rules, key=lambda name: evaluation.aurc(known.doubts[name], known_wrong))
+    return {"measure": best, "coverage": COVERAGE, "learnt_on": "validation", "rules": rules}
+
+
+def temperature_figures(known: Tensor, known_labels: Tensor, mean: Tensor, labels: Tensor, notes: list[str]) -> dict[str, Any] | None:
+    try:
+        temperature = evaluation.fit_temperature(known, known_labels)
+    except BnnlibError as error:
+        notes.append(f"no temperature was fitted ({error})")
+        return None
+    scaled = evaluation.apply_temperature(mean, temperature)
+    return {"temperature": temperature, "fitted_on": "validation", **{name: figure(scaled, labels) for name, figure in FIGURES.items()}}
+
+
+def choose_measure(known: Asked, clothes: Asked | None, notes: list[str]) -> str:
+    """The measure that best tells Fashion-MNIST's training images from validation digits: chosen without the images reported on."""
+    if clothes is None:
+        notes.append("Fashion-MNIST is not here to choose a measure of doubt by: the predictive entropy is taken")
+        return "predictive_entropy"
+    return max(known.doubts, key=lambda name: evaluation.detection(known.doubts[name], clothes.doubts[name])["auroc"])
+
+
+def set_figures(digits: Asked, found: Asked, rules: dict[str, Any]) -> dict[str, Any]:
+    """AUROC, AUPR and FPR95 of every measure against the digits, its mean on the set, and the share that the refusal rule refuses."""
+    measures = {}
+    for name, outside in found.doubts.items():
+        inside = digits.doubts[name]
+        interval = evaluation.auroc_interval(*evaluation.against(inside, outside))
+        refused = (outside > rules[name]["threshold"]).double().mean().item()
+        measures[name] = {
+            **evaluation.detection(inside, outside), "interval": interval, "mean": outside.mean().item(), "refused": refused,
+        }  # fmt: skip
+    return {"images": len(found.mean), "measures": measures}
+
+
+def histograms(name: str, asked: Asked) -> dict[str, Tensor]:
+    return {f"histogram/{name}/{measure}": _histogram(doubt) for measure, doubt in asked.doubts.items()}
+
+
+def _histogram(values: Tensor) -> Tensor:
+    """Counts between EDGES, int32; the first bin takes all below the first positive edge, the last all above."""
+    index = torch.bucketize(values.contiguous(), EDGES, right=True).sub(1).clamp(0, len(EDGES) - 2)
+    return torch.bincount(index, minlength=len(EDGES) - 1).to(torch.int32)
+
+
+def shift_curve(asked: Asked, part: Split, kind: str) -> dict[str, Any]:
+    """Accuracy, NLL, ECE and every measure's mean at each strength."""
+    strengths = SHIFTS[kind].strengths
+    labels = part.labels[:SHIFT_IMAGES]
+    means = asked.mean.view(len(strengths), len(labels), -1)
+    curve: dict[str, Any] = {"strengths": list(strengths), "unit": SHIFTS[kind].unit, "images": len(labels)}
+    curve["accuracy"] = [1 - evaluation.error(mean, labels) for mean in means]
+    curve["nll"] = [evaluation.nll(mean, labels) for mean in means]
+    curve["ece"] = [evaluation.ece(mean, labels) for mean in means]
+    for name, doubt in asked.doubts.items():
+        curve[name] = doubt.view(len(strengths), -1).mean(1).tolist()
+    return curve

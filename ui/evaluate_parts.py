@@ -1,0 +1,76 @@
+"""What the sections of the Evaluate page share: charts, columns of networks, digits with what was said of them."""
+
+from collections.abc import Callable
+
+import plotly.graph_objects as go
+import streamlit as st
+import torch
+from torch import Tensor
+
+from bnnlib import findings
+from bnnlib.data import Digits
+from bnnlib.errors import BnnlibError
+from bnnlib.findings import percent
+from bnnlib.ood import available_sets, load_ood
+from bnnlib.results import Results
+from ui.loaders import load_digits
+from ui.page import show_error
+from ui.pictures import pictures
+from ui.results import Pictured
+
+EXAMPLES = 12
+
+
+def gallery(at_hand: Pictured, order: Tensor, values: Tensor, words: str) -> None:
+    """The images at `order` `[K]`, each with its truth, the answer and a value."""
+    captions, alts, framed = [], [], []
+    for i in order.tolist():
+        true, said, value = int(at_hand.labels[i]), int(at_hand.predicted[i]), float(values[i])
+        number = percent(value, 1) if words == "confidence" else f"{value:.2f}"
+        captions.append(f"{'✗' if true != said else '✓'} is {true}, says {said}\n{number}")
+        alts.append(f"{findings.a_digit(true).capitalize()}, answered {said}, {'wrong' if true != said else 'right'}; {words} {number}")
+        framed.append(true != said)
+    if captions:
+        pictures(at_hand.images[order].numpy(), captions, alts, framed)
+
+
+def stand_in(found: Results, digits: Digits) -> None:
+    """Say so where the pictures are not of the images that the figures are about."""
+    if digits.source != found.summary["source"]:
+        st.caption(
+            ":material/info: The test images behind the figures are not here: these pictures are of the embedded held-out digits, "
+            "asked about just now."
+        )
+
+
+def side_by_side(results: dict[str, Results], show: Callable[[str], None]) -> None:
+    """`show` for each network, in columns (below one another where the page is narrow); a fault in one leaves the others."""
+    for column, name in zip(st.columns(len(results), gap="medium"), results, strict=True):
+        with column:
+            try:
+                show(name)
+            except BnnlibError as error:
+                show_error(error)
+
+
+def chart(figure: go.Figure, key: str, alt: str) -> None:
+    """A figure as wide as its place, without the mode bar."""
+    st.plotly_chart(figure, width="stretch", key=key, config={"displayModeBar": False}, alt=alt.replace("**", ""), theme=None)
+
+
+def examples(set_name: str) -> None:
+    """A few pictures of a set without digits, if its data are at hand."""
+    if set_name not in available_sets():
+        return
+    try:
+        images = _examples(set_name, load_digits().source)
+    except BnnlibError as error:
+        show_error(error)
+        return
+    pictures(images.numpy(), [""] * len(images), [f"Example from the set {set_name}"] * len(images), [False] * len(images))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _examples(set_name: str, source: str) -> Tensor:
+    images = load_ood(set_name, load_digits().validation).images
+    return images[torch.linspace(0, len(images) - 1, EXAMPLES).long()]
