@@ -18,9 +18,12 @@ ROOT = Path(__file__).parent.parent
 SLOW = 0.5  # seconds: a task that takes longer is run in every fifth round only
 
 
+clock = time.perf_counter
+
+
 @dataclass(frozen=True)
 class Times:
-    """Wall-clock seconds of one task, one number a run."""
+    """Seconds of one task, one number a run."""
 
     seconds: tuple[float, ...]
 
@@ -53,10 +56,17 @@ def interleaved(tasks: dict[str, Callable[[], object]], rounds: int) -> dict[str
 
 def _time(task: Callable[[], object]) -> float:
     synchronise()
-    started = time.perf_counter()
+    started = clock()
     task()
     synchronise()
-    return time.perf_counter() - started
+    return clock() - started
+
+
+def use_cpu_time() -> None:
+    """Count the CPU seconds of one thread, not those on the wall: what other programs take hardly shows then."""
+    global clock
+    torch.set_num_threads(1)
+    clock = time.thread_time
 
 
 def synchronise() -> None:
@@ -66,7 +76,10 @@ def synchronise() -> None:
 
 
 def peak_memory() -> int:
-    """The most bytes this process has had in memory."""
+    """The most bytes this process has had in memory. (Linux hands `ru_maxrss` on from the process that started this one.)"""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        return next(1024 * int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM"))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
@@ -89,6 +102,7 @@ def machine(device: str) -> dict[str, str | int | float]:
         "cpu": cpu,
         "cores": os.cpu_count() or 1,
         "threads": torch.get_num_threads(),
+        "clock": "wall" if clock is time.perf_counter else "CPU seconds of one thread, for the machine was busy",
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "gpu": torch.cuda.get_device_name() if device == "cuda" else "none at hand: figures for one are missing here",
         "python": platform.python_version(),
