@@ -23,12 +23,11 @@ from bnnlib.results import Results
 from bnnlib.shifts import SHIFTS, shift_images
 from ui.data_notice import data_notice
 from ui.evaluate_parts import chart, examples, gallery, side_by_side, stand_in
-from ui.loaders import checkpoint_names, choose_networks, chosen_networks, load_digits
+from ui.evaluate_state import LIMIT, MOST, NETWORKS, RANKING, REFUSED, STEP, read_address, write_address
+from ui.loaders import checkpoint_names, choose_networks, load_digits
 from ui.page import is_dark, page_setup, show_error
 from ui.results import SAMPLES, find_results, measure, pictured
 
-MOST = 4  # networks that can be told apart in one figure
-LIMIT = 0.2  # of the digits that the slider can refuse
 SHOWN = 16  # pictures a network
 STYLE = """<style>
 h2 { font-size: 1.35rem !important; padding: 1.4rem 0 .2rem !important; }
@@ -45,6 +44,8 @@ def main() -> None:
     if is_dark():
         st.html(DARK_STYLE)  # white letters on the dark theme's primary colour are too pale
     st.title("Can their doubt be trusted?")
+    if problem := read_address():
+        st.warning(problem, icon=":material/link_off:")
     try:
         digits = load_digits()
     except BnnlibError as error:
@@ -55,15 +56,13 @@ def main() -> None:
         for section in (figures, calibration, refusal, others, shifts, mistakes, confusions):
             section(results, digits)
     data_notice(digits)
+    write_address()
 
 
 def choose() -> list[str]:
     """The networks to compare, in the order of their colours."""
-    names = checkpoint_names()
-    if "evaluated" not in st.session_state:
-        st.session_state["evaluated"] = [name for name in dict.fromkeys(chosen_networks()) if name in names]
     chosen = st.multiselect(
-        "Networks to compare", names, key="evaluated", max_selections=MOST, persist_state="session", on_change=take_over,
+        "Networks to compare", checkpoint_names(), key=NETWORKS, max_selections=MOST, persist_state="session", on_change=take_over,
         help="Any trained networks, up to four. The first two are the ones in use on the other pages too.",
     )  # fmt: skip
     if not chosen:
@@ -73,7 +72,7 @@ def choose() -> list[str]:
 
 def take_over() -> None:
     """The first two networks chosen here are used on all pages."""
-    if len(chosen := st.session_state["evaluated"]) >= 2:
+    if len(chosen := st.session_state[NETWORKS]) >= 2:
         choose_networks(chosen[0], chosen[1])
 
 
@@ -187,13 +186,14 @@ def refusal(results: Found, digits: Digits) -> None:
     st.header("What if it may refuse to answer?")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         refused = st.slider(
-            "Refuse the most uncertain", 0.0, 100 * LIMIT, 5.0, 0.5, format="%.1f %%", key="refused", persist_state="session", width=420,
+            "Refuse the most uncertain", 0.0, LIMIT, step=STEP, format="%.1f %%", key=REFUSED, persist_state="session", width=420,
             help="The digits are ranked by doubt; this share of them, the most doubtful, is not answered.",
         ) / 100  # fmt: skip
         ranking = st.selectbox(
-            "Ranked by", list(WORDS), index=list(WORDS).index("predictive_entropy"), format_func=lambda key: WORDS[key].capitalize(),
-            key="refusal_measure", persist_state="session", width=240, help="The measure of doubt by which digits are refused.",
+            "Ranked by", list(WORDS), format_func=lambda key: WORDS[key].capitalize(),
+            key=RANKING, persist_state="session", width=240, help="The measure of doubt by which digits are refused.",
         )  # fmt: skip
+    write_address()  # a fragment runs without the rest of the page
     sentence = findings.on_refusal(results, ranking, refused)
     st.markdown(sentence)
     curves = []
@@ -201,7 +201,7 @@ def refusal(results: Found, digits: Digits) -> None:
         coverage, risk = risk_coverage(found.doubt(ranking), found.wrong)
         keep = np.unique(np.linspace(0, len(coverage) - 1, 1001).astype(int))
         curves.append(Curve(name, place, 1 - coverage.numpy()[keep][::-1], risk.numpy()[keep][::-1]))
-    chart(refusal_figure(curves, refused, is_dark(), LIMIT), "risk_coverage", f"Risk-coverage curves. {sentence}")
+    chart(refusal_figure(curves, refused, is_dark(), LIMIT / 100), "risk_coverage", f"Risk-coverage curves. {sentence}")
     for name, found in results.items():
         if found.summary.get("refusal"):
             st.caption(findings.on_rule(name, found.summary))

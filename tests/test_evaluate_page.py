@@ -15,6 +15,7 @@ from bnnlib.findings import percent
 from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
 from bnnlib.report import Plan, examine
 from bnnlib.results import FILE, load_results, save_results
+from ui.evaluate_state import NETWORKS, RANKING, REFUSED
 
 PAGE = "pages/3_Evaluate.py"
 PLAN = Plan(samples=5, ood=("noise",), shifts=("rotation",), refusal=True, temperature_scaling=True)
@@ -63,8 +64,10 @@ def page(without_mnist: None, monkeypatch: pytest.MonkeyPatch, folder: Path) -> 
     return AppTest.from_file("../dashboard.py", default_timeout=120)
 
 
-def opened(page: AppTest) -> AppTest:
+def opened(page: AppTest, **address: str) -> AppTest:
     page.run()
+    for name, value in address.items():
+        page.query_params[name] = value
     page.switch_page(PAGE).run()
     assert not page.exception
     return page
@@ -106,13 +109,13 @@ def test_refusing_more_says_and_shows_more(page: AppTest, folder: Path) -> None:
     opened(page)
     assert f"Refusing the {percent(0.05)} with the largest predictive entropy" in text(page)
     assert "**dropout** refuses 50 of the 1,000 digits here" in text(page)
-    page.slider(key="refused").set_value(10.0).run()
+    page.slider(key=REFUSED).set_value(10.0).run()
     assert "**dropout** refuses 100 of the 1,000 digits here" in text(page)
-    page.slider(key="refused").set_value(0.0).run()
+    page.slider(key=REFUSED).set_value(0.0).run()
     assert "Refusing nothing" in text(page)
     assert "refuses 0 of the 1,000 digits here." in text(page)
-    page.selectbox(key="refusal_measure").select("mutual_information")
-    page.slider(key="refused").set_value(20.0).run()
+    page.selectbox(key=RANKING).select("mutual_information")
+    page.slider(key=REFUSED).set_value(20.0).run()
     found = load_results(folder / "bayesian")
     order = found.doubt("mutual_information").argsort(descending=True, stable=True)[:200]
     left = 1 - (found.wrong.sum() - found.wrong[order].sum()).item() / 800
@@ -135,11 +138,11 @@ def test_pictures_have_captions_and_alternatives(page: AppTest, folder: Path) ->
 
 def test_one_network_alone_and_none_at_all(page: AppTest) -> None:
     opened(page)
-    page.multiselect(key="evaluated").set_value(["bayesian"]).run()
+    page.multiselect(key=NETWORKS).set_value(["bayesian"]).run()
     assert not page.exception
     assert "better" not in "".join(element.value for element in page.markdown if element.value.startswith("| |"))
     assert len(charts(page)) == 7
-    page.multiselect(key="evaluated").set_value([]).run()
+    page.multiselect(key=NETWORKS).set_value([]).run()
     assert not page.exception
     assert "Choose a network" in page.info[0].value
     assert not charts(page)
@@ -189,6 +192,25 @@ def test_results_without_the_optional_parts(page: AppTest, folder: Path, embedde
     assert any("No pictures that are no digits" in info.value for info in page.info)
     assert HEADINGS[3] not in [header.value for header in page.header]
     assert "mutual information is 0 everywhere" in text(page)
+
+
+def test_the_address_says_what_is_shown_and_shows_what_it_says(page: AppTest) -> None:
+    opened(page, networks="bayesian", refused="7.5", by="mutual_information")
+    assert page.multiselect(key=NETWORKS).value == ["bayesian"]
+    assert f"Refusing the {percent(0.075)} with the largest mutual information" in text(page)
+    page.multiselect(key=NETWORKS).set_value(["dropout", "bayesian"])
+    page.slider(key=REFUSED).set_value(5.0).run()
+    assert page.query_params == {"by": "mutual_information"}
+    assert not page.warning
+
+
+def test_an_address_that_means_nothing_is_said_and_the_rest_is_used(page: AppTest) -> None:
+    opened(page, networks="bayesian,nobody", refused="all", by="feeling", colour="blue")
+    (warning,) = page.warning
+    for words in ("no network 'nobody'", "refused is 'all'", "no measure 'feeling'", "'colour' means nothing here"):
+        assert words in warning.value
+    assert page.multiselect(key=NETWORKS).value == ["bayesian"]
+    assert page.slider(key=REFUSED).value == 5
 
 
 def test_every_control_explains_itself(page: AppTest) -> None:
