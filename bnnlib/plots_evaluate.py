@@ -98,7 +98,8 @@ def refusal_figure(curves: Sequence[Curve], refused: float, dark: bool, limit: f
 def doubt_figure(edges: Numbers, digits: Numbers, others: Numbers, others_name: str, place: int, threshold: float, dark: bool) -> go.Figure:
     """How many digits and how many others are in how much doubt: counts `[bins]` between `edges` `[bins + 1]` nats, doubt on a log axis.
 
-    All below the first positive edge are in the first bin. threshold: the doubt above which 5 % of the validation digits lie.
+    All below the first positive edge are in the first bin; where that towers over the others it is cut and its height written.
+    threshold: the doubt above which 5 % of the validation digits lie.
     """
     figure = go.Figure()
     colour = colours(dark)[place]
@@ -122,6 +123,16 @@ def doubt_figure(edges: Numbers, digits: Numbers, others: Numbers, others_name: 
         tickvals=[1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1],
         ticktext=["≤ 10⁻⁶", "10⁻⁵", "10⁻⁴", "0.001", "0.01", "0.1", "1"],
     )
+    shares = np.stack([digits / digits.sum(), others / others.sum()])
+    top = 1.15 * shares[:, 1:].max()
+    if shares[:, 0].max() > top > 0:
+        first = " and ".join(
+            f"{share:.0%} of {name}" for share, name in zip(shares[:, 0], ("digits", others_name), strict=True) if share > top
+        )
+        figure.add_annotation(
+            x=np.log10(x[1]), y=top, text=f"↑ {first}", showarrow=False, xanchor="left", yanchor="top", font={"color": ink, "size": 12}
+        )
+        figure.update_yaxes(range=[0, top])
     figure.update_yaxes(rangemode="tozero", tickformat=".0%", nticks=4)
     return _finish(figure, dark, 230)
 
@@ -166,7 +177,7 @@ def confusion_figure(matrix: NDArray[np.integer], place: int, dark: bool) -> go.
     mistakes = matrix.astype(float) - np.diag(np.diagonal(matrix))
     digits = [str(digit) for digit in range(len(matrix))]
     text = [[f"{count:,}" if i == j else str(count or "") for j, count in enumerate(row)] for i, row in enumerate(matrix)]
-    deep = mistakes > 0.55 * mistakes.max()
+    deep = mistakes > (0.75 if dark else 0.55) * mistakes.max()
     figure = go.Figure(
         go.Heatmap(
             z=mistakes, x=digits, y=digits, colorscale=[[0, _see_through(BASELINE, 0.06)], [1, colours(dark)[place]]], showscale=False,

@@ -28,7 +28,7 @@ from ui.loaders import checkpoint_names, choose_networks, load_digits
 from ui.page import is_dark, page_setup, show_error
 from ui.results import SAMPLES, find_results, measure, pictured
 
-SHOWN = 16  # pictures a network
+SHOWN = 18  # pictures a network
 STYLE = """<style>
 h2 { font-size: 1.35rem !important; padding: 1.4rem 0 .2rem !important; }
 [data-testid="stMarkdownContainer"] table { width: 100%; }

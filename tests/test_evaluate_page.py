@@ -128,7 +128,7 @@ def test_pictures_have_captions_and_alternatives(page: AppTest, folder: Path) ->
     html = "".join(element.proto.body for element in page.get("html"))
     alts = re.findall(r'alt="([^"]+)"', html)
     mistakes = [alt for alt in alts if "confidence" in alt]
-    assert len(mistakes) == 32
+    assert len(mistakes) == 36
     assert all("wrong" in alt for alt in mistakes)
     found = load_results(folder / "dropout")
     doubt = found.doubt("least_confidence").masked_fill(~found.wrong, 2)
