@@ -10,7 +10,7 @@ from bnnlib.checkpoints import find_checkpoint, load_checkpoint
 from bnnlib.data import load_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.report import Plan, examine
-from bnnlib.results import load_results, save_results
+from bnnlib.results import FILE, load_results, save_results
 
 PATIENCE = 120_000  # milliseconds; where MNIST is not at hand, networks are asked about the held-out digits first
 PICTURE = "image => image.getAttributeNS('http://www.w3.org/1999/xlink', 'href')"
@@ -18,8 +18,8 @@ PICTURE = "image => image.getAttributeNS('http://www.w3.org/1999/xlink', 'href')
 
 @pytest.fixture(scope="module", autouse=True)
 def evaluated() -> None:
-    """Both networks in use have results; one without gets quick ones, taken away again."""
-    made: list[Path] = []
+    """Both networks in use have results; one without gets quick ones for the while."""
+    before: dict[Path, bytes | None] = {}
     for name in ("dropout", "bayesian"):
         try:
             missing = load_results(name) is None
@@ -27,10 +27,12 @@ def evaluated() -> None:
             missing = True
         if missing:
             plan = Plan(samples=2, ood=("noise",), shifts=("rotation",), refusal=True)
-            made.append(save_results(name, examine(load_checkpoint(find_checkpoint(name)), load_mnist(), plan)))
+            stale = find_checkpoint(name) / FILE
+            kept = stale.read_bytes() if stale.is_file() else None
+            before[save_results(name, examine(load_checkpoint(name), load_mnist(), plan))] = kept
     yield
-    for file in made:
-        file.unlink(missing_ok=True)
+    for file, kept in before.items():
+        file.unlink() if kept is None else file.write_bytes(kept)
 
 
 def opened(page_at, **how) -> Page:
