@@ -30,19 +30,19 @@ def main() -> None:
     keep_freed_memory()  # for all peers alike
     device = pick_device(options.device).type
     machine, sections, skipped = measure.machine(device), [], []
+    out = options.out or (Path(__file__).parent if not options.quick and options.only == list(SECTIONS) else None)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
     for name in options.only:
         print(f"Measuring: {name} ...", file=sys.stderr)
         try:
             sections.append(SECTIONS[name](device, options.quick))
-        except BnnlibError as error:
+        except (BnnlibError, RuntimeError) as error:  # the other sections are not lost
             skipped.append(f"{name}: {error}")
-    report = table.markdown(machine, sections, skipped)
-    print(report)
-    out = options.out or (Path(__file__).parent if not options.quick and options.only == list(SECTIONS) else None)
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "RESULTS.md").write_text(report)
-        (out / "results.json").write_text(table.as_json(machine, sections, skipped))
+        if out is not None:
+            (out / "RESULTS.md").write_text(table.markdown(machine, sections, skipped))
+            (out / "results.json").write_text(table.as_json(machine, sections, skipped))
+    print(table.markdown(machine, sections, skipped))
 
 
 if __name__ == "__main__":
