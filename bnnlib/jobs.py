@@ -4,6 +4,7 @@ One trains at a time in a folder of runs, the others wait for their turn in the 
 list of processes is kept here: it is all in the run folders, so any number of servers and command lines see the same.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -79,10 +80,17 @@ def _launch(run: Run, kind: str) -> None:
             stderr=log,
             start_new_session=True,  # neither Ctrl-C nor the end of the server reaches it
         )
-    if hasattr(os, "setpriority"):
-        os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+    make_nice(process.pid)
     write_beat(run.folder, this_process(process.pid))  # known to live before it has said so itself
     threading.Thread(target=process.wait, daemon=True, name=f"reaper-{process.pid}").start()  # leaves no zombie behind
+
+
+def make_nice(pid: int) -> None:
+    """Let the process make way for others, where the system knows how."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
+    with contextlib.suppress(OSError):  # Linux may weigh whole sessions against each other, and then heeds only this
+        Path(f"/proc/{pid}/autogroup").write_text(str(NICENESS))
 
 
 def stop(run: Run) -> None:
