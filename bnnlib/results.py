@@ -60,8 +60,8 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bnnlib"
 
 
-def save_results(name_or_path: str | Path, results: Results) -> Path:
-    """Write the results beside the checkpoint, or into the user's cache where that is read-only; returns the file.
+def save_results(name_or_path: str | Path, results: Results, beside: bool = True) -> Path:
+    """Write the results beside the checkpoint, or into the user's cache where that is read-only or if not `beside`; returns the file.
 
     Raises BnnlibError where neither can be written.
     """
@@ -69,7 +69,7 @@ def save_results(name_or_path: str | Path, results: Results) -> Path:
     weights = weights_hash(folder)
     summary = {"format": FORMAT, "weights": weights, **results.summary}
     arrays = {name: values.contiguous() for name, values in results.arrays.items()}
-    for where in (folder / FILE, cache_folder() / f"{weights}.safetensors"):
+    for where in _places(folder, weights)[0 if beside else 1 :]:
         try:
             where.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(prefix=".evaluation-", dir=where.parent)
@@ -89,13 +89,14 @@ def save_results(name_or_path: str | Path, results: Results) -> Path:
     ) from problem
 
 
-def results_file(name_or_path: str | Path) -> Path | None:
-    """The file that may hold this checkpoint's results: beside it, else in the cache, else None."""
+def results_files(name_or_path: str | Path) -> list[Path]:
+    """The files that may hold this checkpoint's results, as far as they exist: beside it, and in the user's cache."""
     folder = find_checkpoint(name_or_path)
-    if (folder / FILE).is_file():
-        return folder / FILE
-    cached = cache_folder()
-    return next((file for file in (cached / f"{weights_hash(folder)}.safetensors",) if file.is_file()), None) if cached.is_dir() else None
+    return [file for file in _places(folder, weights_hash(folder)) if file.is_file()]
+
+
+def _places(folder: Path, weights: str) -> tuple[Path, Path]:
+    return folder / FILE, cache_folder() / f"{weights}.safetensors"
 
 
 def load_results(name_or_path: str | Path) -> Results | None:
@@ -106,9 +107,7 @@ def load_results(name_or_path: str | Path) -> Results | None:
     folder = find_checkpoint(name_or_path)
     weights = weights_hash(folder)
     damaged = None
-    for file in (folder / FILE, cache_folder() / f"{weights}.safetensors"):
-        if not file.is_file():
-            continue
+    for file in results_files(folder):
         try:
             results = _read(file)
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:

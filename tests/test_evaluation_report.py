@@ -17,7 +17,7 @@ from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutConfig, Dropou
 from bnnlib.predict import sample_probs
 from bnnlib.report import Plan, evaluate, examine
 from bnnlib.report_parts import EDGES, SHIFT_IMAGES
-from bnnlib.results import FILE, Results, answer_threshold, cache_folder, load_results, results_file, save_results
+from bnnlib.results import FILE, Results, answer_threshold, cache_folder, load_results, results_files, save_results
 
 PLAN = Plan(samples=7, ood=("noise",), shifts=("rotation", "noise"), refusal=True, temperature_scaling=True)
 
@@ -127,9 +127,10 @@ def test_damaged_probabilities_get_one_sentence(few: Digits, one_sentence) -> No
 
 def test_results_come_back_as_they_went(results: Results, checkpoint: Path) -> None:
     assert load_results(checkpoint) is None
-    assert results_file(checkpoint) is None
+    assert results_files(checkpoint) == []
     where = save_results(checkpoint, results)
-    assert where == checkpoint / FILE == results_file(checkpoint)
+    assert where == checkpoint / FILE
+    assert results_files(checkpoint) == [where]
     assert where.stat().st_size < 300_000
     back = load_results(checkpoint)
     assert back is not None
@@ -137,6 +138,16 @@ def test_results_come_back_as_they_went(results: Results, checkpoint: Path) -> N
     assert back.arrays.keys() == results.arrays.keys()
     assert all(torch.equal(back.arrays[name], values) for name, values in results.arrays.items())
     assert answer_threshold(checkpoint) == pytest.approx(1 - results.summary["refusal"]["rules"]["least_confidence"]["threshold"])
+
+
+def test_results_in_the_cache_serve_where_those_beside_are_of_other_weights(results: Results, checkpoint: Path) -> None:
+    stale = save_results(checkpoint, results)
+    stale.write_bytes(stale.read_bytes().replace(load_results(checkpoint).summary["weights"].encode(), b"0" * 24))
+    assert load_results(checkpoint) is None
+    cached = save_results(checkpoint, results, beside=False)
+    assert cached.parent == cache_folder()
+    assert results_files(checkpoint) == [stale, cached]
+    assert load_results(checkpoint) is not None
 
 
 def test_results_of_other_weights_are_not_taken(results: Results, checkpoint: Path) -> None:

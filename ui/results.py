@@ -10,7 +10,7 @@ from bnnlib.checkpoints import find_checkpoint
 from bnnlib.data import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.report import Plan, examine
-from bnnlib.results import Results, load_results, results_file, save_results
+from bnnlib.results import Results, load_results, results_files, save_results
 from ui.loaders import load_digits, load_network, network_version
 from ui.surveys import finish, survey, unseen
 
@@ -22,12 +22,12 @@ def find_results(name: str) -> Results | None:
 
     Raises BnnlibError if they, or the checkpoint, are damaged.
     """
-    file = results_file(name)
-    return None if file is None else _results(str(find_checkpoint(name)), network_version(name)[1], file.stat().st_mtime_ns)
+    modified = tuple(file.stat().st_mtime_ns for file in results_files(name))
+    return _results(str(find_checkpoint(name)), network_version(name)[1], modified) if modified else None
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def _results(folder: str, network_modified: int, results_modified: int) -> Results | None:
+def _results(folder: str, network_modified: int, results_modified: tuple[int, ...]) -> Results | None:
     return load_results(folder)
 
 

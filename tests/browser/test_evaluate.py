@@ -1,25 +1,26 @@
 """The Evaluate page in a real browser: filled, readable wide and narrow, light and dark; refuse more, turn another digit."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from bnnlib.checkpoints import find_checkpoint, load_checkpoint
+from bnnlib.checkpoints import load_checkpoint
 from bnnlib.data import load_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.report import Plan, examine
-from bnnlib.results import FILE, load_results, save_results
+from bnnlib.results import load_results, save_results
 
 PATIENCE = 120_000  # milliseconds; where MNIST is not at hand, networks are asked about the held-out digits first
 PICTURE = "image => image.getAttributeNS('http://www.w3.org/1999/xlink', 'href')"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def evaluated() -> None:
-    """Both networks in use have results; one without gets quick ones for the while."""
-    before: dict[Path, bytes | None] = {}
+def evaluated() -> Iterator[None]:
+    """Both networks in use have results; one without gets quick ones for the while, in the cache."""
+    made: list[Path] = []
     for name in ("dropout", "bayesian"):
         try:
             missing = load_results(name) is None
@@ -27,12 +28,10 @@ def evaluated() -> None:
             missing = True
         if missing:
             plan = Plan(samples=2, ood=("noise",), shifts=("rotation",), refusal=True)
-            stale = find_checkpoint(name) / FILE
-            kept = stale.read_bytes() if stale.is_file() else None
-            before[save_results(name, examine(load_checkpoint(name), load_mnist(), plan))] = kept
+            made.append(save_results(name, examine(load_checkpoint(name), load_mnist(), plan), beside=False))
     yield
-    for file, kept in before.items():
-        file.unlink() if kept is None else file.write_bytes(kept)
+    for file in made:
+        file.unlink(missing_ok=True)
 
 
 def opened(page_at, **how) -> Page:
