@@ -173,7 +173,8 @@ def _check_state(state: dict[str, Any], epochs: int, pinned: int, config: RunCon
         raise BnnlibError(
             f"The zip's {STATE} holds answers of shape {list(answers.shape)}, not one for each epoch and pinned image: {REMEDY}."
         )
-    if answers.numel() and not (torch.isfinite(answers).all() and answers.min() >= 0 and answers.max() <= 1):
+    sums = answers.float().sum(-1)
+    if answers.numel() and not (torch.isfinite(sums).all() and answers.min() >= 0 and (sums - 1).abs().max() < 0.02):
         raise BnnlibError(f"The zip's {STATE} holds answers that are no probabilities: {REMEDY}.")
     if not 1 <= epochs <= config.training.epochs or type(best_epoch) is not int or not 1 <= best_epoch <= epochs:
         raise BnnlibError(f"The zip's {STATE} and {HISTORY} do not fit {CONFIG}: {REMEDY}.")

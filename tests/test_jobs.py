@@ -23,7 +23,7 @@ from bnnlib.heartbeat import read_beat, this_process, write_beat
 from bnnlib.models import BayesianConfig, DropoutConfig
 from bnnlib.presets import TrainingConfig
 from bnnlib.run_config import RunConfig
-from bnnlib.runs import STATE, Run, create_run
+from bnnlib.runs import STATE, Run, create_run, list_runs
 from bnnlib.training import Trainer, build
 
 SMALL = (16, 16, 16)
@@ -39,10 +39,10 @@ def config(kind: str = "bayesian", **changes: object) -> RunConfig:
 
 
 def wait_for(what: Callable[[], object], seconds: float = 300.0) -> None:
-    """Look until `what` is true; the limit is only there to end a test that hangs."""
+    """Look until `what` is true; the limit is only there to end a test that hangs, and then says how the runs stand."""
     until = time.monotonic() + seconds
     while not what():
-        assert time.monotonic() < until, "nothing happened"
+        assert time.monotonic() < until, {run.name: (run.status, run.log()[-300:]) for run in list_runs()}
         time.sleep(0.05)
 
 
