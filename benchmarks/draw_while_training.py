@@ -1,0 +1,89 @@
+"""Does drawing stay quick while another visitor trains? `python -m benchmarks.draw_while_training` prints JSON, times in seconds.
+
+One browser watches a Bayesian network of full size train, another draws; from pen up to the new chart should stay under a second.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from benchmarks.draw_latency import CHROMIUM_FLAGS, ROOT, STROKES, free_port, stroke, wait_until_healthy
+from bnnlib import jobs
+from bnnlib.presets import preset, replace
+from bnnlib.run_config import RunConfig
+from bnnlib.runs import create_run
+
+TARGET = 1.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.draw_while_training", description=__doc__)
+    parser.add_argument("--chromium", default=shutil.which("chromium") or "chromium", help="the browser to drive")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["BNNLIB_RUNS"] = folder
+        network, training = preset("bayesian")
+        run = create_run(Path(folder) / "busy", RunConfig(network, replace(training, epochs=1_000)))
+        jobs.start(run)
+        try:
+            report = measure(options.chromium, run)
+        finally:
+            if run.status.active:
+                jobs.stop(run)
+            while run.status.active:
+                time.sleep(0.2)
+    print(json.dumps(report, indent=2))
+    return 0
+
+
+def measure(chromium: str, run) -> dict:
+    """Latencies of the one who draws, while the other watches `run` train."""
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.port", str(port), "--server.headless", "true"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_until_healthy(port)
+            watching = browser.new_context().new_page()
+            watching.goto(f"http://localhost:{port}/Train")
+            watching.get_by_text("images a second").wait_for(timeout=120_000)
+            page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+            page.goto(f"http://localhost:{port}")
+            page.locator("canvas.upper-canvas").wait_for(timeout=60_000)
+            page.wait_for_timeout(3_000)
+            latencies = []
+            for k in range(STROKES):
+                if k % 5 == 0:
+                    page.get_by_role("button", name="Clear", exact=True).click()
+                    page.locator("button:disabled", has_text="Undo").first.wait_for()
+                    page.wait_for_timeout(1_000)
+                    page.locator("canvas.upper-canvas").wait_for()
+                latencies.append(stroke(page, k))
+            beat = run.status.beat
+        finally:
+            server.terminate()
+            server.wait(timeout=20)
+            browser.close()
+    return {
+        "pen_up_median": round(statistics.median(latencies), 3),
+        "pen_up_p95": round(statistics.quantiles(latencies, n=20, method="inclusive")[-1], 3),
+        "pen_up_max": round(max(latencies), 3),
+        "strokes": STROKES,
+        "training_images_per_second": beat and beat.images_per_second and round(beat.images_per_second),
+        "load": [round(value, 1) for value in os.getloadavg()],
+        "target": TARGET,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
