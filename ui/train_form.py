@@ -15,7 +15,7 @@ from bnnlib.limits import LIMITS
 from bnnlib.models import BayesianConfig, Config
 from bnnlib.presets import TrainingConfig, preset, with_width
 from bnnlib.run_config import RunConfig
-from bnnlib.runs import create_run, free_name, runs_folder
+from bnnlib.runs import check_name, create_run, free_name, runs_folder
 from ui.page import show_error
 
 KINDS = {"bayesian": "Bayesian", "dropout": "Dropout"}
@@ -128,7 +128,7 @@ def begin(config: RunConfig, name: str, digits: Digits) -> None:
     """Create the run, start it and show it; what goes wrong is said in a sentence."""
     images, captions = images_to_pin(digits)
     try:
-        run = create_run(runs_folder() / name, dataclasses.replace(config, captions=captions), images)
+        run = create_run(runs_folder() / check_name(name), dataclasses.replace(config, captions=captions), images)
         st.query_params["run"] = st.session_state["run"] = run.name
         st.session_state["begun"] = st.session_state.get("begun", 0) + 1  # an empty name for the next one
         jobs.start(run)
