@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import Tensor
@@ -60,8 +60,7 @@ def work(run: Run) -> int:
             return 130
         except BnnlibError as error:
             heart.end("failed", str(error))
-            if not sys.stderr.isatty():
-                say(run, str(error))
+            note(run, str(error), sys.stderr)  # which is where the command line prints it
             raise
 
 
@@ -244,12 +243,16 @@ def line(report: EpochReport) -> str:
 
 
 def say(run: Run, text: str) -> None:
-    """Print `text`, and keep it in the run's log unless that is where printing leads."""
+    """Print `text`, and keep it in the run's log."""
     print(text, flush=True)
-    with contextlib.suppress(OSError):
-        here = run.folder / LOG
-        with contextlib.suppress(OSError, ValueError):
-            if os.path.samestat(os.fstat(sys.stdout.fileno()), os.stat(here)):
-                return
-        with open(here, "a", encoding="utf-8") as file:
-            file.write(text + "\n")
+    note(run, text, sys.stdout)
+
+
+def note(run: Run, text: str, stream: IO[str]) -> None:
+    """Add `text` to the run's log, unless that is where `stream`, on which it is printed, leads."""
+    here = run.folder / LOG
+    with contextlib.suppress(OSError, ValueError):
+        if os.path.samestat(os.fstat(stream.fileno()), os.stat(here)):
+            return
+    with contextlib.suppress(OSError), open(here, "a", encoding="utf-8") as file:
+        file.write(text + "\n")

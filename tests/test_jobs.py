@@ -256,6 +256,7 @@ import sys
 from pathlib import Path
 import pyro
 import torch
+import torch._dynamo  # which the first optimiser would load
 torch.set_num_threads(1)
 from bnnlib import heartbeat, worker
 from bnnlib.data import Digits, Split
