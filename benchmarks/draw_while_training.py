@@ -66,7 +66,7 @@ def measure(chromium: str, run) -> dict:
                 if k % 5 == 0:
                     page.get_by_role("button", name="Clear", exact=True).click()
                     page.locator("button:disabled", has_text="Undo").first.wait_for()
-                    page.wait_for_timeout(1_000)
+                    page.wait_for_timeout(2_500)  # until the new canvas has taken the old one's place, slower beside a training
                     page.locator("canvas.upper-canvas").wait_for()
                 latencies.append(stroke(page, k))
             beat = run.status.beat
