@@ -18,6 +18,7 @@ from ui.train_actions import import_form
 from ui.train_compare import compare_runs
 from ui.train_form import train_form
 from ui.train_live import chosen_run, live
+from ui.train_networks import own_networks
 
 SHOWN = 64  # training images at once, 8 x 8 as in the article
 CURVES = (
@@ -39,6 +40,7 @@ def main() -> None:
         compare_runs()
     with networks_tab:
         learning(choose_and_show())
+        own_networks()
     with images_tab:
         if digits is not None:
             training_images(digits)

@@ -1,0 +1,90 @@
+"""One's own checkpoints can be renamed and deleted, in the library and on the Train page; those that came with the project can not."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from bnnlib import checkpoints
+from bnnlib.errors import BnnlibError
+from bnnlib.own_checkpoints import delete_checkpoint, own_checkpoints, rename_checkpoint
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The shipped dropout and Bayesian networks, and one of one's own."""
+    for name, copy in (("dropout", "dropout"), ("bayesian", "bayesian"), ("dropout", "mine")):
+        shutil.copytree(checkpoints.FOLDER / name, tmp_path / copy)
+    monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
+    return tmp_path
+
+
+def test_renaming_moves_the_whole_checkpoint(folder: Path) -> None:
+    files = {path.name for path in (folder / "mine").iterdir()}
+    assert own_checkpoints() == ["mine"]
+    assert rename_checkpoint("mine", "sevens") == folder / "sevens"
+    assert own_checkpoints() == ["sevens"]
+    assert {path.name for path in (folder / "sevens").iterdir()} == files
+    checkpoints.load_checkpoint("sevens")
+
+
+def test_deleting_leaves_nothing_and_touches_no_other(folder: Path) -> None:
+    delete_checkpoint("mine")
+    assert sorted(path.name for path in folder.iterdir()) == ["bayesian", "dropout"]
+
+
+@pytest.mark.parametrize("name", ["dropout", "bayesian", "nobody", "../mine", ""])
+def test_what_is_not_ones_own_stays(folder: Path, one_sentence, name: str) -> None:
+    for act in (lambda: delete_checkpoint(name), lambda: rename_checkpoint(name, "other")):
+        with pytest.raises(BnnlibError) as caught:
+            act()
+        assert one_sentence(str(caught.value))
+    assert sorted(path.name for path in folder.iterdir()) == ["bayesian", "dropout", "mine"]
+
+
+@pytest.mark.parametrize("new", ["bayesian", "../out", ".hidden", "a/b"])
+def test_a_name_that_cannot_be_had_loses_nothing(folder: Path, one_sentence, new: str) -> None:
+    with pytest.raises(BnnlibError) as caught:
+        rename_checkpoint("mine", new)
+    assert one_sentence(str(caught.value))
+    assert own_checkpoints() == ["mine"]
+
+
+@pytest.fixture
+def page(without_mnist: None, monkeypatch: pytest.MonkeyPatch, folder: Path) -> AppTest:
+    monkeypatch.setattr("ui.loaders.find_mnist", lambda: None)
+    app = AppTest.from_file("../dashboard.py", default_timeout=120)
+    app.query_params["left"] = "mine"
+    app.run()
+    app.switch_page("pages/2_Train.py").run()
+    assert not app.exception
+    return app
+
+
+def press(page: AppTest, label: str) -> AppTest:
+    (button,) = [button for button in page.button if button.label == label]
+    button.click().run()
+    assert not page.exception
+    return page
+
+
+def test_a_page_that_uses_a_renamed_network_follows_it(page: AppTest, folder: Path) -> None:
+    page.text_input(key="rename_own_mine").set_value("sevens").run()
+    press(page, "Rename it")
+    assert page.session_state["networks"] == ("sevens", "bayesian")
+    assert page.selectbox(key="train_left").value == "sevens"
+    assert own_checkpoints() == ["sevens"]
+
+
+def test_a_page_that_used_a_deleted_network_goes_back_to_the_shipped_one(page: AppTest, folder: Path) -> None:
+    press(page, "Delete it for good")
+    assert page.session_state["networks"] == ("dropout", "bayesian")
+    assert not (folder / "mine").exists()
+    assert not [button for button in page.button if button.label in ("Rename it", "Delete it for good")]
+
+
+def test_where_training_is_off_nothing_is_renamed_or_deleted(page: AppTest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BNNLIB_TRAINING", "off")
+    page.run()
+    assert not [button for button in page.button if button.label in ("Rename it", "Delete it for good")]
