@@ -70,7 +70,7 @@ def test_the_choice_holds_on_all_pages_and_stands_in_the_address(page: AppTest, 
     assert shown.query_params["left"] == "another"
     shown.switch_page("dashboard.py").run()
     shown.switch_page(PAGE).run()
-    assert [box.value for box in shown.selectbox] == ["another", "bayesian"]
+    assert [shown.selectbox(key=f"train_{side}").value for side in ("left", "right")] == ["another", "bayesian"]
     shown.selectbox(key="train_left").select("bayesian").run()  # the same network twice
     assert not shown.exception
 
