@@ -25,6 +25,7 @@ from bnnlib.models import BayesianConfig, BayesianNetwork, Config, DropoutConfig
 
 FORMAT = 1
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
+SHIPPED = ("dropout", "bayesian", "bayesian-published")  # come with the project, in the order to offer them
 MAX_WIDTH, MAX_DEPTH = 8_192, 16
 CONFIGS: dict[str, Any] = {"dropout": DropoutConfig, "bayesian": BayesianConfig}
 

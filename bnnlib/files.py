@@ -2,12 +2,16 @@
 
 import contextlib
 import os
+import shutil
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+from bnnlib.errors import BnnlibError
 
 if sys.platform == "win32":
     import msvcrt
@@ -80,3 +84,29 @@ def _unlock(file: IO[bytes]) -> None:
         msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
     else:
         fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def rename_folder(folder: Path, name: str, what: str) -> Path:
+    """Give `folder`, a run or checkpoint as `what` says, another name; raises BnnlibError if that name cannot be had."""
+    new = folder.with_name(name)
+    if new.exists():
+        raise BnnlibError(f"There is a {what} {name!r} already: choose another name.")
+    try:
+        os.rename(folder, new)
+    except OSError as error:
+        raise BnnlibError(
+            f"The {what} {folder.name!r} cannot be renamed ({error.strerror}): check the rights of {folder.parent}."
+        ) from error
+    return new
+
+
+def delete_folder(folder: Path, what: str) -> None:
+    """Remove `folder`, a run or checkpoint as `what` says, for good; raises BnnlibError if it cannot be removed."""
+    aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        os.rename(folder, aside)  # gone at once, also while its files are still being removed
+        shutil.rmtree(aside)
+    except OSError as error:
+        raise BnnlibError(
+            f"The {what} {folder.name!r} cannot be deleted ({error.strerror}): check the rights of {folder.parent}."
+        ) from error

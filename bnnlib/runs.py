@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 
 from bnnlib.errors import BnnlibError
-from bnnlib.files import write_text
+from bnnlib.files import delete_folder, rename_folder, write_text
 from bnnlib.heartbeat import ALIVE, SILENT_SECONDS, Beat, is_alive, read_beat
 from bnnlib.limits import MAX_PINNED, MAX_RUNS
 from bnnlib.presets import check_network
@@ -245,25 +245,13 @@ def rename_run(run: Run, name: str) -> Run:
     """The run under another name; raises BnnlibError if it is at work or the name cannot be had."""
     check_name(name)
     _check_idle(run, "renamed")
-    new = run.folder.with_name(name)
-    if new.exists():
-        raise BnnlibError(f"There is a run {name!r} already: choose another name.")
-    try:
-        os.rename(run.folder, new)
-    except OSError as error:
-        raise BnnlibError(f"The run {run.name!r} cannot be renamed ({error.strerror}): check the rights of {run.folder.parent}.") from error
-    return Run(new)
+    return Run(rename_folder(run.folder, name, "run"))
 
 
 def delete_run(run: Run) -> None:
     """Remove the run for good; raises BnnlibError if it is at work or cannot be removed."""
     _check_idle(run, "deleted")
-    aside = run.folder.with_name(f".{run.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        os.rename(run.folder, aside)  # gone at once, also while its files are still being removed
-        shutil.rmtree(aside)
-    except OSError as error:
-        raise BnnlibError(f"The run {run.name!r} cannot be deleted ({error.strerror}): check the rights of {run.folder.parent}.") from error
+    delete_folder(run.folder, "run")
 
 
 def _check_idle(run: Run, what: str) -> None:

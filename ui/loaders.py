@@ -6,11 +6,10 @@ import numpy as np
 import streamlit as st
 import torch
 
-from bnnlib.checkpoints import find_checkpoint, list_checkpoints, load_checkpoint
+from bnnlib.checkpoints import SHIPPED, find_checkpoint, list_checkpoints, load_checkpoint
 from bnnlib.data import Digits, find_mnist, load_mnist
 from bnnlib.models import Network
 
-SHIPPED = ("dropout", "bayesian", "bayesian-published")
 DEFAULT_NETWORKS = ("dropout", "bayesian")
 HOME = "dashboard.py"
 
