@@ -1,4 +1,4 @@
-"""The command line: `python -m bnnlib train | evaluate | predict | checkpoints | download`."""
+"""The command line: `python -m bnnlib train | ensemble | evaluate | predict | checkpoints | download`."""
 
 import argparse
 import json
@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--classes", metavar="DIGITS", help="the digits to train on, as 0,1,7 (default: all ten)")
     train.add_argument("--images", type=int, help="how many training images at most (default: all)")
     train.add_argument("--augment", choices=("none", "affine", "full"), help="bend the training images a little, anew each epoch")
+    train.add_argument("--adversarial", type=float, help="learn beside each image the hardest one this near (L2 norm; 0: none)")
     train.add_argument("--precision", choices=("fp32", "bf16"), help="of the matrix products")
     train.add_argument("--seed", type=int, help="the same seed gives the same network on the same machine")
     train.add_argument("--device", help="auto, cpu, cuda or mps")
@@ -49,6 +50,11 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--replace", action="store_true", help="replace the checkpoint that is in the folder")
     train.add_argument("--run", metavar="DIR", help="keep config, history, log and state in this folder, to watch and to resume")
     train.add_argument("--resume", action="store_true", help="go on with the run in --run DIR, with its own settings")
+
+    ensemble = verbs.add_parser("ensemble", help="put trained dropout networks together as one checkpoint")
+    ensemble.add_argument("members", nargs="+", metavar="NAME", help="a dropout checkpoint's name or path")
+    ensemble.add_argument("--out", help="folder of the new checkpoint (default: checkpoints/my-ensemble)")
+    ensemble.add_argument("--replace", action="store_true", help="replace the checkpoint that is in the folder")
 
     evaluate = verbs.add_parser("evaluate", help="figures on held-out images", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     evaluate.add_argument("name", metavar="NAME", help="a checkpoint's name or path")
@@ -92,6 +98,12 @@ def run_train(options: argparse.Namespace) -> int:
     from bnnlib.commands import train
 
     return train(options)
+
+
+def run_ensemble(options: argparse.Namespace) -> int:
+    from bnnlib.commands_ensemble import ensemble
+
+    return ensemble(options)
 
 
 def run_evaluate(options: argparse.Namespace) -> int:
@@ -212,6 +224,7 @@ def run_download(options: argparse.Namespace) -> int:
 
 VERBS = {
     "train": run_train,
+    "ensemble": run_ensemble,
     "evaluate": run_evaluate,
     "predict": run_predict,
     "checkpoints": run_checkpoints,

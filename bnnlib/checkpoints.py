@@ -21,13 +21,24 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from bnnlib.errors import BnnlibError
-from bnnlib.models import BayesianConfig, BayesianNetwork, Config, DropoutConfig, DropoutNetwork, Network
+from bnnlib.models import (
+    BayesianConfig,
+    BayesianNetwork,
+    Config,
+    DropoutConfig,
+    DropoutNetwork,
+    EnsembleConfig,
+    EnsembleNetwork,
+    Network,
+)
 
 FORMAT = 1
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 SHIPPED = ("dropout", "bayesian", "bayesian-published")  # come with the project, in the order to offer them
 MAX_WIDTH, MAX_DEPTH = 8_192, 16
-CONFIGS: dict[str, Any] = {"dropout": DropoutConfig, "bayesian": BayesianConfig}
+MAX_MEMBERS = 20
+CONFIGS: dict[str, Any] = {"dropout": DropoutConfig, "bayesian": BayesianConfig, "ensemble": EnsembleConfig}
+NETWORKS: dict[str, Any] = {"dropout": DropoutNetwork, "bayesian": BayesianNetwork, "ensemble": EnsembleNetwork}
 
 
 @dataclass(frozen=True)
@@ -200,6 +211,8 @@ def _check_config(config: Config) -> None:
         raise ValueError(f"{config.inputs} inputs and {config.classes} classes")
     if isinstance(config, DropoutConfig) and max(config.input_dropout, config.hidden_dropout) >= 1:
         raise ValueError("a dropout rate of 1 or more")
+    if isinstance(config, EnsembleConfig) and not (isinstance(config.members, int) and 1 <= config.members <= MAX_MEMBERS):
+        raise ValueError(f"{config.members} members")
     if isinstance(config, BayesianConfig) and (
         len(config.initial_factors) != len(config.hidden) or not isinstance(config.input_bias, bool)
     ):
@@ -215,7 +228,7 @@ def load_checkpoint(name_or_path: str | Path) -> Network:
     card = read_card(folder)
     config = config_from_card(card)
     with torch.device("meta"):  # names and shapes, no memory
-        network = DropoutNetwork(config) if isinstance(config, DropoutConfig) else BayesianNetwork(config)
+        network: Network = NETWORKS[config.kind](config)
     weights = _read_weights(folder / "weights.safetensors", {name: tuple(value.shape) for name, value in network.state_dict().items()})
     network.load_state_dict(weights, assign=True)
     network.requires_grad_(False)

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from bnnlib.checkpoints import FOLDER, check_destination, load_checkpoint, save_checkpoint, update_card
 from bnnlib.data import Digits, load_mnist
 from bnnlib.errors import BnnlibError
-from bnnlib.models import BayesianConfig, BayesianNetwork, Config, Network
+from bnnlib.models import BayesianConfig, BayesianNetwork, Network, TrainableConfig
 from bnnlib.presets import LIMITS, TrainingConfig, check_range, preset, replace, with_width
 from bnnlib.report import evaluate
 from bnnlib.run_config import RunConfig
@@ -61,7 +61,7 @@ def keep(out: Path, network: Network, card: dict[str, Any]) -> Path:
         return save_checkpoint(Path(tempfile.mkdtemp(prefix="bnnlib-")) / out.name, network, card)
 
 
-def configs_from(options: argparse.Namespace) -> tuple[Config, TrainingConfig]:
+def configs_from(options: argparse.Namespace) -> tuple[TrainableConfig, TrainingConfig]:
     """The preset with the options' changes; raises BnnlibError for values out of range or out of place."""
     config, training = preset(options.kind, options.preset)
     bayesian = isinstance(config, BayesianConfig)
@@ -73,7 +73,7 @@ def configs_from(options: argparse.Namespace) -> tuple[Config, TrainingConfig]:
     if options.hidden_width is not None:
         check_range("--hidden-width", options.hidden_width, *LIMITS["hidden_width"])
         config = with_width(config, options.hidden_width)
-    names = ("objective", "epochs", "batch_size", "lr", "temperature", "precision", "seed", "device", "images", "augment")
+    names = ("objective", "epochs", "batch_size", "lr", "temperature", "precision", "seed", "device", "images", "augment", "adversarial")
     for name in names:
         if name in LIMITS and getattr(options, name) is not None:
             check_range(f"--{name.replace('_', '-')}", getattr(options, name), *LIMITS[name])

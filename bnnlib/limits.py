@@ -13,6 +13,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "temperature": (0.0, 10.0),
     "temperature_warmup": (0, 1_000),
     "average": (0.0, 0.99999),
+    "adversarial": (0.0, 10.0),
     "prior_scale": (1e-3, 100.0),
     "hidden_width": (8, 2_048),
     "images": (10, 50_000),

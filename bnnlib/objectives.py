@@ -18,7 +18,7 @@ from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import prune_subsample_sites
 from torch import Tensor
 
-from bnnlib.models import BayesianNetwork, DropoutNetwork, Network
+from bnnlib.models import BayesianNetwork, DropoutNetwork, Trainable
 from bnnlib.models.products import keep_freed_memory
 
 
@@ -39,7 +39,7 @@ Objective = Callable[[Tensor, Tensor, float], Loss]
 
 
 def make_objective(
-    network: Network, name: str, n_train: int, batch_size: int, generator: torch.Generator, precision: torch.dtype
+    network: Trainable, name: str, n_train: int, batch_size: int, generator: torch.Generator, precision: torch.dtype
 ) -> Objective:
     """The objective `name` ("elbo" or "published") of a network trained on `n_train` images in batches of `batch_size`."""
     keep_freed_memory()

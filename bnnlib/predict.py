@@ -20,13 +20,15 @@ def sample_probs(
     generator: torch.Generator | int | None = None,
     shared: bool | None = None,
     precision: torch.dtype = torch.float32,
+    first: int = 0,
 ) -> Tensor:
     """Class probabilities of `n_samples` sampled networks, `[S, B, C]` on the CPU's or the images' device.
 
     images: float `[B, 28, 28]` in [0, 1] (uint8 is scaled). generator: or a seed; None takes a fresh, unpredictable seed.
     shared: True draws whole networks, each answering all images; False draws every image's networks on its own, which is
     exact for each image but says nothing of two images together; None chooses by cost. precision: the dtype of the matrix
-    products; bfloat16 takes half the time where the processor has it, and moves a probability by about 0.01. Memory stays bounded.
+    products; bfloat16 takes half the time where the processor has it, and moves a probability by about 0.01. first: which
+    sample comes first, for whoever asks in parts: the members of an ensemble take turns. Memory stays bounded.
     Raises BnnlibError for images of another shape or range and for `n_samples` below 1.
     """
     keep_freed_memory()
@@ -37,26 +39,26 @@ def sample_probs(
     shared = len(x) >= SHARED_FROM if shared is None else shared
     out = x.new_empty(n_samples, len(x), network.config.classes)
     with torch.autocast(x.device.type, precision, enabled=precision != torch.float32):
-        _ask_shared(network, x, generator, out) if shared else _ask_each(network, x, generator, out)
+        (_ask_shared if shared else _ask_each)(network, x, generator, out, first)
     return out
 
 
-def _ask_shared(network: Network, x: Tensor, generator: torch.Generator, out: Tensor) -> None:
+def _ask_shared(network: Network, x: Tensor, generator: torch.Generator, out: Tensor, first: int) -> None:
     """Fill `[S, B, C]` by S networks whose weights are drawn and that answer all images each."""
-    for probs in out:
-        answer = network.draw(generator)
+    for s, probs in enumerate(out, first):
+        answer = network.draw(generator, s)
         for b in range(0, len(x), MAX_ROWS):
             probs[b : b + MAX_ROWS] = answer(x[b : b + MAX_ROWS]).exp_()
 
 
-def _ask_each(network: Network, x: Tensor, generator: torch.Generator, out: Tensor) -> None:
+def _ask_each(network: Network, x: Tensor, generator: torch.Generator, out: Tensor, first: int) -> None:
     """Fill `[S, B, C]` by networks of every image's own; in parts of at most `MAX_ROWS` images times samples."""
     images_at_once = max(1, min(len(x), MAX_ROWS // len(out)))
     samples_at_once = max(1, MAX_ROWS // images_at_once)
     for b in range(0, len(x), images_at_once):
         for s in range(0, len(out), samples_at_once):
             part = out[s : s + samples_at_once, b : b + images_at_once]
-            part.copy_(network.sample(x[b : b + images_at_once], len(part), generator).exp_())
+            part.copy_(network.sample(x[b : b + images_at_once], len(part), generator, first + s).exp_())
 
 
 @torch.inference_mode()

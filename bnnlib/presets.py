@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bnnlib.augment import AUGMENTATIONS
 from bnnlib.errors import BnnlibError
 from bnnlib.limits import LIMITS, MAX_HIDDEN_LAYERS, check_range
-from bnnlib.models import BayesianConfig, Config, DropoutConfig
+from bnnlib.models import BayesianConfig, DropoutConfig, TrainableConfig
 from bnnlib.models.bayesian import FACTOR_RANGE
 
 KINDS = ("dropout", "bayesian")
@@ -19,7 +19,8 @@ class TrainingConfig:
 
     objective: `elbo`, or `published` for the article's own, wrong sign and all. schedule: `constant`, or `cosine` to zero
     with a linear warm-up of one epoch. temperature: T of the KL (1 = Bayes, below 1 = tempered), reached linearly over
-    `temperature_warmup` epochs. average: decay per step of an exponential moving average of the parameters, 0 = none. precision:
+    `temperature_warmup` epochs. average: decay per step of an exponential moving average of the parameters, 0 = none. adversarial: how far
+    the hardest image nearby, learnt beside each image, may be from it, 0 = none (`bnnlib.adversarial`). precision:
     dtype of the matrix products, `fp32` or `bf16`. shuffle: a new order each epoch (the article keeps its first). classes: the digits
     to train and validate on. images: at most so many training images, the first ones; None: all. augment: how training images
     are bent, a key of `augment.AUGMENTATIONS`.
@@ -37,6 +38,7 @@ class TrainingConfig:
     temperature: float = 1.0
     temperature_warmup: int = 0
     average: float = 0.0
+    adversarial: float = 0.0
     shuffle: bool = True
     precision: str = "fp32"
     seed: int = 0
@@ -62,7 +64,7 @@ class TrainingConfig:
             raise BnnlibError(f"classes is {list(self.classes)}: expected at least one digit from 0 to 9, each once.")
 
 
-PRESETS: dict[tuple[str, str], tuple[Config, TrainingConfig]] = {
+PRESETS: dict[tuple[str, str], tuple[TrainableConfig, TrainingConfig]] = {
     ("dropout", "default"): (
         DropoutConfig(),
         TrainingConfig(epochs=60, batch_size=256, lr=1e-3, schedule="cosine", average=0.999),
@@ -103,7 +105,7 @@ PRESETS: dict[tuple[str, str], tuple[Config, TrainingConfig]] = {
 }
 
 
-def preset(kind: str, name: str = "default") -> tuple[Config, TrainingConfig]:
+def preset(kind: str, name: str = "default") -> tuple[TrainableConfig, TrainingConfig]:
     """The network's and the training's config of a preset; raises BnnlibError for an unknown one."""
     try:
         return PRESETS[kind, name]
@@ -112,7 +114,7 @@ def preset(kind: str, name: str = "default") -> tuple[Config, TrainingConfig]:
         raise BnnlibError(f"There is no preset {name!r} for a network of kind {kind!r}: there are {known}.") from None
 
 
-def check_network(config: Config) -> None:
+def check_network(config: TrainableConfig) -> None:
     """Raises BnnlibError if a network's settings are beyond the limits or impossible."""
     if not 1 <= len(config.hidden) <= MAX_HIDDEN_LAYERS:
         raise BnnlibError(f"There are {len(config.hidden)} hidden layers: expected 1 to {MAX_HIDDEN_LAYERS}.")
@@ -134,7 +136,7 @@ def check_network(config: Config) -> None:
         check_range("initial_factors", factor, *FACTOR_RANGE)
 
 
-def with_width(config: Config, width: int) -> Config:
+def with_width(config: TrainableConfig, width: int) -> TrainableConfig:
     """The config with `width` units in every hidden layer; raises BnnlibError beyond the limits."""
     check_range("hidden_width", width, *LIMITS["hidden_width"])
     return dataclasses.replace(config, hidden=(width,) * len(config.hidden))

@@ -39,7 +39,9 @@ class Survey:
 
     def __init__(self, network: Network, images: Tensor, samples: int, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
-        self._ask: Callable[[], Tensor] | None = lambda: sample_probs(network, images, 1, generator, shared=True)[0]
+        self._ask: Callable[[], Tensor] | None = lambda: sample_probs(network, images, 1, generator, shared=True, first=len(self._answers))[
+            0
+        ]
         self._answers: list[Tensor] = []
         self._opinions: Opinions | None = None
         self._lock = threading.Lock()

@@ -27,7 +27,7 @@ from bnnlib.report_parts import (
 from bnnlib.results import Results
 from bnnlib.shifts import SHIFTS, shift_images
 
-CHUNK = 10  # samples between two signs of progress; a multiple of an ensemble's five members
+CHUNK = 10  # samples between two signs of progress
 Progress = Callable[[float, str], None]
 
 
@@ -125,7 +125,7 @@ class _Work:
             if self.progress is not None:
                 self.progress(min(1.0, self.done / self.total), words)
             size = min(CHUNK, self.plan.samples - start)
-            chunks.append(sample_probs(self.network, images, size, generator, shared=True))
+            chunks.append(sample_probs(self.network, images, size, generator, shared=True, first=start))
             self.done += size * len(images)
         probs = torch.cat(chunks)
         evaluation.check_probs(probs)

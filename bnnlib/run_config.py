@@ -7,19 +7,19 @@ from typing import Any
 
 from bnnlib.checkpoints import config_from_card
 from bnnlib.errors import BnnlibError
-from bnnlib.models import BayesianConfig, Config
+from bnnlib.models import BayesianConfig, EnsembleConfig, TrainableConfig
 from bnnlib.presets import TrainingConfig, check_network, preset
 
 FORMAT = 1
 REMEDY = "start a new run"
-FLAGS = ("objective", "epochs", "batch_size", "lr", "temperature", "images", "augment", "precision", "seed")
+FLAGS = ("objective", "epochs", "batch_size", "lr", "temperature", "images", "augment", "adversarial", "precision", "seed")
 
 
 @dataclass(frozen=True)
 class RunConfig:
     """What a run trains and how. `preset`: where its settings started; `captions`: of the pinned images."""
 
-    network: Config
+    network: TrainableConfig
     training: TrainingConfig
     preset: str = "default"
     captions: tuple[str, ...] = ()
@@ -60,9 +60,11 @@ class RunConfig:
             raise BnnlibError(f"{where} cannot be used ({str(error).rstrip('.')}): mend it, or {REMEDY}.") from error
 
 
-def _network(fields: dict[str, Any]) -> Config:
+def _network(fields: dict[str, Any]) -> TrainableConfig:
     try:
         network = config_from_card(fields)
+        if isinstance(network, EnsembleConfig):
+            raise BnnlibError("an ensemble is assembled, not trained")
     except BnnlibError as error:
         raise BnnlibError(f"it describes no network that can be built: {error.__cause__ or error}") from error
     check_network(network)
@@ -75,7 +77,7 @@ def settings(config: RunConfig) -> dict[str, Any]:
     return {"preset": config.preset, **network, **dataclasses.asdict(config.training)}
 
 
-def state_bytes(config: Config) -> int:
+def state_bytes(config: TrainableConfig) -> int:
     """About how many bytes a run of this network takes at most: its weights, their optimiser, average, best copy, and room to replace."""
     sizes = (config.inputs, *config.hidden, config.classes)
     weights = sum((i + 1) * o for i, o in pairwise(sizes))

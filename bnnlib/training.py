@@ -12,11 +12,12 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from bnnlib import evaluation
+from bnnlib.adversarial import perturbed
 from bnnlib.augment import augment
 from bnnlib.data import Digits, Split
 from bnnlib.errors import BnnlibError
-from bnnlib.models import BayesianNetwork, Config, DropoutConfig, DropoutNetwork, Network
-from bnnlib.objectives import make_objective
+from bnnlib.models import BayesianNetwork, DropoutConfig, DropoutNetwork, Trainable, TrainableConfig
+from bnnlib.objectives import Loss, make_objective
 from bnnlib.predict import sample_probs
 from bnnlib.presets import TrainingConfig
 
@@ -58,7 +59,7 @@ def pick_device(name: str) -> torch.device:
         raise BnnlibError(f"There is no device {name!r} here: choose auto or cpu.") from error
 
 
-def build(config: Config, seed: int) -> Network:
+def build(config: TrainableConfig, seed: int) -> Trainable:
     """An untrained network; the same seed gives the same start."""
     generator = torch.Generator().manual_seed(seed)
     return DropoutNetwork(config, generator) if isinstance(config, DropoutConfig) else BayesianNetwork(config, generator)
@@ -84,7 +85,7 @@ class DivergedError(BnnlibError):
 class Trainer:
     """A training run that can be stopped after any epoch and resumed, with the same losses, from `state_dict()`."""
 
-    def __init__(self, network: Network, train: Split, validation: Split, config: TrainingConfig) -> None:
+    def __init__(self, network: Trainable, train: Split, validation: Split, config: TrainingConfig) -> None:
         train, validation = chosen_images(train, config.classes, config.images), chosen_images(validation, config.classes)
         self.device = pick_device(config.device)
         self.network, self.config = network.to(self.device), config
@@ -123,9 +124,7 @@ class Trainer:
         sums = torch.zeros(4, device=self.device, dtype=torch.float64)  # reported loss, nll, correct, kl
         for step, index in enumerate(order.to(self.device).split(self.config.batch_size)):
             images, labels = augment(self.train.images[index], self.config.augment, self.bend), self.train.labels[index]
-            loss = self.objective(images, labels, temperature)
-            self.optimiser.zero_grad()
-            loss.value.backward()
+            loss = self._differentiate(images, labels, temperature)
             self.optimiser.step()
             self.schedule.step()
             if self.averaged is not None:
@@ -160,6 +159,19 @@ class Trainer:
         self.history.append(report)
         return report
 
+    def _differentiate(self, images: Tensor, labels: Tensor, temperature: float) -> Loss:
+        """Set the parameters' gradients; where training is adversarial, of the mean loss on images and perturbed images."""
+        self.optimiser.zero_grad()
+        if not self.config.adversarial:
+            loss = self.objective(images, labels, temperature)
+            loss.value.backward()
+            return loss
+        images = images.detach().requires_grad_()
+        loss = self.objective(images, labels, temperature)
+        (loss.value / 2).backward()
+        (self.objective(perturbed(images, self.config.adversarial), labels, temperature).value / 2).backward()
+        return loss
+
     @torch.no_grad()
     def _asked_again(self, images: Tensor, labels: Tensor) -> Tensor:
         """The article counts as correct what one more sample says of a batch after the step that learnt it."""
@@ -174,9 +186,9 @@ class Trainer:
                     layer.prior_scale.copy_((layer.loc.square() + layer.scale.square()).mean().sqrt())
 
     @property
-    def answering(self) -> Network:
+    def answering(self) -> Trainable:
         """The network that answers: the averaged one where parameters are averaged."""
-        return self.network if self.averaged is None else cast(Network, self.averaged.module)
+        return self.network if self.averaged is None else cast(Trainable, self.averaged.module)
 
     def _validate(self) -> tuple[float, float, float]:
         generator = torch.Generator(self.device).manual_seed(self.config.seed)  # the same noise every epoch
@@ -220,7 +232,7 @@ class Trainer:
 
 
 def fit(
-    network: Network, digits: Digits, config: TrainingConfig, callback: Callback | None = None, on_batch: BatchHook | None = None
+    network: Trainable, digits: Digits, config: TrainingConfig, callback: Callback | None = None, on_batch: BatchHook | None = None
 ) -> Trainer:
     """Train `network` in place and leave it with its best parameters (by validation NLL; `published` keeps the last).
 
@@ -240,7 +252,7 @@ def fit(
     return trainer
 
 
-def _optimiser(network: Network, config: TrainingConfig) -> torch.optim.Optimizer:
+def _optimiser(network: Trainable, config: TrainingConfig) -> torch.optim.Optimizer:
     parameters = list(network.parameters())
     if config.optimiser == "adam":
         return torch.optim.AdamW(parameters, lr=config.lr, weight_decay=config.weight_decay, fused=True)
@@ -259,7 +271,7 @@ def _moving_average(decay: float) -> Callable[[Parameters, Parameters, Tensor | 
     return update
 
 
-def _copy(network: Network) -> dict[str, Tensor]:
+def _copy(network: Trainable) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 

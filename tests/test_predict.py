@@ -45,11 +45,11 @@ def test_memory_stays_bounded_whatever_is_asked(network: Network, shared: bool, 
     monkeypatch.setattr(predict, "MAX_ROWS", 16)
     rows = []
 
-    def sample(x, n_samples, generator):
+    def sample(x, n_samples, generator, first):
         rows.append(n_samples * len(x))
-        return type(network).sample(network, x, n_samples, generator)
+        return type(network).sample(network, x, n_samples, generator, first)
 
-    def draw(generator):
+    def draw(generator, index):
         def answer(x):
             rows.append(len(x))
             return drawn(x)
@@ -75,7 +75,7 @@ def test_chunks_change_nothing_where_networks_are_shared(network: Network, monke
 
 def test_many_images_share_their_networks_and_few_do_not(network: Network, monkeypatch) -> None:
     asked = []
-    monkeypatch.setattr(network, "draw", lambda generator: asked.append("draw") or type(network).draw(network, generator))
+    monkeypatch.setattr(network, "draw", lambda generator, index: asked.append("draw") or type(network).draw(network, generator))
     sample_probs(network, torch.zeros(predict.SHARED_FROM - 1, 28, 28), 1, 0)
     assert asked == []
     sample_probs(network, torch.zeros(predict.SHARED_FROM, 28, 28), 1, 0)

@@ -18,8 +18,14 @@ BRIEF = TrainingConfig(epochs=3, batch_size=32, lr=1e-2, temperature=0.01, devic
 kinds = pytest.mark.parametrize("kind", ["dropout", "bayesian"])
 variants = pytest.mark.parametrize(
     "changes",
-    [{}, {"average": 0.9}, {"optimiser": "sgd", "schedule": "constant", "shuffle": False}, {"objective": "published", "lr": 1e-3}],
-    ids=["default", "averaged", "sgd", "published"],
+    [
+        {},
+        {"average": 0.9},
+        {"adversarial": 1.0},
+        {"optimiser": "sgd", "schedule": "constant", "shuffle": False},
+        {"objective": "published", "lr": 1e-3},
+    ],
+    ids=["default", "averaged", "adversarial", "sgd", "published"],
 )
 
 

@@ -12,7 +12,7 @@ from bnnlib.augment import AUGMENTATIONS
 from bnnlib.data import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.limits import LIMITS
-from bnnlib.models import BayesianConfig, Config
+from bnnlib.models import BayesianConfig, TrainableConfig
 from bnnlib.presets import TrainingConfig, preset, with_width
 from bnnlib.run_config import RunConfig
 from bnnlib.runs import check_name, create_run, free_name, runs_folder
@@ -73,7 +73,7 @@ def train_form(digits: Digits) -> None:
         begin(config, name.strip() or free_name(f"{kind}-{base}"), digits)
 
 
-def all_settings(network: Config, training: TrainingConfig, tag: str) -> tuple[Config, dict]:
+def all_settings(network: TrainableConfig, training: TrainingConfig, tag: str) -> tuple[TrainableConfig, dict]:
     """The widgets behind the expander: the network with its width and prior, and the changes to the training's settings."""
     changes: dict = {}
     width = number("Hidden width", "hidden_width", network.hidden[0], tag, "Units in each hidden layer; the cost grows with its square.")

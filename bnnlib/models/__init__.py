@@ -1,9 +1,23 @@
-"""The two networks: a dropout MLP and a Bayesian MLP with the same sizes, asked in the same way."""
+"""The networks: a dropout MLP, a Bayesian MLP and an ensemble, with the same sizes and asked in the same way."""
 
 from bnnlib.models.bayesian import BayesianConfig, BayesianNetwork
 from bnnlib.models.dropout import DropoutConfig, DropoutNetwork
+from bnnlib.models.ensemble import EnsembleConfig, EnsembleNetwork
 
-Network = DropoutNetwork | BayesianNetwork
-Config = DropoutConfig | BayesianConfig
+Trainable = DropoutNetwork | BayesianNetwork
+Network = Trainable | EnsembleNetwork
+TrainableConfig = DropoutConfig | BayesianConfig
+Config = TrainableConfig | EnsembleConfig
 
-__all__ = ["BayesianConfig", "BayesianNetwork", "Config", "DropoutConfig", "DropoutNetwork", "Network"]
+__all__ = [
+    "BayesianConfig",
+    "BayesianNetwork",
+    "Config",
+    "DropoutConfig",
+    "DropoutNetwork",
+    "EnsembleConfig",
+    "EnsembleNetwork",
+    "Network",
+    "Trainable",
+    "TrainableConfig",
+]

@@ -144,7 +144,7 @@ class BayesianNetwork(nn.Module):
             h = F.leaky_relu(pyro.sample(f"h{k + 1}", LinearNormal(h, **layer, **how)))
         return pyro.sample("logits", LinearNormal(h, **weights[-1], **how))
 
-    def sample(self, images: Tensor, n_samples: int, generator: torch.Generator) -> Tensor:
+    def sample(self, images: Tensor, n_samples: int, generator: torch.Generator, first: int = 0) -> Tensor:
         """Posterior sampling without Pyro, activations drawn for every image on its own (local reparameterisation).
 
         Log-probabilities `[B, 28, 28] -> [S, B, C]`.
@@ -159,7 +159,7 @@ class BayesianNetwork(nn.Module):
                 h = F.leaky_relu(h)
         return h.float().log_softmax(-1)
 
-    def draw(self, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    def draw(self, generator: torch.Generator, index: int = 0) -> Callable[[Tensor], Tensor]:
         """One network from the posterior, its weights drawn: log-probabilities `[B, 28, 28] -> [B, C]`."""
         noise = (torch.randn(layer.loc.shape, generator=generator, device=generator.device) for layer in self.layers)
         weights = [eps.mul_(layer.scale).add_(layer.loc) for eps, layer in zip(noise, self.layers, strict=True)]

@@ -64,11 +64,11 @@ class DropoutNetwork(nn.Module):
                 h = F.leaky_relu(h)
         return h.float().log_softmax(-1)
 
-    def sample(self, images: Tensor, n_samples: int, generator: torch.Generator) -> Tensor:
+    def sample(self, images: Tensor, n_samples: int, generator: torch.Generator, first: int = 0) -> Tensor:
         """Monte Carlo dropout with masks of its own for every image: log-probabilities `[B, 28, 28] -> [S, B, C]`."""
         return self(images.expand(n_samples, *images.shape), generator)
 
-    def draw(self, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    def draw(self, generator: torch.Generator, index: int = 0) -> Callable[[Tensor], Tensor]:
         """One thinned network, log-probabilities `[B, 28, 28] -> [B, C]`, whose units are dropped for all images alike."""
         weights = [
             layer.weight * _mask(layer.weight.shape[1:], rate, generator) for layer, rate in zip(self.layers, self.rates, strict=True)
