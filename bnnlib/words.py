@@ -9,6 +9,11 @@ from numpy.typing import NDArray
 
 DOUBT = 0.05  # nats of total uncertainty below which the cause of doubt is not worth a word
 FULL = 0.85  # share of the canvas with ink from which it is painted full
+SPEAKERS = {
+    "dropout": ("the dropout network", "sampled dropout networks"),
+    "bayesian": ("the Bayesian network", "sampled Bayesian networks"),
+    "ensemble": ("the ensemble", "answers of the ensemble's members"),
+}
 DOT = 1.25  # a small blot whose sides differ by less than this factor is a dot
 
 
@@ -37,9 +42,8 @@ class Speaker:
 
 def speaker_names(names: Sequence[str], kinds: Sequence[str]) -> list[tuple[str, str]]:
     """("the Bayesian network", "sampled Bayesian networks") for each; by checkpoint name where the kinds are the same."""
-    adjectives = {"dropout": "dropout", "bayesian": "Bayesian"}
     if len(set(kinds)) == len(kinds):
-        return [(f"the {adjectives[kind]} network", f"sampled {adjectives[kind]} networks") for kind in kinds]
+        return [SPEAKERS[kind] for kind in kinds]
     if len(set(names)) == len(names):
         return [(name, f"sampled networks of {name}") for name in names]
     sides = ("left", "right")

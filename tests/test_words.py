@@ -22,6 +22,11 @@ def test_dissent_is_counted_for_the_network_with_the_larger_share_of_it():
     assert said == "Both say 4, but 1 of 100 sampled dropout networks says 7."
 
 
+def test_an_ensemble_speaks_of_its_members():
+    said = sentence([speaker("ensemble", {4: 40, 7: 10}, 0.8), speaker("bayesian", {4: 50}, 0.9)], 0.5)
+    assert said == "Both say 4, but 10 of 50 answers of the ensemble's members say 7."
+
+
 def test_scattered_dissent_names_the_strongest_rival():
     said = sentence([speaker("dropout", {3: 180, 5: 12, 8: 8}, 0.8), speaker("bayesian", {3: 200}, 0.97)], 0.5)
     assert said == "Both say 3, but 20 of 200 sampled dropout networks say something else, mostly 5."

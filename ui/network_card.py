@@ -12,6 +12,7 @@ import streamlit as st
 KINDS = {
     "dropout": "Dropout network: units are dropped at random, also when it is asked",
     "bayesian": "Bayesian network: a normal distribution over every weight",
+    "ensemble": "Deep ensemble: a few networks trained apart, which answer in turn",
 }
 SOURCES = {"mnist": "the full MNIST", "embedded": "the embedded digits"}
 FIGURES = {
@@ -24,10 +25,12 @@ SETTINGS = {
     "objective": "Objective", "optimiser": "Optimiser", "lr": "Learning rate", "momentum": "Momentum", "schedule": "Schedule",
     "epochs": "Epochs", "batch_size": "Batch size", "temperature": "Temperature (weight of the KL)",
     "temperature_warmup": "Epochs of warm-up of the temperature", "average": "Decay of the averaged weights",
+    "adversarial": "Radius of the hardest image nearby", "augment": "Augmentation",
     "weight_decay": "Weight decay", "precision": "Precision of the products", "seed": "Seed",
 }  # fmt: skip
 ARCHITECTURE = {
-    "hidden": "Hidden layers", "input_dropout": "Dropout on the input", "hidden_dropout": "Dropout on the hidden layers",
+    "members": "Members", "hidden": "Hidden layers", "input_dropout": "Dropout on the input",
+    "hidden_dropout": "Dropout on the hidden layers",
     "prior_scale": "Standard deviation of the prior", "initial_scale": "Standard deviation of the posterior at the start",
 }  # fmt: skip
 

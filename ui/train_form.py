@@ -96,6 +96,8 @@ def all_settings(network: TrainableConfig, training: TrainingConfig, tag: str) -
         "Augmentation", AUGMENTATIONS, list(AUGMENTATIONS).index(training.augment), lambda how: f"{how}: {AUGMENTATIONS[how]}",
         key=f"{tag}_augment", help="Bend the training images a little, anew each epoch: hands write more ways than the data hold.",
     )  # fmt: skip
+    meaning = "Learn beside each image the hardest one this near to it (L2 distance of the pixels; 0: none): surer doubt, twice the time."
+    changes["adversarial"] = number("Adversarial radius", "adversarial", training.adversarial, tag, meaning)
     changes["precision"] = st.radio(
         "Precision", PRECISIONS, list(PRECISIONS).index(training.precision), PRECISIONS.get, key=f"{tag}_precision",
         help="Of the matrix products; sums and weights stay 32-bit.",

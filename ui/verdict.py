@@ -12,7 +12,7 @@ from torch import Tensor
 from bnnlib.answer import Answer
 from bnnlib.plots import network_colours
 
-KINDS = {"dropout": "Monte Carlo dropout", "bayesian": "Bayesian"}
+KINDS = {"dropout": "Monte Carlo dropout", "bayesian": "Bayesian", "ensemble": "deep ensemble"}
 
 
 def card(name: str, kind: str, answer: Answer, threshold: float, place: int, dark: bool) -> str:
