@@ -14,7 +14,7 @@ from ui.canvas import digit_canvas, drawn
 from ui.draw_state import DrawState, draw_state, write_address
 from ui.gallery import BY_SLUG, EXAMPLES
 from ui.loaders import checkpoint_names, choose_networks, chosen_networks, load_network
-from ui.page import is_dark, page_setup, show_error
+from ui.page import is_dark, page_setup, show_error, spare_the_collector
 
 
 def main() -> None:
@@ -37,6 +37,7 @@ def screen(state: DrawState) -> None:
 @st.fragment
 def stage(state: DrawState) -> None:
     """The canvas and the answers: a stroke runs this again and nothing else."""
+    spare_the_collector()
     key = f"pad{state.canvas}"
     on_canvas = drawn(key)
     state.strokes = state.strokes if on_canvas is None else on_canvas

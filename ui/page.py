@@ -1,5 +1,7 @@
 """The first call of every page: its name, the style, the navigation, and the networks named in the address."""
 
+import gc
+import sys
 from pathlib import Path
 
 import streamlit as st
@@ -42,6 +44,7 @@ def page_setup(title: str) -> None:
 
     `st.session_state["arrived"]` then says whether the page was just entered, from another one or at the start of a session.
     """
+    spare_the_collector()
     favicon = str(ROOT / "ui" / "favicon.png")  # an icon given by name would be fetched from another host
     st.set_page_config(page_title=f"{title} · {NAME}", page_icon=favicon, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH)
     st.html(ROOT / "ui" / "style.css")
@@ -55,6 +58,21 @@ def page_setup(title: str) -> None:
     st.session_state["arrived"] = st.session_state.get("page") != title
     st.session_state["page"] = title
     networks_from_address()
+
+
+def spare_the_collector() -> None:
+    """Take what the libraries made out of the garbage collector's sight, again whenever another library was imported.
+
+    Streamlit collects garbage after every run, of a stroke's fragment too. Looking at the 270,000 objects of torch, plotly and
+    pandas, which live as long as the server, takes it 0.2 s, in which no thread of the server does anything else.
+    """
+    global _modules_spared
+    if len(sys.modules) > _modules_spared:
+        _modules_spared = len(sys.modules)
+        gc.freeze()
+
+
+_modules_spared = 0  # a library brings many objects once; freezing at every run would keep every run's garbage
 
 
 def networks_from_address() -> None:
