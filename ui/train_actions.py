@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from bnnlib import checkpoints, jobs
 from bnnlib.errors import BnnlibError
@@ -86,7 +87,13 @@ def import_form() -> None:
             help="A zip made by Export. It is checked before anything of it is used; nothing in it is executed.",
         )  # fmt: skip
         if file is not None and st.button("Import", type="primary", icon=":material/upload:", help="Check it and add it to the runs."):
-            attempt(lambda: show(import_run(file, runs_folder() / imported_name(file.name))), rerun=True)
+            attempt(lambda: take(file), rerun=True)
+
+
+def take(file: UploadedFile) -> None:
+    """Add the uploaded run and show it; the box for files is then empty again."""
+    show(import_run(file, runs_folder() / imported_name(file.name)))
+    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1
 
 
 def imported_name(name: str) -> str:
@@ -98,7 +105,6 @@ def imported_name(name: str) -> str:
 def show(run: Run) -> None:
     """Make `run` the one on the page."""
     st.session_state["run"] = st.query_params["run"] = run.name
-    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # an empty box for the next one
 
 
 def forget(run: Run) -> None:

@@ -29,7 +29,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE = 60_000  # milliseconds; only ever spent where something is wrong or the machine is busy
+PATIENCE = 120_000  # milliseconds; only ever spent where something is wrong or the machine is busy
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -59,8 +59,8 @@ def server() -> Iterator[str]:
             pytest.fail("the dashboard did not start within 60 s")
         yield address
     finally:
-        process.terminate()
-        process.wait(timeout=20)
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture(scope="session")
@@ -69,13 +69,14 @@ def chromium():
     missing = None
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import expect, sync_playwright
     except ImportError:
         missing = "Playwright is not installed: pip install -r requirements-dev.txt"
     if path is None:
         missing = "there is no Chromium: apt-get install chromium"
     if missing:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+    expect.set_options(timeout=PATIENCE)  # its own 5 s are short on a busy machine
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
@@ -120,7 +121,7 @@ def leaves(url: str, server: str) -> bool:
 def settle(page) -> None:
     """Wait until the script has run and nothing on the page is out of date."""
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-    page.locator("[data-testid=stAppViewContainer] [data-stale=true]").first.wait_for(state="detached")
+    page.locator("[data-stale=true]").first.wait_for(state="detached")
 
 
 UNREADABLE = """() => {
@@ -165,5 +166,14 @@ UNREADABLE = """() => {
 
 @pytest.fixture
 def unreadable() -> Callable:
-    """`unreadable(page)`: the texts whose contrast to their background is below 4.5 : 1, 3 : 1 for large letters."""
-    return lambda page: page.evaluate(UNREADABLE)
+    """`unreadable(page)`: the texts whose contrast to their background is below 4.5 : 1, 3 : 1 for large letters, and stays there."""
+
+    def check(page) -> list[str]:
+        settle(page)
+        for _ in range(20):  # what has just come may still be fading in
+            if not (found := page.evaluate(UNREADABLE)):
+                break
+            page.wait_for_timeout(250)
+        return found
+
+    return check

@@ -1,6 +1,10 @@
 """The Draw screen in a real browser: mouse, touch, keyboard, the address, the two themes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
+from playwright.sync_api import expect
 
 from bnnlib.strokes import from_text
 
@@ -22,8 +26,18 @@ def wait_for_strokes(page, count: int) -> None:
 
 def canvas(page):
     pad = page.locator("canvas.upper-canvas[role=img]")  # with a name: the frame script has run
-    pad.wait_for()
+    expect(pad).to_have_count(1)
     return pad
+
+
+@contextmanager
+def fresh_canvas(page) -> Iterator[None]:
+    """What is done within puts a drawing on a fresh canvas: wait until the old one has gone and the new one is there."""
+    canvas(page)
+    old = page.locator("[class*=st-key-pad]").evaluate("node => [...node.classList].find(name => name.startsWith('st-key-pad'))")
+    yield
+    expect(page.locator(f".{old}")).to_have_count(0)
+    canvas(page)
 
 
 def stroke(page, *points) -> None:
@@ -39,15 +53,16 @@ def stroke(page, *points) -> None:
 
 
 def clear(page) -> None:
-    page.get_by_role("button", name="Clear", exact=True).click()
+    with fresh_canvas(page):
+        page.get_by_role("button", name="Clear", exact=True).click()
     page.get_by_text("The canvas is blank").wait_for()
     page.wait_for_function("new URLSearchParams(location.search).get('example') === 'blank'")
-    page.wait_for_timeout(300)  # until the old canvas has gone
-    canvas(page)
 
 
-def dots(page) -> str:
-    return page.evaluate("[...document.querySelectorAll('.js-plotly-plot .shapelayer path')].map(p => p.getAttribute('d')).join()")
+def dots(page, other_than: str = "") -> str:
+    """The sampled answers in the figure, as soon as there are any that are not `other_than`."""
+    paths = "[...document.querySelectorAll('.js-plotly-plot .shapelayer path')].map(p => p.getAttribute('d')).join()"
+    return page.wait_for_function(f"old => {{ const now = {paths}; return now !== old && now }}", arg=other_than).json_value()
 
 
 def test_opens_answered_and_every_stroke_changes_the_answer(page_at):
@@ -55,17 +70,18 @@ def test_opens_answered_and_every_stroke_changes_the_answer(page_at):
     assert page.locator(SENTENCE).inner_text().endswith(".")
     assert len(page.locator(".verdict .digit").all_inner_texts()) == 2
     canvas(page)
-    before, picture = dots(page), page.locator(".seen img").get_attribute("src")
-    assert before
+    picture = page.locator(".seen img").get_attribute("src")
+    before = dots(page)
     clear(page)
+    blank = dots(page, other_than=before)
     stroke(page, (140, 40), (140, 240))
     wait_for_strokes(page, 1)
-    page.wait_for_function("before => document.querySelector('.seen img').src !== before", arg=picture)
+    expect(page.locator(".seen img")).not_to_have_attribute("src", picture)
     page.locator(SENTENCE, has_text="1").wait_for()
-    one = dots(page)
-    assert one != before
+    one = dots(page, other_than=blank)
     stroke(page, (90, 60), (190, 60))
     wait_for_strokes(page, 2)
+    dots(page, other_than=one)
     assert abs(drawn(page)[0].points[0][0] - 140) <= 2
     assert page.get_by_test_id("stException").count() == 0
 
@@ -77,10 +93,10 @@ def test_undo_takes_back_one_stroke_and_drawing_goes_on(page_at):
     wait_for_strokes(page, 1)
     stroke(page, (200, 60), (200, 220))
     wait_for_strokes(page, 2)
-    page.get_by_role("button", name="Undo").click()
+    with fresh_canvas(page):
+        page.get_by_role("button", name="Undo").click()
     wait_for_strokes(page, 1)
     assert drawn(page)[0].points[0][0] < 100
-    page.wait_for_timeout(500)
     stroke(page, (140, 60), (140, 220))
     wait_for_strokes(page, 2)
     assert 100 < drawn(page)[1].points[0][0] < 180
@@ -108,9 +124,9 @@ def test_quick_strokes_are_all_kept(page_at):
 
 def test_touch_draws_on_a_phone_without_scrolling_it(page_at):
     page = page_at(width=400, height=800, touch=True)
-    page.get_by_role("button", name="Clear", exact=True).tap()
+    with fresh_canvas(page):
+        page.get_by_role("button", name="Clear", exact=True).tap()
     page.get_by_text("The canvas is blank").wait_for()
-    page.wait_for_timeout(500)
     pad = canvas(page)
     pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
@@ -132,9 +148,10 @@ def test_an_example_is_chosen_by_keyboard(page_at):
     page = page_at()
     before = page.locator(SENTENCE).inner_text()
     page.get_by_role("button", name="Scribble").focus()
-    page.keyboard.press("Enter")
+    with fresh_canvas(page):
+        page.keyboard.press("Enter")
     page.wait_for_function("new URLSearchParams(location.search).get('example') === 'scribble'")
-    page.wait_for_function("before => document.querySelector('.sentence').innerText !== before", arg=before)
+    expect(page.locator(SENTENCE)).not_to_have_text(before)
     page.get_by_role("button", name="Two digits").focus()
     page.keyboard.press("Space")
     page.wait_for_function("new URLSearchParams(location.search).get('example') === 'two-digits'")
@@ -205,7 +222,7 @@ def test_the_chart_follows_a_change_of_theme_and_the_drawing_stays(page_at, unre
     stroke(page, (140, 40), (140, 240))
     wait_for_strokes(page, 1)
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function("getComputedStyle(document.querySelector('.js-plotly-plot .xtick text')).fill === 'rgb(232, 237, 243)'")
+    expect(page.locator(".js-plotly-plot .xtick text").first).to_have_css("fill", "rgb(232, 237, 243)")
     assert unreadable(page) == []
     stroke(page, (60, 140), (220, 140))
     wait_for_strokes(page, 2)
@@ -214,6 +231,8 @@ def test_the_chart_follows_a_change_of_theme_and_the_drawing_stays(page_at, unre
 def test_the_canvas_the_verdict_and_the_chart_are_above_the_fold(page_at):
     page = page_at()
     canvas(page)
+    for part in ("canvas.upper-canvas", ".verdict", ".js-plotly-plot .shapelayer path"):
+        page.locator(part).first.wait_for(state="attached")
     for part in ("canvas.upper-canvas", ".verdict", ".js-plotly-plot"):
         box = page.locator(part).first.bounding_box()
         assert box["y"] + box["height"] <= 800, part

@@ -13,7 +13,6 @@ from bnnlib.errors import BnnlibError
 from bnnlib.report import Plan, examine
 from bnnlib.results import load_results, save_results
 
-PATIENCE = 120_000  # milliseconds; where MNIST is not at hand, networks are asked about the held-out digits first
 PICTURE = "image => image.getAttributeNS('http://www.w3.org/1999/xlink', 'href')"
 
 
@@ -36,7 +35,7 @@ def evaluated() -> Iterator[None]:
 
 def opened(page_at, **how) -> Page:
     page = page_at("/Evaluate", **how)
-    expect(page.get_by_text("Digits in use")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Digits in use")).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
     return page
 
@@ -51,8 +50,8 @@ def test_refuse_more_and_turn_another_digit(page_at) -> None:
     slider.focus()
     for _ in range(4):
         slider.press("ArrowRight")
-    expect(page.get_by_text(re.compile("^Refusing the 7.0"))).to_be_visible(timeout=PATIENCE)
-    assert curves.get_attribute("aria-label") != before
+    expect(page.get_by_text(re.compile("^Refusing the 7.0"))).to_be_visible()
+    expect(curves).not_to_have_attribute("aria-label", before)
 
     pictures = page.locator(".st-key-shift .imagelayer image")
     expect(pictures).to_have_count(13)
@@ -60,7 +59,8 @@ def test_refuse_more_and_turn_another_digit(page_at) -> None:
     page.get_by_role("combobox", name=re.compile("Pictured digit")).click()
     page.keyboard.type("7")
     page.keyboard.press("Enter")
-    page.wait_for_function(f"old => ({PICTURE})(document.querySelector('.st-key-shift .imagelayer image')) !== old", arg=upright)
+    first = "document.querySelector('.st-key-shift .imagelayer image')"  # none while the figure is drawn anew
+    page.wait_for_function(f"old => {first} && ({PICTURE})({first}) !== old", arg=upright)
     expect(pictures).to_have_count(13)
     expect(page.get_by_text(re.compile("^Refusing the 7.0"))).to_be_visible()  # the other sections stay as they were
 
@@ -68,7 +68,7 @@ def test_refuse_more_and_turn_another_digit(page_at) -> None:
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (400, False), (400, True)])
 def test_looks_right(page_at, unreadable, width: int, dark: bool) -> None:
     page = opened(page_at, width=width, dark=dark)
-    expect(page.get_by_role("figure").last.locator("svg.main-svg").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("figure").last.locator("svg.main-svg").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for table in page.locator("[data-testid=stMarkdownContainer] table").all():
         box = table.bounding_box()

@@ -1,6 +1,7 @@
 """Training from the page in a real browser: it lives on through page switches, closed browsers, dead servers and kill -9."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from bnnlib.checkpoints import FOLDER
 from bnnlib.runs import Run, list_runs
@@ -81,11 +83,17 @@ def open_train(dashboard: Server, chromium) -> Iterator[Callable]:
         context.close()
 
 
+def settle(page) -> None:
+    """Wait until the script has run and what it no longer shows has gone: for a moment old and new are both there."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.locator("[data-stale=true]").first.wait_for(state="detached")
+
+
 def fill(page, kind: str, label: str, value: object) -> None:
     box = page.get_by_role(kind, name=label, exact=True)
     box.fill(str(value))
     box.press("Enter")
-    page.wait_for_function("() => document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'")
+    settle(page)
 
 
 def start(page, name: str, epochs: int, images: int = 200, width: int = 16) -> None:
@@ -96,6 +104,20 @@ def start(page, name: str, epochs: int, images: int = 200, width: int = 16) -> N
     fill(page, "spinbutton", "Hidden width", width)
     fill(page, "textbox", "Name", name)
     page.get_by_role("button", name="Start training").click()
+
+
+def wait_for_run(page, name: str) -> None:
+    """Wait until the page shows the run `name`, and nothing of the one before."""
+    expect(page.get_by_role("combobox", name="Run", exact=True)).to_have_value(name)
+    settle(page)
+
+
+def choose_file(page, file: Path) -> None:
+    """Open the box for an exported run and put `file` into it."""
+    page.get_by_role("button", name="Import a run").click()
+    box = page.locator("input[type=file]")
+    expect(box).to_have_count(1)
+    box.set_input_files(file)
 
 
 def wait_for_curve(page, longer_than: int) -> int:
@@ -116,7 +138,7 @@ def test_a_run_outlives_page_browser_server_and_kill(dashboard, open_train, own_
     length = wait_for_curve(page, 1)
     run = Run(own_runs / "survivor")
     pid = run.status.beat.pid
-    assert page.get_by_text("left", exact=False).count()
+    page.get_by_text(re.compile(r"images a second · \d.* left$")).wait_for()
 
     page.get_by_role("link", name="Draw", exact=True).click()  # another page, and back
     page.locator("canvas.upper-canvas").first.wait_for()
@@ -133,8 +155,7 @@ def test_a_run_outlives_page_browser_server_and_kill(dashboard, open_train, own_
     page = open_train()
     length = wait_for_curve(page, length)
     assert run.status.beat.pid == pid
-    images = page.locator(".pinned > li").count()
-    assert images == 10  # one of each digit: nothing was drawn in this session
+    expect(page.locator(".pinned > li")).to_have_count(10)  # one of each digit: nothing was drawn in this session
 
     os.kill(pid, signal.SIGKILL)
     page.get_by_text("The process ended without a word").wait_for()
@@ -145,7 +166,7 @@ def test_a_run_outlives_page_browser_server_and_kill(dashboard, open_train, own_
     assert run.status.beat.pid != pid
     assert [row["epoch"] for row in run.history()] == list(range(1, len(run.history()) + 1))
 
-    page.get_by_role("button", name="Stop", exact=True).last.click()
+    page.locator(".st-key-run_actions").get_by_role("button", name="Stop", exact=True).click()  # Streamlit has one too
     page.get_by_role("slider", name="Epoch").wait_for()
     assert run.status.state == "stopped"
     page.get_by_role("slider", name="Epoch").press("Home")  # scrub back to the start
@@ -161,9 +182,12 @@ def test_a_finished_run_is_kept_renamed_exported_imported_and_deleted(open_train
         page.get_by_role("button", name="Keep it").click()
         wait_until((FOLDER / name / "card.json").exists)
         page.get_by_role("tab", name="Networks in use").click()
+        expect(page.get_by_role("combobox", name="Checkpoint")).to_have_value(name)  # and the boxes above offer it
+        settle(page)
         page.get_by_role("combobox", name="Network on the left").click()
         page.get_by_role("option", name=name).click()  # at once usable
         page.locator("h3", has_text=name).first.wait_for()
+        settle(page)
         page.get_by_role("tab", name="Train", exact=True).click()
 
         with page.expect_download() as download:
@@ -176,14 +200,16 @@ def test_a_finished_run_is_kept_renamed_exported_imported_and_deleted(open_train
         page.get_by_role("button", name="Rename the run").click()
         wait_until((own_runs / "renamed" / "config.json").exists)
         assert not (own_runs / name).exists()
+        wait_for_run(page, "renamed")
 
-        page.get_by_role("button", name="Import a run").click()
-        page.locator("input[type=file]").set_input_files(archive)
+        choose_file(page, archive)
         page.get_by_role("button", name="Import", exact=True).click()
         wait_until((own_runs / "run" / "config.json").exists)
         assert Run(own_runs / "run").history() == Run(own_runs / "renamed").history()
+        wait_for_run(page, "run")
 
         page.keyboard.press("Escape")  # the box of Import is still open
+        expect(page.locator("input[type=file]")).to_have_count(0)
         page.get_by_role("tab", name="Compare runs").click()
         page.wait_for_function("() => document.querySelectorAll('.st-key-compared_curves .js-plotly-plot').length >= 3")
         page.get_by_role("tab", name="Train", exact=True).click()
@@ -199,8 +225,7 @@ def test_a_hostile_zip_is_refused_on_the_page(open_train, own_runs, tmp_path):
     bad = tmp_path / "bad.zip"
     bad.write_bytes(b"PK no zip")
     page = open_train()
-    page.get_by_role("button", name="Import a run").click()
-    page.locator("input[type=file]").set_input_files(bad)
+    choose_file(page, bad)
     page.get_by_role("button", name="Import", exact=True).click()
     page.get_by_text("This file is no zip that can be read").wait_for()
     assert list_runs(own_runs) == []

@@ -10,13 +10,12 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 ADDRESS = "/Uncertain_digits?samples=10"
-PATIENCE = 120_000  # milliseconds; ten networks are asked about all held-out images before the grid can stand
 
 
 def digits(page: Page, grid: str) -> Locator:
     """The points over the grid's digits, once they are all there."""
     points = page.locator(f".st-key-{grid} .scatterlayer .trace").last.locator("path.point")
-    expect(points).to_have_count(64, timeout=PATIENCE)
+    expect(points).to_have_count(64)
     return points
 
 
@@ -44,8 +43,8 @@ def test_choose_an_image_see_both_answers_and_send_it_to_draw(page_at) -> None:
     expect(page.locator("p.sentence")).to_contain_text("split the vote")
 
     click(page, points.nth(12))
-    expect(place(page)).to_have_value("13", timeout=60_000)
-    expect(page).to_have_url(re.compile(r"[?&]place=13\b"), timeout=60_000)
+    expect(place(page)).to_have_value("13")
+    expect(page).to_have_url(re.compile(r"[?&]place=13\b"))
     answers = page.get_by_role("figure", name=re.compile("Sampled class probabilities"))
     expect(answers).to_have_attribute("aria-label", re.compile(r"dropout says \d with .*bayesian says \d with "))
     expect(answers.locator("svg.main-svg").first).to_be_visible()
@@ -53,22 +52,22 @@ def test_choose_an_image_see_both_answers_and_send_it_to_draw(page_at) -> None:
     shown = page.get_by_text(re.compile(r"^Test image [\d,]+, really"))
     before = shown.inner_text()
     page.get_by_role("button", name="Next", exact=True).press("Enter")  # without a mouse
-    expect(place(page)).to_have_value("14", timeout=60_000)
-    expect(page).to_have_url(re.compile(r"[?&]place=14\b"), timeout=60_000)
-    expect(shown).not_to_have_text(before, timeout=60_000)
+    expect(place(page)).to_have_value("14")
+    expect(page).to_have_url(re.compile(r"[?&]place=14\b"))
+    expect(shown).not_to_have_text(before)
     number = re.search(r"Test image ([\d,]*\d)", shown.inner_text())[1]
 
     send = page.get_by_role("button", name="Send to Draw")
     expect(send).to_have_count(1)
     send.click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Draw", timeout=60_000)
-    expect(page.locator("figure.seen img")).to_have_attribute("alt", re.compile(f"Test image {number}, a "), timeout=60_000)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Draw")
+    expect(page.locator("figure.seen img")).to_have_attribute("alt", re.compile(f"Test image {number}, a "))
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
 def test_an_address_opens_what_it_names_and_downloads_hold_it(page_at) -> None:
     page = page_at(f"{ADDRESS}&measure=predictive_entropy&true=7&place=70")
-    page.locator(".st-key-grid_wide .scatterlayer").wait_for(timeout=PATIENCE)
+    page.locator(".st-key-grid_wide .scatterlayer").wait_for()
     expect(place(page)).to_have_value("70")
     count = int(re.search(r"of ([\d,]+)\)", place(page).get_attribute("aria-label"))[1].replace(",", ""))
 
@@ -98,8 +97,8 @@ def test_a_phone_sees_four_digits_a_row_and_can_choose_one(page_at) -> None:
     assert left["x"] >= 0
     assert right["x"] + right["width"] <= 400
     click(page, points.nth(5))
-    expect(place(page)).to_have_value("6", timeout=60_000)
-    expect(page.get_by_role("button", name="Send to Draw")).to_be_in_viewport(timeout=10_000)  # the page glides to the image
+    expect(place(page)).to_have_value("6")
+    expect(page.get_by_role("button", name="Send to Draw")).to_be_in_viewport()  # the page glides to the image
 
 
 @pytest.mark.parametrize("dark", [False, True])
