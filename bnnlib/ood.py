@@ -1,6 +1,6 @@
 """Pictures that are no digits, on which a network had better be in doubt: clothes, letters, noise, any folder of pictures.
 
-Every set is uint8 `[B, 28, 28]`, white on black as MNIST is. Sets that torchvision knows are read where their files are and never
+Every set is uint8 `[B, 28, 28]`, white on black as MNIST is. Sets that torchvision knows are read where it unpacks them and never
 downloaded.
 """
 
@@ -50,7 +50,7 @@ def load_ood(name_or_path: str, digits: Split, part: str = "test", seed: int = 0
     """The set called `name_or_path` (a name in SETS), or a folder of pictures, or a UNIPEN file or a folder of them.
 
     digits: whose ink `fashion-matched` takes. part: `train` or `test`, for sets that have both. seed: of noise and of the matching.
-    At most the first 10,000 images. Raises BnnlibError where data are missing, damaged, or digits themselves.
+    At most 10,000 images. Raises BnnlibError where data are missing, damaged, or digits themselves.
     """
     if name_or_path == "noise":
         pixels = torch.randint(0, 256, (NOISE_IMAGES, 28, 28), generator=torch.Generator().manual_seed(seed))
@@ -90,33 +90,51 @@ def _at_hand(name: str) -> bool:
         return True
     if name == "letters":
         return _pen_folder() is not None
-    folder = TORCHVISION["fashion-mnist" if name == "fashion-matched" else name][0]
-    stem = "emnist-letters-test-images-idx3-ubyte" if folder == "EMNIST" else "t10k-images-idx3-ubyte"
-    return any((data / folder / "raw" / stem).is_file() for data in data_folders())
+    return _root("fashion-mnist" if name == "fashion-matched" else name, "test") is not None
 
 
 def _pen_folder() -> Path | None:
     return next((data / "pen" for data in data_folders() if any((data / "pen").glob("UJIpenchars-*.txt"))), None)
 
 
+def _stems(name: str, part: str) -> tuple[str, ...]:
+    """How the files begin that torchvision wants to find; of EMNIST it reads one part without the other."""
+    return (f"emnist-letters-{part}",) if name == "emnist-letters" else ("train", "t10k")
+
+
+def _root(name: str, part: str) -> Path | None:
+    """The first data folder with all files of a set that torchvision knows."""
+    files = [f"{TORCHVISION[name][0]}/raw/{stem}-{what}-ubyte" for stem in _stems(name, part) for what in ("images-idx3", "labels-idx1")]
+    return next((data for data in data_folders() if all((data / file).is_file() for file in files)), None)
+
+
 def _torchvision(name: str, part: str) -> Tensor:
     import torchvision.datasets as datasets  # here, not above: importing torchvision costs seconds
 
     folder, transposed = TORCHVISION[name]
-    if not _at_hand(name):
-        raise _missing(name, f"{folder}/raw as torchvision lays them out")
-    root = next(data for data in data_folders() if (data / folder / "raw").is_dir())
+    root = _root(name, part)
+    if root is None:
+        files = " and ".join(f"{stem}-{{images-idx3,labels-idx1}}-ubyte" for stem in _stems(name, part))
+        raise _missing(name, f"{files}, unpacked, in {folder}/raw")
     options = {"split": "letters"} if folder == "EMNIST" else {}
     try:
-        images = getattr(datasets, folder)(str(root), train=part == "train", **options).data[:MAX_IMAGES]
-    except Exception as error:
-        raise BnnlibError(f"The files in {root / folder} cannot be read ({error}): copy them again.") from error
+        images = getattr(datasets, folder)(str(root), train=part == "train", **options).data
+    except Exception as error:  # torchvision names no exception for a damaged file
+        reason = str(error) or type(error).__name__
+        raise BnnlibError(f"The files in {root / folder} cannot be read ({reason}): copy them again.") from error
+    if not len(images) or images.shape[1:] != (28, 28) or images.dtype != torch.uint8:
+        what = f"images {list(images.shape)} of {images.dtype}"
+        raise BnnlibError(f"The files in {root / folder} hold {what}, not bytes [B, 28, 28]: copy them again.")
+    if len(images) > MAX_IMAGES:  # taken from all over the file, which may be sorted by class
+        images = images[torch.linspace(0, len(images) - 1, MAX_IMAGES).long()]
     return images.transpose(1, 2).contiguous() if transposed else images  # EMNIST is stored column by column
 
 
 def _missing(name: str, what: str) -> BnnlibError:
-    folders = " nor ".join(str(folder) for folder in data_folders())
-    return BnnlibError(f"{SETS[name]} is not in {folders}: put the files there ({what}), or choose one of {', '.join(available_sets())}.")
+    folders = " nor in ".join(str(folder) for folder in data_folders())
+    return BnnlibError(
+        f"The set {name!r} is not in {folders}: put its files there ({what}) or choose one of these: {', '.join(available_sets())}."
+    )
 
 
 def _letters(files: list[Path]) -> Tensor:

@@ -112,6 +112,94 @@ def test_a_set_whose_data_are_missing_says_where_they_belong(
     assert one_sentence(caught.value)
 
 
+def idx(values: np.ndarray, magic: int) -> bytes:
+    """uint8 values as the files of MNIST and its kin hold them (LeCun's IDX): magic number, sizes, bytes."""
+    return magic.to_bytes(4, "big") + b"".join(size.to_bytes(4, "big") for size in values.shape) + values.tobytes()
+
+
+def write_set(data: Path, folder: str, stem: str, images: np.ndarray) -> None:
+    """Images uint8 `[B, 28, 28]` with labels 1, 2, 3 ... in torchvision's own layout below the folder `data`."""
+    raw = data / folder / "raw"
+    raw.mkdir(parents=True, exist_ok=True)
+    (raw / f"{stem}-images-idx3-ubyte").write_bytes(idx(images, 0x803))
+    (raw / f"{stem}-labels-idx1-ubyte").write_bytes(idx(np.arange(1, len(images) + 1, dtype=np.uint8), 0x801))
+
+
+@pytest.fixture
+def upright() -> np.ndarray:
+    """An L, taller than wide, and an F: no turn or mirror makes them what they are not. uint8 `[2, 28, 28]`."""
+    images = np.zeros((2, 28, 28), np.uint8)
+    images[0, 4:24, 8:11] = images[0, 21:24, 8:19] = 255
+    images[1, 4:24, 8:11] = images[1, 4:7, 8:20] = images[1, 12:15, 8:16] = 200
+    return images
+
+
+@pytest.mark.parametrize(("name", "folder"), [("fashion-mnist", "FashionMNIST"), ("kmnist", "KMNIST")])
+def test_a_set_in_torchvisions_layout_is_read_as_it_is(
+    name: str, folder: str, upright: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedded: Digits
+) -> None:
+    empty, data = tmp_path / "empty", tmp_path / "data"
+    (empty / folder / "raw").mkdir(parents=True)  # a folder alone is no set: it is looked for further on
+    write_set(data, folder, "t10k", upright)
+    monkeypatch.setattr(ood, "data_folders", lambda: [empty, data])
+    assert name not in ood.available_sets()  # torchvision wants all four files
+    write_set(data, folder, "train", upright[:1])
+    assert name in ood.available_sets()
+    assert np.array_equal(ood.load_ood(name, embedded.validation).images, upright)
+    assert np.array_equal(ood.load_ood(name, embedded.validation, "train").images, upright[:1])
+
+
+def test_of_a_long_set_images_from_all_over_its_file_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedded: Digits) -> None:
+    """Files may be sorted by class: the first images alone would be the first letters of the alphabet."""
+    alphabet = np.repeat(np.arange(1, 27, dtype=np.uint8), 4)[:, None, None] * np.ones((1, 28, 28), np.uint8)
+    write_set(tmp_path, "EMNIST", "emnist-letters-test", alphabet)
+    monkeypatch.setattr(ood, "data_folders", lambda: [tmp_path])
+    monkeypatch.setattr(ood, "MAX_IMAGES", 52)
+    found = ood.load_ood("emnist-letters", embedded.validation).images[:, 0, 0]
+    assert len(found) == 52
+    assert found.unique().tolist() == list(range(1, 27))
+
+
+def test_emnist_letters_stand_upright(
+    upright: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedded: Digits, one_sentence
+) -> None:
+    columns = np.stack([np.stack([image[:, x] for x in range(28)]) for image in upright])  # its files hold column after column
+    write_set(tmp_path, "EMNIST", "emnist-letters-test", columns)
+    monkeypatch.setattr(ood, "data_folders", lambda: [tmp_path])
+    assert ood.available_sets() == ["emnist-letters", "noise"]
+    found = ood.load_ood("emnist-letters", embedded.validation)
+    assert found.images.dtype == torch.uint8
+    assert found.images.is_contiguous()
+    assert np.array_equal(found.images, upright)
+    with pytest.raises(BnnlibError, match=r"emnist-letters-train-\{images-idx3,labels-idx1\}-ubyte, unpacked, in EMNIST/raw") as caught:
+        ood.load_ood("emnist-letters", embedded.validation, "train")
+    assert one_sentence(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"no images", "cannot be read"),
+        (b"", "cannot be read"),
+        (None, r"cannot be read \(\w+"),
+        (np.zeros((3, 32, 32), np.uint8), "3, 32, 32"),
+    ],
+)
+def test_damaged_files_of_a_set_get_one_sentence(
+    content: bytes | np.ndarray | None, words: str, upright: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    embedded: Digits, one_sentence,
+) -> None:  # fmt: skip
+    for stem in ("train", "t10k"):
+        write_set(tmp_path, "KMNIST", stem, upright)
+    file = tmp_path / "KMNIST" / "raw" / "t10k-images-idx3-ubyte"
+    cut = file.read_bytes()[:-100]  # as an interrupted copy leaves it
+    file.write_bytes(cut if content is None else content if isinstance(content, bytes) else idx(content, 0x803))
+    monkeypatch.setattr(ood, "data_folders", lambda: [tmp_path])
+    with pytest.raises(BnnlibError, match=words) as caught:
+        ood.load_ood("kmnist", embedded.validation)
+    assert one_sentence(caught.value)
+
+
 def test_pen_files_give_their_letters_and_only_these(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedded: Digits) -> None:
     (tmp_path / "pen").mkdir()
     file = tmp_path / "pen" / "UJIpenchars-w01.txt"
