@@ -2,6 +2,7 @@
 
 import streamlit as st
 import torch
+from torch import Tensor
 
 from bnnlib import BnnlibError, deterministic_probs, sample_probs
 from bnnlib.answer import Answer, make_answer
@@ -41,17 +42,18 @@ def stage(state: DrawState) -> None:
     key = f"pad{state.canvas}"
     on_canvas = drawn(key)
     state.strokes = state.strokes if on_canvas is None else on_canvas
+    image = state.image
     with st.container(key="stage"):
         left, right = st.columns([3, 7], gap="medium")
     with right:
-        answers(state)
+        answers(state, image)
     with left:
-        drawing(state, key)
+        drawing(state, key, image)
     mark_example(state.example)
     write_address(state, chosen_networks())
 
 
-def drawing(state: DrawState, key: str) -> None:
+def drawing(state: DrawState, key: str, image: Tensor) -> None:
     """The canvas with its tools, and the image that is made of the drawing."""
     under = state.sent[0] if state.sent else None
     digit_canvas(state.on_canvas, state.pen, key, under)
@@ -66,7 +68,7 @@ def drawing(state: DrawState, key: str) -> None:
     caption = "Cut out, scaled to 20 pixels and centred by its mass, as MNIST made its own: 28 x 28 pixels."
     if state.sent:
         caption = state.sent[1] + (", with your strokes over it." if state.strokes else "")
-    st.html(verdict.seen(state.image, caption))
+    st.html(verdict.seen(image, caption))
 
 
 def undo(state: DrawState) -> None:
@@ -77,7 +79,7 @@ def set_pen(state: DrawState) -> None:
     state.pen = st.session_state["pen_width"]
 
 
-def answers(state: DrawState) -> None:
+def answers(state: DrawState, image: Tensor) -> None:
     """Both networks' answers: one sentence, a card each, the figure, and its figures as text."""
     names, networks, found = [], [], []
     for place, name in enumerate(chosen_networks()):
@@ -87,33 +89,35 @@ def answers(state: DrawState) -> None:
             show_error(error)
             continue
         names.append(name)
-        found.append((place, ask(networks[-1], state)))
+        found.append((place, ask(networks[-1], image, state)))
     kinds = [network.config.kind for network in networks]
     speakers = [Speaker(*words, answer) for words, (_, answer) in zip(speaker_names(names, kinds), found, strict=True)]
     note = None if state.sent else ink_note(ink(state.strokes))
     said = sentence(speakers, state.threshold)
+    dark = is_dark()
+    series = [series_of(name, place, answer) for name, (place, answer) in zip(names, found, strict=True)]
+    figure = answers_figure(series, state.threshold, dark)  # before anything is shown, so that all of it comes in one go
     st.html(f'<p class="sentence" role="status">{note or said}</p>')
     if not speakers:
         return
-    dark = is_dark()
     cards = [verdict.card(name, kind, a, state.threshold, place, dark) for name, kind, (place, a) in zip(names, kinds, found, strict=True)]
     legend = verdict.legend(any(answer.deterministic is not None for _, answer in found))
     st.html(f'<div class="verdicts">{"".join(cards)}</div>{legend}')
-    series = [series_of(name, place, answer) for name, (place, answer) in zip(names, found, strict=True)]
     st.plotly_chart(
-        answers_figure(series, state.threshold, dark),
+        figure,
         theme=None,
         key="answers",
         config={"displayModeBar": False, "responsive": True},
         alt=f"{state.samples} sampled probabilities for each digit and network. {said}",
     )
-    with st.expander("The same in figures"):
-        st.markdown(verdict.figures_table(names, [answer for _, answer in found]))
+    figures = st.expander("The same in figures", key="figures", on_change="rerun")
+    if figures.open:  # a closed one costs nothing
+        figures.markdown(verdict.figures_table(names, [answer for _, answer in found]))
 
 
-def ask(network: Network, state: DrawState) -> Answer:
-    """Sample the network's answer to the drawing; the state's seed makes it repeatable."""
-    images = state.image[None]
+def ask(network: Network, image: Tensor, state: DrawState) -> Answer:
+    """Sample the network's answer to the image, float `[28, 28]`; the state's seed makes it repeatable."""
+    images = image[None]
     probs = sample_probs(network, images, state.samples, torch.Generator().manual_seed(state.seed))
     return make_answer(probs, deterministic_probs(network, images) if isinstance(network, DropoutNetwork) else None)
 

@@ -93,7 +93,7 @@ def _dots(one: Series, centres: NDArray[np.floating], colour: str) -> dict[str, 
     """All dots as one shape: as markers they would be thousands of elements, and the chart four times as slow."""
     offset, column, value = swarm(one.samples, STRIP * 0.86)
     x = centres[column] + offset
-    path = "".join(f"M{a:.3f},{y:.3f}L{b:.3f},{y:.3f}" for a, b, y in zip(x - DASH / 2, x + DASH / 2, value, strict=True))
+    path = "".join(f"M{a:.3f},{y:.3f}H{b:.3f}" for a, b, y in zip(x - DASH / 2, x + DASH / 2, value, strict=True))
     return {"type": "path", "path": path, "line": {"color": colour, "width": 3.2}, "opacity": 0.85, "layer": "between", "name": one.name}
 
 
@@ -186,6 +186,8 @@ def _layout(dark: bool) -> dict[str, Any]:
     axis = {"zeroline": False, "fixedrange": True, "gridcolor": grid, "color": text}
     small = {"size": 13}
     return {
+        "template": "none",  # plotly's own would be copied, sent and gone through at every stroke
+        "hovermode": "closest",
         "height": HEIGHT,
         "margin": {"l": 46, "r": 8, "t": 6, "b": 38},
         "paper_bgcolor": "rgba(0,0,0,0)",

@@ -26,6 +26,7 @@ def opened(**address: str) -> AppTest:
     app = AppTest.from_file("../dashboard.py", default_timeout=120)
     for name, value in {"samples": "20", **address}.items():
         app.query_params[name] = value
+    app.session_state["figures"] = True  # the table below the chart unfolded
     return checked(app.run())
 
 

@@ -27,15 +27,20 @@ FRAME_SCRIPT = """<script>
     canvas.setAttribute('role', 'img');
     canvas.setAttribute('aria-label', 'Drawing canvas: draw a digit with mouse, pen or finger; without one, pick an example below');
   });
-  const scan = () => document.querySelectorAll('[class*="st-key-pad"] *').forEach(node => {
+  const sheet = document.getElementsByClassName('st-key-sheet');  // watched alone: a look at every change of the page slows the charts
+  const scan = () => sheet[0].querySelectorAll('*').forEach(node => {
     if (node.shadowRoot) { dress(node.shadowRoot); name(node.shadowRoot); }
   });
-  if (!window.padObserver) {
-    window.padObserver = new MutationObserver(scan);
-    window.padObserver.observe(document.body, { childList: true, subtree: true });
-    setInterval(scan, 500);
-  }
-  scan();
+  const observer = new MutationObserver(scan);
+  let watched;
+  const watch = () => {
+    if (!sheet[0]) return;
+    if (sheet[0] !== watched) observer.observe(watched = sheet[0], { childList: true, subtree: true });
+    scan();
+  };
+  clearInterval(window.watchSheet);
+  window.watchSheet = setInterval(watch, 500);
+  watch();
 })();
 </script>"""
 
@@ -48,16 +53,17 @@ def digit_canvas(start: Sequence[Stroke], pen: int, key: str, under: np.ndarray 
     """
     from streamlit_drawable_canvas import st_canvas  # here, not above: it can only be imported in a running app
 
-    st_canvas(
-        stroke_width=pen,
-        stroke_color=INK,
-        background_color=PAPER,
-        background_image=None if under is None else Image.fromarray(np.kron(under, np.ones((10, 10), np.uint8))),
-        width=SHEET,
-        height=SHEET,
-        initial_drawing={"objects": [to_fabric(stroke) for stroke in start]},
-        key=key,
-    )
+    with st.container(key="sheet"):
+        st_canvas(
+            stroke_width=pen,
+            stroke_color=INK,
+            background_color=PAPER,
+            background_image=None if under is None else Image.fromarray(np.kron(under, np.ones((10, 10), np.uint8))),
+            width=SHEET,
+            height=SHEET,
+            initial_drawing={"objects": [to_fabric(stroke) for stroke in start]},
+            key=key,
+        )
     st.html(FRAME_SCRIPT, unsafe_allow_javascript=True)
 
 
