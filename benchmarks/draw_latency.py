@@ -27,18 +27,30 @@ CHROMIUM_FLAGS = [
 TARGETS = {"first_screen": 8.0, "pen_up_p95": 0.7}
 STROKES = 30
 
-# The chart counts as new when a frame has been painted after its dots changed. All times are the page's own.
+# The new chart counts when a frame has been painted with it: with other dots than before, in sight, the old one gone from sight.
+# All times are the page's own.
 WATCH = """() => {
-  const dots = () => [...document.querySelectorAll('.js-plotly-plot .shapelayer path')].map(p => p.getAttribute('d')).join();
-  window.penUp = null; window.newChart = null; window.before = dots();
+  const seen = chart => chart.getBoundingClientRect().height > 0 && getComputedStyle(chart).visibility === 'visible';
+  const dots = () => [...document.querySelectorAll('.js-plotly-plot')].filter(seen)
+    .flatMap(chart => [...chart.querySelectorAll('.shapelayer path')].map(path => path.getAttribute('d'))).join();
+  window.penUp = null; window.newChart = null;
+  const before = dots();
   document.addEventListener('pointerup', () => { window.penUp = performance.now(); }, { once: true, capture: true });
   const look = () => {
     const now = dots();
-    if (window.penUp !== null && now && now !== window.before) requestAnimationFrame(() => { window.newChart = performance.now(); });
+    if (window.penUp !== null && now && now !== before) requestAnimationFrame(() => { window.newChart = performance.now(); });
     else requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
 }"""
+
+# Half a second in which nothing on the page changes, so that what comes next is an answer to what was done next.
+CALM = """() => new Promise(resolve => {
+  let timer = setTimeout(done, 500);
+  const observer = new MutationObserver(() => { clearTimeout(timer); timer = setTimeout(done, 500); });
+  function done() { observer.disconnect(); resolve(); }
+  observer.observe(document.querySelector('[data-testid=stMain]'), { childList: true, subtree: true, attributes: true });
+})"""
 
 
 def free_port() -> int:
@@ -63,6 +75,7 @@ def stroke(page: Page, k: int) -> float:
     """Draw one stroke, another one each time, and return the seconds from pen up to the new chart."""
     box = page.locator("canvas.upper-canvas").bounding_box()
     assert box is not None
+    page.evaluate(CALM)
     page.evaluate(WATCH)
     x, y = box["x"] + 30 + 220 * ((k * 0.618) % 1), box["y"] + 30
     page.mouse.move(x, y)
