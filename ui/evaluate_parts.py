@@ -4,21 +4,19 @@ from collections.abc import Callable
 
 import plotly.graph_objects as go
 import streamlit as st
-import torch
 from torch import Tensor
 
 from bnnlib import findings
 from bnnlib.data import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.findings import percent
-from bnnlib.ood import available_sets, load_ood
 from bnnlib.results import Results
-from ui.loaders import load_digits
 from ui.page import show_error
 from ui.pictures import pictures
 from ui.results import Pictured
 
-EXAMPLES = 12
+SHOWN = 18  # pictures a network
+Found = dict[str, Results]
 
 
 def gallery(at_hand: Pictured, order: Tensor, values: Tensor, words: str) -> None:
@@ -43,7 +41,7 @@ def stand_in(found: Results, digits: Digits) -> None:
         )
 
 
-def side_by_side(results: dict[str, Results], show: Callable[[str], None]) -> None:
+def side_by_side(results: Found, show: Callable[[str], None]) -> None:
     """`show` for each network, in columns (below one another where the page is narrow); a fault in one leaves the others."""
     for column, name in zip(st.columns(len(results), gap="medium"), results, strict=True):
         with column:
@@ -58,19 +56,6 @@ def chart(figure: go.Figure, key: str, alt: str) -> None:
     st.plotly_chart(figure, width="stretch", key=key, config={"displayModeBar": False}, alt=alt.replace("**", ""), theme=None)
 
 
-def examples(set_name: str) -> None:
-    """A few pictures of a set without digits, if its data are at hand."""
-    if set_name not in available_sets():
-        return
-    try:
-        images = _examples(set_name, load_digits().source)
-    except BnnlibError as error:
-        show_error(error)
-        return
-    pictures(images.numpy(), [""] * len(images), [f"Example from the set {set_name}"] * len(images), [False] * len(images))
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _examples(set_name: str, source: str) -> Tensor:
-    images = load_ood(set_name, load_digits().validation).images
-    return images[torch.linspace(0, len(images) - 1, EXAMPLES).long()]
+def summaries(results: Found) -> dict[str, dict]:
+    """The figures of each network."""
+    return {name: found.summary for name, found in results.items()}

@@ -1,0 +1,50 @@
+"""The Evaluate page's mistakes: those made with the most confidence, and which digit is taken for which."""
+
+import pandas as pd
+import streamlit as st
+
+from bnnlib import findings
+from bnnlib.data import Digits
+from bnnlib.findings import percent
+from bnnlib.plots_evaluate import class_error_figure, confusion_figure
+from ui.evaluate_parts import SHOWN, Found, chart, gallery, side_by_side, stand_in
+from ui.page import is_dark
+from ui.results import pictured
+
+
+def mistakes(results: Found, digits: Digits) -> None:
+    """The mistakes made with the most confidence, as pictures."""
+    st.header("Where is it sure and wrong?")
+
+    def show(name: str) -> None:
+        at_hand = pictured(name, results[name], digits, ("least_confidence",))
+        doubt = at_hand.doubts["least_confidence"]
+        st.markdown(findings.on_mistakes(name, doubt, at_hand.labels, at_hand.predicted))
+        wrong = (at_hand.predicted != at_hand.labels).nonzero()[:, 0]
+        order = wrong[doubt[wrong].argsort(stable=True)][:SHOWN]
+        gallery(at_hand, order, 1 - doubt, "confidence")
+        stand_in(results[name], digits)
+
+    side_by_side(results, show)
+
+
+def confusions(results: Found, digits: Digits) -> None:
+    """Which digit is taken for which, and the error of each."""
+    st.header("Which digits does it confuse?")
+
+    def show(name: str) -> None:
+        matrix = results[name].arrays["confusion"]
+        sentence = findings.on_confusion(name, matrix, results[name].summary["per_class_error"])
+        st.markdown(sentence)
+        chart(confusion_figure(matrix.numpy(), list(results).index(name), is_dark()), f"confusion_{name}", f"Confusion matrix. {sentence}")
+
+    side_by_side(results, show)
+    errors = [(name, place, found.summary["per_class_error"]) for place, (name, found) in enumerate(results.items())]
+    chart(
+        class_error_figure(errors, is_dark()),
+        "class_errors",
+        "Share of each digit's images that are wrong, a bar a network; the table below says the same.",
+    )
+    with st.expander("The same as a table"):
+        columns = {name: ["-" if share is None else percent(share, 2) for share in shares] for name, _, shares in errors}
+        st.dataframe(pd.DataFrame(columns, index=pd.Index(range(10), name="digit")), width="stretch")

@@ -1,0 +1,102 @@
+"""Does it doubt what is no digit? Doubt on the Evaluate page's other pictures against doubt on digits."""
+
+import pandas as pd
+import streamlit as st
+import torch
+from torch import Tensor
+
+from bnnlib import findings
+from bnnlib.data import Digits
+from bnnlib.errors import BnnlibError
+from bnnlib.evaluation import WORDS
+from bnnlib.ood import available_sets, load_ood
+from bnnlib.plots_evaluate import doubt_figure
+from bnnlib.report_parts import EDGES
+from ui.evaluate_parts import Found, chart, side_by_side, summaries
+from ui.loaders import load_digits
+from ui.page import is_dark, show_error
+from ui.pictures import pictures
+
+EXAMPLES = 12  # pictures of a set
+
+
+@st.fragment
+def others(results: Found, digits: Digits) -> None:
+    """Doubt on digits against doubt on what is no digit."""
+    known = {name: found for name, found in results.items() if found.summary.get("ood")}
+    sets = (
+        [
+            name
+            for name in next(iter(known.values())).summary["ood"]["sets"]
+            if all(name in f.summary["ood"]["sets"] for f in known.values())
+        ]
+        if known
+        else []
+    )
+    st.header("Does it doubt what is no digit?")
+    if not sets:
+        st.info("No pictures that are no digits were at hand when these networks were evaluated.", icon=":material/image_not_supported:")
+        return
+    described = {key: next(iter(known.values())).summary["ood"]["sets"][key]["description"] for key in sets}
+    chosen = st.selectbox(
+        "Compared with the test digits", sets, format_func=described.__getitem__, key="ood_set", persist_state="session", width=520,
+        help="Pictures that none of the ten answers fits. A network ought to be in doubt about every one of them.",
+    )  # fmt: skip
+    examples(chosen)
+    facts = summaries(known)
+    for measure_name in ("predictive_entropy", "mutual_information"):
+        st.markdown(f"**{WORDS[measure_name].capitalize()}.** {findings.on_others(facts, chosen, measure_name)}")
+
+        def show(name: str, measure_name: str = measure_name) -> None:
+            found = known[name]
+            row = found.summary["ood"]["sets"][chosen]["measures"][measure_name]
+            st.markdown(
+                f"{name}: AUROC **{row['auroc']:.4f}** <small>({row['interval'][0]:.4f} to {row['interval'][1]:.4f})</small>",
+                unsafe_allow_html=True,
+            )
+            counts = (found.arrays[f"histogram/{part}/{measure_name}"].numpy() for part in ("digits", chosen))
+            threshold = found.summary["refusal"]["rules"][measure_name]["threshold"]
+            figure = doubt_figure(EDGES.numpy(), *counts, described[chosen].split(":")[0], list(results).index(name), threshold, is_dark())
+            chart(
+                figure,
+                f"doubt_{measure_name}_{name}",
+                f"{WORDS[measure_name]} of {name} on digits and on {described[chosen]}: AUROC {row['auroc']:.3f}.",
+            )
+
+        side_by_side(known, show)
+    st.caption(
+        "The further apart the two hills, the better. Right of the dotted line lie the 5\u202f% of the validation digits that are "
+        "in most doubt."
+    )
+    with st.expander("All sets and all measures as a table"):
+        rows = [
+            {
+                "network": name, "set": key, "measure": WORDS[m], "AUROC": row["auroc"], "AUPR": row["aupr"], "FPR95": row["fpr95"],
+                "mean on digits": found.summary["means"][m], "mean on the set": row["mean"], "refused": row["refused"],
+            }
+            for name, found in known.items() for key in sets for m, row in found.summary["ood"]["sets"][key]["measures"].items()
+        ]  # fmt: skip
+        st.dataframe(pd.DataFrame(rows).round(4), hide_index=True, width="stretch")
+        for name, found in known.items():
+            st.caption(
+                f"{name}: the measure that best tells Fashion-MNIST's training images from the validation digits is the "
+                f"{WORDS[found.summary['ood']['measure']]}; what is reported here was not used to choose it."
+            )
+
+
+def examples(set_name: str) -> None:
+    """A few pictures of a set without digits, if its data are at hand."""
+    if set_name not in available_sets():
+        return
+    try:
+        images = _examples(set_name, load_digits().source)
+    except BnnlibError as error:
+        show_error(error)
+        return
+    pictures(images.numpy(), [""] * len(images), [f"Example from the set {set_name}"] * len(images), [False] * len(images))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _examples(set_name: str, source: str) -> Tensor:
+    images = load_ood(set_name, load_digits().validation).images
+    return images[torch.linspace(0, len(images) - 1, EXAMPLES).long()]

@@ -1,0 +1,61 @@
+"""What if it may refuse to answer? The error that remains on the Evaluate page, and what is refused."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from bnnlib import findings
+from bnnlib.data import Digits
+from bnnlib.evaluation import WORDS, risk_coverage
+from bnnlib.findings import percent
+from bnnlib.plots_evaluate import Curve, refusal_figure
+from bnnlib.results import Results
+from ui.evaluate_parts import SHOWN, Found, chart, gallery, side_by_side, stand_in
+from ui.evaluate_state import LIMIT, RANKING, REFUSED, STEP, write_address
+from ui.page import is_dark
+from ui.results import pictured
+
+
+@st.fragment
+def refusal(results: Found, digits: Digits) -> None:
+    """Refuse the most uncertain: what error remains, and what is refused."""
+    st.header("What if it may refuse to answer?")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        refused = st.slider(
+            "Refuse the most uncertain", 0.0, LIMIT, step=STEP, format="%.1f %%", key=REFUSED, persist_state="session", width=420,
+            help="The digits are ranked by doubt; this share of them, the most doubtful, is not answered.",
+        ) / 100  # fmt: skip
+        ranking = st.selectbox(
+            "Ranked by", list(WORDS), format_func=lambda key: WORDS[key].capitalize(),
+            key=RANKING, persist_state="session", width=240, help="The measure of doubt by which digits are refused.",
+        )  # fmt: skip
+    write_address()  # a fragment runs without the rest of the page
+    sentence = findings.on_refusal(results, ranking, refused)
+    st.markdown(sentence)
+    curves = []
+    for place, (name, found) in enumerate(results.items()):
+        coverage, risk = risk_coverage(found.doubt(ranking), found.wrong)
+        keep = np.unique(np.linspace(0, len(coverage) - 1, 1001).astype(int))
+        curves.append(Curve(name, place, 1 - coverage.numpy()[keep][::-1], risk.numpy()[keep][::-1]))
+    chart(refusal_figure(curves, refused, is_dark(), LIMIT / 100), "risk_coverage", f"Risk-coverage curves. {sentence}")
+    for name, found in results.items():
+        if found.summary.get("refusal"):
+            st.caption(findings.on_rule(name, found.summary))
+    side_by_side(results, lambda name: show_refused(name, results[name], digits, ranking, refused))
+    with st.expander("The same as a table"):
+        shares = (0, 0.01, 0.02, 0.05, 0.1, 0.2)
+        columns = {curve.name: [percent(np.interp(share, curve.x, curve.y), 3) for share in shares] for curve in curves}
+        index = pd.Index([percent(share, 0) for share in shares], name="refused")
+        st.dataframe(pd.DataFrame(columns, index=index), width="stretch")
+
+
+def show_refused(name: str, found: Results, digits: Digits, ranking: str, refused: float) -> None:
+    """The most doubtful of the refused digits."""
+    at_hand = pictured(name, found, digits, (ranking,))
+    order = at_hand.doubts[ranking].argsort(descending=True, stable=True)[: round(len(at_hand.labels) * refused)]
+    st.markdown(
+        f"**{name}** refuses {len(order):,} of the {len(at_hand.labels):,} digits here"
+        + (", the most doubtful first:" if len(order) else ".")
+    )
+    gallery(at_hand, order[:SHOWN], at_hand.doubts[ranking], WORDS[ranking])
+    stand_in(found, digits)

@@ -1,0 +1,68 @@
+"""Does doubt grow as digits turn? Accuracy and doubt on the Evaluate page as digits are made harder."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from bnnlib import findings
+from bnnlib.data import Digits, to_float
+from bnnlib.evaluation import WORDS
+from bnnlib.findings import percent
+from bnnlib.plots_evaluate import Curve, shift_figure
+from bnnlib.shifts import SHIFTS, shift_images
+from ui.evaluate_parts import Found, chart
+from ui.page import is_dark
+
+
+@st.fragment
+def shifts(results: Found, digits: Digits) -> None:
+    """Accuracy and doubt as digits are turned (or otherwise shifted)."""
+    kinds = [kind for kind in SHIFTS if all(kind in found.summary.get("shifts", {}) for found in results.values())]
+    if not kinds:
+        return
+    st.header("Does doubt grow as digits turn?")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = kinds[0]
+        if len(kinds) > 1:
+            kind = st.selectbox(
+                "Shift",
+                kinds,
+                key="shift_kind",
+                persist_state="session",
+                format_func=str.capitalize,
+                width=200,
+                help="How the digits are made harder.",
+            )
+        digit = st.selectbox(
+            "Pictured digit",
+            range(10),
+            index=2,
+            key="shift_digit",
+            persist_state="session",
+            width=140,
+            help="Which digit the pictures under the curves show; the curves are about all digits.",
+        )
+    curves = {name: found.summary["shifts"][kind] for name, found in results.items()}
+    sentence = findings.on_shift(curves, SHIFTS[kind].words)
+    st.markdown(sentence)
+    strengths = next(iter(curves.values()))["strengths"]
+    panels = {
+        title: [Curve(name, place, np.array(strengths), np.array(curve[key])) for place, (name, curve) in enumerate(curves.items())]
+        for title, key in (
+            ("Right", "accuracy"),
+            ("Predictive entropy, nats", "predictive_entropy"),
+            ("Mutual information, nats", "mutual_information"),
+        )
+    }
+    example = digits.test.images[digits.test.labels == digit][:1]
+    turned = np.concatenate([(shift_images(to_float(example), kind, strength) * 255).round().byte().numpy() for strength in strengths])
+    chart(shift_figure(strengths, panels, f"{kind}, {SHIFTS[kind].unit}", turned, is_dark()), "shift", f"{kind}: {sentence}")
+    with st.expander("The same as a table"):
+        rows = {
+            (name, WORDS.get(key, key)): [percent(value, 1) if key == "accuracy" else f"{value:.3f}" for value in curve[key]]
+            for name, curve in curves.items() for key in ("accuracy", "predictive_entropy", "mutual_information")
+        }  # fmt: skip
+        table = pd.DataFrame(
+            {f"{name}: {key}": values for (name, key), values in rows.items()}, index=pd.Index(strengths, name=SHIFTS[kind].unit)
+        )
+        st.dataframe(table, width="stretch")
