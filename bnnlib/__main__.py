@@ -43,6 +43,9 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--images", type=int, help="how many training images at most (default: all)")
     train.add_argument("--augment", choices=("none", "affine", "full"), help="bend the training images a little, anew each epoch")
     train.add_argument("--adversarial", type=float, help="learn beside each image the hardest one this near (L2 norm; 0: none)")
+    train.add_argument(
+        "--calibrate", action=argparse.BooleanOptionalAction, help="fit the logits' temperature on validation images at the end"
+    )
     train.add_argument("--precision", choices=("fp32", "bf16"), help="of the matrix products")
     train.add_argument("--seed", type=int, help="the same seed gives the same network on the same machine")
     train.add_argument("--device", help="auto, cpu, cuda or mps")

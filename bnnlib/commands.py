@@ -73,7 +73,20 @@ def configs_from(options: argparse.Namespace) -> tuple[TrainableConfig, Training
     if options.hidden_width is not None:
         check_range("--hidden-width", options.hidden_width, *LIMITS["hidden_width"])
         config = with_width(config, options.hidden_width)
-    names = ("objective", "epochs", "batch_size", "lr", "temperature", "precision", "seed", "device", "images", "augment", "adversarial")
+    names = (
+        "objective",
+        "epochs",
+        "batch_size",
+        "lr",
+        "temperature",
+        "precision",
+        "seed",
+        "device",
+        "images",
+        "augment",
+        "adversarial",
+        "calibrate",
+    )
     for name in names:
         if name in LIMITS and getattr(options, name) is not None:
             check_range(f"--{name.replace('_', '-')}", getattr(options, name), *LIMITS[name])

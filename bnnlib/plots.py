@@ -54,10 +54,11 @@ def text_colours(dark: bool) -> tuple[str, str]:
     return (LEFT, RIGHT_DARK) if dark else (LEFT_TEXT, RIGHT)
 
 
-def answers_figure(series: Sequence[Series], threshold: float, dark: bool) -> go.Figure:
-    """The answers to one image, side by side on the same axes; `threshold` is drawn as a line."""
+def answers_figure(series: Sequence[Series], threshold: float | Sequence[float], dark: bool) -> go.Figure:
+    """The answers to one image, side by side on the same axes; `threshold`, one for all or one each, is drawn as a line."""
     data: list[Any] = []
-    shapes, annotations = _bands(threshold, dark), [VOTES_LABEL]
+    thresholds = [threshold] * len(series) if isinstance(threshold, (int, float)) else threshold
+    shapes, annotations = [*_bands(dark), *_limits(series, thresholds, dark)], [VOTES_LABEL]
     for one in series:
         colour = network_colours(dark)[one.place]
         centres = np.arange(one.mean.size) + (one.place - 0.5) * STRIP
@@ -171,14 +172,19 @@ def _votes(one: Series, colour: str) -> list[dict[str, Any]]:
     return [{**row, "x": int(digit), "text": f"<b>{one.votes[digit]}</b>"} for digit in np.flatnonzero(one.votes)]
 
 
-def _bands(threshold: float, dark: bool) -> list[dict[str, Any]]:
-    """A tint behind every other digit, and the threshold as a dotted line."""
+def _bands(dark: bool) -> list[dict[str, Any]]:
+    """A tint behind every other digit."""
     band = {"type": "rect", "y0": -0.04, "y1": 1.2, "fillcolor": BAND_DARK if dark else BAND, "line": {"width": 0}, "layer": "below"}
-    shapes = [{**band, "x0": digit - 0.5, "x1": digit + 0.5} for digit in range(0, 10, 2)]
-    if threshold > 0:
-        dotted = {"color": TEXT_DARK if dark else TEXT, "width": 1.2, "dash": "dot"}
-        shapes.append({"type": "line", "x0": -0.5, "x1": 9.5, "y0": threshold, "y1": threshold, "line": dotted})
-    return shapes
+    return [{**band, "x0": digit - 0.5, "x1": digit + 0.5} for digit in range(0, 10, 2)]
+
+
+def _limits(series: Sequence[Series], thresholds: Sequence[float], dark: bool) -> list[dict[str, Any]]:
+    """Each network's threshold as a dotted line in its colour; as one line where they are the same, none for 0."""
+    coloured = {least: text_colours(dark)[one.place] for one, least in zip(series, thresholds, strict=True) if least > 0}
+    if len(set(thresholds)) == 1:
+        coloured = dict.fromkeys(coloured, TEXT_DARK if dark else TEXT)
+    line = {"type": "line", "x0": -0.5, "x1": 9.5}
+    return [{**line, "y0": y, "y1": y, "line": {"color": c, "width": 1.2, "dash": "dot"}} for y, c in coloured.items()]
 
 
 def _layout(dark: bool) -> dict[str, Any]:

@@ -120,17 +120,29 @@ def load_results(name_or_path: str | Path) -> Results | None:
     return None
 
 
-def answer_threshold(name_or_path: str | Path) -> float | None:
-    """The winner's least mean probability at which to answer, in [0, 1], learnt so that 95 % of validation digits are answered.
+@dataclass(frozen=True)
+class AnswerRule:
+    """Answer where the winner's mean probability is at least `threshold`, learnt so that 95 % of validation digits are answered.
 
-    None if the checkpoint was not evaluated with a refusal rule, or its results cannot be read.
+    answered: the share of the test digits that it then answers; right: the share of these that it answers rightly.
     """
+
+    threshold: float
+    answered: float
+    right: float
+
+
+def answer_rule(name_or_path: str | Path) -> AnswerRule | None:
+    """When this checkpoint should answer, or None if it was not evaluated with a refusal rule, or its results cannot be read."""
     try:
         results = load_results(name_or_path)
     except BnnlibError:
         return None
     refusal = (results.summary if results else {}).get("refusal")
-    return None if not refusal else 1 - refusal["rules"]["least_confidence"]["threshold"]
+    if not refusal:
+        return None
+    rule = refusal["rules"]["least_confidence"]
+    return AnswerRule(1 - rule["threshold"], rule["answered"], rule["right"])
 
 
 def _read(file: Path) -> Results:

@@ -12,7 +12,7 @@ from bnnlib.presets import TrainingConfig, check_network, preset
 
 FORMAT = 1
 REMEDY = "start a new run"
-FLAGS = ("objective", "epochs", "batch_size", "lr", "temperature", "images", "augment", "adversarial", "precision", "seed")
+FLAGS = ("objective", "epochs", "batch_size", "lr", "temperature", "images", "augment", "adversarial", "calibrate", "precision", "seed")
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ def command(config: RunConfig) -> str:
         parts.append(f"--prior-scale {config.network.prior_scale:g}")
     for name in FLAGS:
         if (value := getattr(config.training, name)) != getattr(training, name):
-            parts.append(f"--{name.replace('_', '-')} {value}")
+            flag = name.replace("_", "-")
+            parts.append(f"--{flag} {value}" if not isinstance(value, bool) else f"--{flag}" if value else f"--no-{flag}")
     if config.training.classes != training.classes:
         parts.append(f"--classes {','.join(map(str, config.training.classes))}")
     return " ".join(parts)

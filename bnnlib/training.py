@@ -1,5 +1,6 @@
 """Train a network: `fit(network, digits, config, callback)`, or a `Trainer` to go epoch by epoch and to resume."""
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -22,6 +23,7 @@ from bnnlib.predict import sample_probs
 from bnnlib.presets import TrainingConfig
 
 VALIDATION_SAMPLES = 5  # an epoch; the card's figures take 100
+CALIBRATION_SAMPLES = 20
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -190,11 +192,24 @@ class Trainer:
         """The network that answers: the averaged one where parameters are averaged."""
         return self.network if self.averaged is None else cast(Trainable, self.averaged.module)
 
+    @torch.no_grad()
+    def finish(self) -> None:
+        """After the last epoch: where the config says so, calibrate the best network on the validation images."""
+        if not (self.config.calibrate and self.history):
+            return
+        self.network.load_state_dict(self.best)
+        probs = self._ask_validation(self.network, CALIBRATION_SAMPLES)
+        with contextlib.suppress(BnnlibError):  # all right: no temperature suits best
+            self.network.divide_logits(evaluation.fit_temperature(probs, self.validation.labels))
+            self.best = _copy(self.network)
+
+    def _ask_validation(self, network: Trainable, samples: int) -> Tensor:
+        """`[S, B, C]`; the same noise every time."""
+        generator = torch.Generator(self.device).manual_seed(self.config.seed)
+        return sample_probs(network, self.validation.images, samples, generator, shared=True, precision=PRECISIONS[self.config.precision])
+
     def _validate(self) -> tuple[float, float, float]:
-        generator = torch.Generator(self.device).manual_seed(self.config.seed)  # the same noise every epoch
-        low = PRECISIONS[self.config.precision]
-        probs = sample_probs(self.answering, self.validation.images, VALIDATION_SAMPLES, generator, shared=True, precision=low).mean(0)
-        labels = self.validation.labels
+        probs, labels = self._ask_validation(self.answering, VALIDATION_SAMPLES).mean(0), self.validation.labels
         return evaluation.error(probs, labels), evaluation.nll(probs, labels), evaluation.ece(probs, labels)
 
     def _keep_best(self, report: EpochReport) -> None:
@@ -247,6 +262,8 @@ def fit(
                 break
     except KeyboardInterrupt:
         pass
+    else:
+        trainer.finish()
     finally:
         network.load_state_dict(trainer.best)
     return trainer

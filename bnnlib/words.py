@@ -50,14 +50,18 @@ def speaker_names(names: Sequence[str], kinds: Sequence[str]) -> list[tuple[str,
     return [(f"the {side} {name}", f"sampled networks of the {side} {name}") for side, name in zip(sides, names, strict=False)]
 
 
-def sentence(speakers: Sequence[Speaker], threshold: float) -> str:
-    """One sentence about one or two answers; a network whose winner's mean probability is below `threshold` does not know."""
+def sentence(speakers: Sequence[Speaker], threshold: float | Sequence[float]) -> str:
+    """One sentence about one or two answers; a network whose winner's mean probability is below its `threshold` does not know.
+
+    threshold: one for all, or one each.
+    """
     if not speakers:
         return "No network can answer: choose another checkpoint."
+    thresholds = [threshold] * len(speakers) if isinstance(threshold, (int, float)) else threshold
     if len(speakers) == 1:
-        return _capital(_alone(speakers[0], threshold)) + "."
+        return _capital(_alone(speakers[0], thresholds[0])) + "."
     one, two = speakers
-    sure = [s.answer.probability >= threshold for s in speakers]
+    sure = [s.answer.probability >= least for s, least in zip(speakers, thresholds, strict=True)]
     if all(sure):
         if one.answer.digit == two.answer.digit:
             return f"Both say {one.answer.digit}{_dissent(speakers)}."

@@ -155,6 +155,7 @@ def train_epochs(run: Run, heart: Heart, stop: threading.Event) -> None:
         say(run, line(report))
         pace.epoch()
     heart.beat.phase, heart.beat.seconds_left = "measuring", None
+    trainer.finish()
     figures = measure(trainer, digits, stop)
     keep(run, trainer, digits, answers, figures)
     say(run, f"Kept epoch {trainer.best_epoch}: test error {figures['test']['error']:.2%}, NLL {figures['test']['nll']:.4f}.")

@@ -67,6 +67,14 @@ def test_temperature_one_changes_nothing_and_none_changes_the_winner(predictions
     assert evaluation.nll(scaled, labels) <= evaluation.nll(probs, labels) + 1e-9
 
 
+def test_the_temperature_of_samples_undoes_what_was_done_to_each(predictions: tuple[torch.Tensor, torch.Tensor]) -> None:  # noqa: F811
+    probs, labels = predictions
+    samples = torch.stack([probs, probs.roll(1, 0).lerp(probs, 0.7), probs.lerp(torch.full_like(probs, 0.1), 0.2)])
+    best = evaluation.fit_temperature(samples, labels)
+    assert evaluation.fit_temperature(evaluation.apply_temperature(samples, 1 / 3), labels) == pytest.approx(3 * best, rel=1e-3)
+    assert evaluation.fit_temperature(probs[None], labels) == pytest.approx(evaluation.fit_temperature(probs, labels), rel=1e-5)
+
+
 def test_no_temperature_without_mistakes() -> None:
     probs, labels = two_classes([0.9, 0.8], [1, 1])
     with pytest.raises(BnnlibError, match="All 2 predictions are right"):

@@ -17,6 +17,19 @@ def weights_of(network: Network) -> int:
     return sum(p.numel() for name, p in network.named_parameters() if name.endswith(("loc", "weight", "bias")))
 
 
+POINTED = BayesianConfig((16,), initial_factors=(0.5,), initial_scale=0.2, minimum_scale=0.01)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 3.0])
+@pytest.mark.parametrize("kind", ["dropout", "bayesian"])
+def test_logits_are_divided_for_every_sampled_network(kind: str, temperature: float) -> None:
+    network = DropoutNetwork(DropoutConfig((16,)), seeded(0)) if kind == "dropout" else BayesianNetwork(POINTED, seeded(0))
+    images = torch.rand(4, 28, 28, generator=seeded(1))
+    before = network.sample(images, 3, seeded(2)).detach()
+    network.divide_logits(temperature)
+    assert torch.allclose(network.sample(images, 3, seeded(2)), (before / temperature).log_softmax(-1), atol=1e-4)
+
+
 def test_the_networks_have_the_articles_sizes() -> None:
     sizes = 784 * 1024 + 2 * 1024 * 1024 + 1024 * 10
     biases = 3 * 1024 + 10

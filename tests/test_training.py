@@ -53,6 +53,20 @@ def test_the_same_seed_gives_the_same_network_to_the_bit(kind: str, changes: dic
 
 
 @kinds
+def test_the_best_network_is_calibrated_at_the_end(kind: str, few: Digits) -> None:
+    found = {}
+    for calibrate in (False, True):
+        config = dataclasses.replace(BRIEF, epochs=2, calibrate=calibrate)
+        trainer = fit(build(CONFIGS[kind], 0), few, config)
+        probs = trainer._ask_validation(trainer.network, training.CALIBRATION_SAMPLES)
+        found[calibrate] = evaluation.nll(probs.mean(0), few.validation.labels), evaluation.fit_temperature(probs, few.validation.labels)
+    (before, temperature), (after, left) = found[False], found[True]
+    assert abs(math.log(temperature)) > 0.05  # there was something to mend
+    assert after < before
+    assert left == pytest.approx(1, abs=1e-3)
+
+
+@kinds
 @variants
 def test_a_resumed_run_goes_on_as_if_never_stopped(kind: str, changes: dict, few: Digits) -> None:
     config = dataclasses.replace(BRIEF, epochs=4, **changes)

@@ -25,7 +25,7 @@ SETTINGS = {
     "objective": "Objective", "optimiser": "Optimiser", "lr": "Learning rate", "momentum": "Momentum", "schedule": "Schedule",
     "epochs": "Epochs", "batch_size": "Batch size", "temperature": "Temperature (weight of the KL)",
     "temperature_warmup": "Epochs of warm-up of the temperature", "average": "Decay of the averaged weights",
-    "adversarial": "Radius of the hardest image nearby", "augment": "Augmentation",
+    "adversarial": "Radius of the hardest image nearby", "augment": "Augmentation", "calibrate": "Calibrated on validation images",
     "weight_decay": "Weight decay", "precision": "Precision of the products", "seed": "Seed",
 }  # fmt: skip
 ARCHITECTURE = {

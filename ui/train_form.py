@@ -98,6 +98,10 @@ def all_settings(network: TrainableConfig, training: TrainingConfig, tag: str) -
     )  # fmt: skip
     meaning = "Learn beside each image the hardest one this near to it (L2 distance of the pixels; 0: none): surer doubt, twice the time."
     changes["adversarial"] = number("Adversarial radius", "adversarial", training.adversarial, tag, meaning)
+    changes["calibrate"] = st.checkbox(
+        "Calibrate at the end", training.calibrate, key=f"{tag}_calibrate",
+        help="Divide the logits by the temperature that suits the validation images best: surer where it was too timid, and the reverse.",
+    )  # fmt: skip
     changes["precision"] = st.radio(
         "Precision", PRECISIONS, list(PRECISIONS).index(training.precision), PRECISIONS.get, key=f"{tag}_precision",
         help="Of the matrix products; sums and weights stay 32-bit.",

@@ -75,24 +75,29 @@ def _equal_width(confidence: Tensor, bins: int) -> Tensor:
 
 
 def apply_temperature(probs: Tensor, temperature: float) -> Tensor:
-    """p ** (1 / T), normalised: above T = 1 less sure, below surer, the winner unchanged; `[B, C] -> [B, C]`."""
+    """p ** (1 / T), normalised: above T = 1 less sure, below surer, the winner unchanged; `[..., C]`."""
     return (probs.double().clamp_min(1e-30).log() / temperature).softmax(-1)
 
 
 def fit_temperature(probs: Tensor, labels: Tensor) -> float:
-    """The temperature in [1/20, 20] at which `probs` `[B, C]` have the least NLL on `labels`: fit it on validation images.
+    """The temperature in [1/20, 20] at which `probs` have the least NLL on `labels`: fit it on validation images.
 
-    Scaling the mean of the samples (pool, then calibrate: Rahaman & Thiery 2021) needs no samples and mends their mean itself.
+    Of a mean, `[B, C]`, it needs no samples and mends their mean itself (pool, then calibrate: Rahaman & Thiery 2021); of samples,
+    `[S, B, C]`, it is the temperature of each, before the mean is taken.
     The NLL is convex in 1 / T (Guo et al. 2017), so a search on a line finds it. Raises BnnlibError where there is no least one.
     """
     from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
 
-    check_labels(check_probs(probs), labels)
-    wrong = probs.argmax(-1) != labels
+    def predicted(temperature: float) -> Tensor:
+        scaled = apply_temperature(probs, temperature)
+        return scaled.mean(0) if scaled.dim() == 3 else scaled
+
+    check_labels(check_probs(probs if probs.dim() == 2 else probs.mean(0)), labels)
+    wrong = predicted(1.0).argmax(-1) != labels
     if not wrong.any():
         raise BnnlibError(f"All {len(labels):,} predictions are right: no temperature fits them best, give more images.")
     found = minimize_scalar(
-        lambda log_t: nll(apply_temperature(probs, math.exp(log_t)), labels),
+        lambda log_t: nll(predicted(math.exp(log_t)), labels),
         bounds=(-MAX_LOG_TEMPERATURE, MAX_LOG_TEMPERATURE),
         method="bounded",
         options={"xatol": 1e-7},

@@ -173,6 +173,14 @@ class BayesianNetwork(nn.Module):
         return answer
 
     @torch.no_grad()
+    def divide_logits(self, temperature: float) -> None:
+        """Make every sampled network answer softmax(logits / T) from now on, for good: the last layer's posterior shrinks as a whole."""
+        last = self.layers[-1]
+        scale = last.scale / temperature
+        last.loc.div_(temperature)
+        last.raw_scale.copy_((scale - last.minimum_scale).clamp_min(1e-12).log())
+
+    @torch.no_grad()
     def sigma_ratios(self) -> list[float]:
         """The median of sigma_q / sigma_prior in each layer: near 1 nothing was learnt, near 0 the posterior is a point."""
         return [float((layer.scale / layer.prior_scale).median()) for layer in self.layers]

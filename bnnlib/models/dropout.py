@@ -64,6 +64,12 @@ class DropoutNetwork(nn.Module):
                 h = F.leaky_relu(h)
         return h.float().log_softmax(-1)
 
+    @torch.no_grad()
+    def divide_logits(self, temperature: float) -> None:
+        """Make the network answer softmax(logits / T) from now on, for good."""
+        for parameter in self.layers[-1].parameters():
+            parameter.div_(temperature)
+
     def sample(self, images: Tensor, n_samples: int, generator: torch.Generator, first: int = 0) -> Tensor:
         """Monte Carlo dropout with masks of its own for every image: log-probabilities `[B, 28, 28] -> [S, B, C]`."""
         return self(images.expand(n_samples, *images.shape), generator)
