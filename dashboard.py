@@ -14,8 +14,11 @@ from ui import verdict
 from ui.canvas import digit_canvas, drawn
 from ui.draw_state import DrawState, draw_state, write_address
 from ui.gallery import BY_SLUG, EXAMPLES
-from ui.loaders import checkpoint_names, choose_networks, chosen_networks, load_network
+from ui.loaders import answer_rule, checkpoint_names, choose_networks, chosen_networks, load_network
 from ui.page import is_dark, page_setup, show_error, spare_the_collector
+
+LEARNT = "learnt"  # the threshold that every network's own evaluation found
+UNLEARNT = 0.5  # for a network without an evaluation
 
 
 def main() -> None:
@@ -93,14 +96,18 @@ def answers(state: DrawState, image: Tensor) -> None:
     kinds = [network.config.kind for network in networks]
     speakers = [Speaker(*words, answer) for words, (_, answer) in zip(speaker_names(names, kinds), found, strict=True)]
     note = None if state.sent else ink_note(ink(state.strokes))
-    said = sentence(speakers, state.threshold)
+    thresholds = [threshold_of(name, state) for name in names]
+    said = sentence(speakers, thresholds)
     dark = is_dark()
     series = [series_of(name, place, answer) for name, (place, answer) in zip(names, found, strict=True)]
-    figure = answers_figure(series, state.threshold, dark)  # before anything is shown, so that all of it comes in one go
+    figure = answers_figure(series, thresholds, dark)  # before anything is shown, so that all of it comes in one go
     st.html(f'<p class="sentence" role="status">{note or said}</p>')
     if not speakers:
         return
-    cards = [verdict.card(name, kind, a, state.threshold, place, dark) for name, kind, (place, a) in zip(names, kinds, found, strict=True)]
+    cards = [
+        verdict.card(name, kind, answer, threshold, place, dark)
+        for name, kind, threshold, (place, answer) in zip(names, kinds, thresholds, found, strict=True)
+    ]
     legend = verdict.legend(any(answer.deterministic is not None for _, answer in found))
     st.html(f'<div class="verdicts">{"".join(cards)}</div>{legend}')
     st.plotly_chart(
@@ -120,6 +127,14 @@ def ask(network: Network, image: Tensor, state: DrawState) -> Answer:
     images = image[None]
     probs = sample_probs(network, images, state.samples, torch.Generator().manual_seed(state.seed))
     return make_answer(probs, deterministic_probs(network, images) if isinstance(network, DropoutNetwork) else None)
+
+
+def threshold_of(name: str, state: DrawState) -> float:
+    """Below which mean probability of its winner this network does not know: as chosen, else as its own evaluation learnt."""
+    if state.threshold is not None:
+        return state.threshold
+    rule = answer_rule(name)
+    return rule.threshold if rule else UNLEARNT
 
 
 def series_of(name: str, place: int, answer: Answer) -> Series:
@@ -167,7 +182,7 @@ def controls(state: DrawState) -> None:
             on_change=set_networks,
             help="Any trained network in the folder checkpoints/; chosen for all pages",
         )
-    st.session_state.update({"samples": state.samples, "threshold": state.threshold})
+    st.session_state.update({"samples": state.samples, "threshold": LEARNT if state.threshold is None else state.threshold})
     three.slider(
         "Sampled networks",
         10,
@@ -178,15 +193,15 @@ def controls(state: DrawState) -> None:
         args=(state, "samples"),
         help="How many networks each side draws to answer the same image",
     )
-    four.slider(
+    four.select_slider(
         '"I don\'t know" below',
-        0.0,
-        1.0,
-        step=0.05,
+        [LEARNT, *(percent / 100 for percent in range(101))],
         key="threshold",
-        on_change=set_number,
-        args=(state, "threshold"),
-        help="A network gives no answer if the winner's mean probability is below this",
+        format_func=lambda value: value if value == LEARNT else f"{value:.2f}",
+        on_change=set_threshold,
+        args=(state,),
+        help="A network gives no answer if the winner's mean probability is below this. "
+        + " ".join(learnt(name) for name in dict.fromkeys(chosen_networks())),
     )
     five.button(
         "Draw again",
@@ -204,6 +219,19 @@ def set_networks() -> None:
 
 def set_number(state: DrawState, name: str) -> None:
     setattr(state, name, st.session_state[name])
+
+
+def set_threshold(state: DrawState) -> None:
+    chosen = st.session_state["threshold"]
+    state.threshold = None if chosen == LEARNT else chosen
+
+
+def learnt(name: str) -> str:
+    """What `LEARNT` means for the network, and what it is worth."""
+    rule = answer_rule(name)
+    if rule is None:
+        return f"No evaluation of {name} is at hand: {UNLEARNT:.2f}."
+    return f"Learnt for {name}: {rule.threshold:.2f} (answers {rule.answered:.0%} of test digits, {rule.right:.1%} right)."
 
 
 def new_seed(state: DrawState) -> None:

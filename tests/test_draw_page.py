@@ -13,6 +13,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from bnnlib import deterministic_probs, load_checkpoint, sample_probs
+from bnnlib.results import Results, load_results, save_results
 from bnnlib.strokes import Stroke, drawn_image, make_stroke, to_text
 from ui.canvas import from_fabric, to_fabric
 from ui.gallery import BY_SLUG, EXAMPLES
@@ -137,13 +138,52 @@ def test_controls_change_the_answer_and_the_address(networks) -> None:
     app.slider(key="samples").set_value(50)
     checked(app.run())
     assert sum(int(row[3]) for row in table(app)) == 50
-    app.slider(key="threshold").set_value(1.0)
+    app.select_slider(key="threshold").set_value(1.0)
     checked(app.run())
     assert sentence(app).startswith("Neither network knows")
     app.selectbox(key="network-left").select("bayesian")
     checked(app.run())
     assert app.session_state["networks"] == ("bayesian", "bayesian")
     assert address(app) == {"left": "bayesian", "samples": "50", "threshold": "100", "seed": "1"}
+
+
+def cards(app: AppTest) -> dict[str, str]:
+    """What each network's card says, by its name."""
+    return dict(re.findall(r'<section class="verdict"[^>]*aria-label="([^"]+)">(.*?)</section>', pieces(app), re.DOTALL))
+
+
+def copied(name: str, folder: Path, threshold: float | None) -> str:
+    """A copy of a shipped network whose evaluation learnt this threshold; None for one without an evaluation."""
+    shutil.copytree(ROOT / "checkpoints" / name, folder / name, ignore=shutil.ignore_patterns("evaluation*"))
+    if threshold is not None:
+        rule = {"threshold": 1 - threshold, "answered": 0.9504, "right": 0.9982}
+        found = load_results(ROOT / "checkpoints" / name)
+        summary = {**found.summary, "refusal": {"rules": {"least_confidence": rule}}}
+        save_results(folder / name, Results(summary, found.arrays))
+    return str(folder / name)
+
+
+def test_every_network_refuses_below_the_threshold_of_its_own_evaluation_until_one_is_chosen(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("BNNLIB_CACHE", str(tmp_path / "cache"))
+    names = copied("dropout", tmp_path, 0.9995), copied("bayesian", tmp_path, None)
+    app = opened(example="smiley")  # both say 0, with 0.94 and more: too little for the one, enough for the fallback of the other
+    app.session_state["networks"] = names
+    checked(app.run())
+    strict, plain = (cards(app)[name] for name in names)
+    assert "I don't know" in strict
+    assert "I don't know" not in plain
+    told = app.select_slider(key="threshold").help
+    assert "1.00 (answers 95% of test digits, 99.8% right)" in told
+    assert f"No evaluation of {names[1]} is at hand: 0.50." in told
+    assert "threshold" not in address(app)
+    app.select_slider(key="threshold").set_value(0.5)
+    checked(app.run())
+    assert not any("I don't know" in said for said in cards(app).values())
+    assert address(app)["threshold"] == "50"
+    app.select_slider(key="threshold").set_value("learnt")
+    checked(app.run())
+    assert "I don't know" in cards(app)[names[0]]
+    assert "threshold" not in address(app)
 
 
 @pytest.mark.parametrize(
@@ -238,9 +278,16 @@ def test_the_drawing_is_still_there_after_a_visit_to_another_page() -> None:
     assert address(app)["drawing"] == to_text([ONE, DASH])
 
 
+def test_a_folded_table_is_not_made() -> None:
+    app = opened()
+    assert len(table(app)) == 10
+    app.session_state["figures"] = False
+    assert not [m for m in checked(app.run()).markdown if m.value.startswith("| digit")]
+
+
 def test_everything_has_its_help_and_its_words_for_those_who_do_not_see_it() -> None:
     app = opened()
-    for control in [*app.button, *app.slider, *app.selectbox]:
+    for control in [*app.button, *app.slider, *app.select_slider, *app.selectbox]:
         assert control.help, control.label
     for image in re.findall(r"<img[^>]*>", pieces(app)):
         assert re.search(r'alt="[^"]{10,}"', image)

@@ -17,7 +17,7 @@ from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutConfig, Dropou
 from bnnlib.predict import sample_probs
 from bnnlib.report import Plan, evaluate, examine
 from bnnlib.report_parts import EDGES, SHIFT_IMAGES
-from bnnlib.results import FILE, Results, answer_threshold, cache_folder, load_results, results_files, save_results
+from bnnlib.results import FILE, Results, answer_rule, cache_folder, load_results, results_files, save_results
 
 PLAN = Plan(samples=7, ood=("noise",), shifts=("rotation", "noise"), refusal=True, temperature_scaling=True)
 
@@ -137,7 +137,8 @@ def test_results_come_back_as_they_went(results: Results, checkpoint: Path) -> N
     assert json.loads(json.dumps(results.summary)).items() <= back.summary.items()
     assert back.arrays.keys() == results.arrays.keys()
     assert all(torch.equal(back.arrays[name], values) for name, values in results.arrays.items())
-    assert answer_threshold(checkpoint) == pytest.approx(1 - results.summary["refusal"]["rules"]["least_confidence"]["threshold"])
+    learnt, rule = results.summary["refusal"]["rules"]["least_confidence"], answer_rule(checkpoint)
+    assert (rule.threshold, rule.answered, rule.right) == (pytest.approx(1 - learnt["threshold"]), learnt["answered"], learnt["right"])
 
 
 def test_results_in_the_cache_serve_where_those_beside_are_of_other_weights(results: Results, checkpoint: Path) -> None:
@@ -157,7 +158,7 @@ def test_results_of_other_weights_are_not_taken(results: Results, checkpoint: Pa
     save_checkpoint(checkpoint, other, {"source": "embedded"})
     (checkpoint / FILE).write_bytes(file)
     assert load_results(checkpoint) is None
-    assert answer_threshold(checkpoint) is None
+    assert answer_rule(checkpoint) is None
 
 
 @pytest.mark.skipif(os.name == "nt", reason="folders are not made read-only this way on Windows")
@@ -201,7 +202,7 @@ def test_damaged_results_get_one_sentence(damage: str, results: Results, checkpo
     with pytest.raises(BnnlibError, match="evaluate small again") as caught:
         load_results(checkpoint)
     assert one_sentence(caught.value)
-    assert answer_threshold(checkpoint) is None
+    assert answer_rule(checkpoint) is None
 
 
 def test_the_command_line_prints_keeps_and_explains(checkpoint: Path, few: Digits, monkeypatch, capsys, one_sentence) -> None:

@@ -69,6 +69,17 @@ def test_the_threshold_is_a_line_unless_it_is_zero():
     assert lines == [[0.7], []]
 
 
+def test_each_network_can_have_a_threshold_of_its_own():
+    def lines(*thresholds):
+        shapes = answers_figure([series(0), series(1)], thresholds, False).layout.shapes
+        return {shape.y0: shape.line.color for shape in shapes if shape.type == "line"}
+
+    assert lines(0.9, 0.8) == dict(zip((0.9, 0.8), text_colours(False), strict=True))
+    assert list(lines(0.9, 0.9)) == [0.9]
+    assert lines(0.9, 0.9)[0.9] not in text_colours(False)
+    assert list(lines(0, 0.8)) == [0.8]
+
+
 def luminance(colour: str) -> float:
     channels = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]

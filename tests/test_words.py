@@ -57,6 +57,12 @@ def test_one_network_that_does_not_know(aleatoric, epistemic, cause):
     assert said == f"The Bayesian network says 9 (97 %), but the dropout network does not know: it leans to 4 (40 %){cause}."
 
 
+def test_each_network_can_have_a_threshold_of_its_own():
+    both = [speaker("dropout", {4: 200}, 0.8), speaker("bayesian", {4: 200}, 0.8)]
+    assert sentence(both, (0.9, 0.7)).startswith("The Bayesian network says 4 (80 %), but the dropout network does not know")
+    assert sentence(both, (0.7, 0.8)) == "Both say 4, and all 400 sampled networks agree."
+
+
 def test_neither_knows():
     doubt = {"aleatoric": 1.0, "epistemic": 0.1}
     cause = "; most of the doubt is aleatoric, each sampled network is itself torn"

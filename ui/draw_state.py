@@ -12,7 +12,7 @@ from bnnlib.strokes import Stroke, drawn_image, from_text, to_text
 from ui.gallery import BY_SLUG, EXAMPLES
 from ui.loaders import DEFAULT_NETWORKS
 
-SAMPLES, THRESHOLD, SEED, PEN = 200, 0.5, 0, 20
+SAMPLES, SEED, PEN = 200, 0, 20
 PARAMETERS = ("left", "right", "samples", "threshold", "seed", "example", "drawing")
 MAX_SEED = 2**31 - 1
 MAX_TEXT = 6_000  # characters of a drawing in an address; longer ones are not shared
@@ -22,13 +22,14 @@ MAX_TEXT = 6_000  # characters of a drawing in an address; longer ones are not s
 class DrawState:
     """The drawing and the questions asked about it.
 
+    threshold: the winner's mean probability below which a network does not know, None for each network's own.
     sent: an image uint8 `[28, 28]` that another page sent, under the strokes, with its caption. canvas: counts the canvases; a
     new number puts `on_canvas` on a fresh one. address: the parameters last written.
     """
 
     strokes: tuple[Stroke, ...] = EXAMPLES[0].strokes
     samples: int = SAMPLES
-    threshold: float = THRESHOLD
+    threshold: float | None = None
     seed: int = SEED
     pen: int = PEN
     sent: tuple[np.ndarray, str] | None = None
@@ -85,7 +86,7 @@ def _own(parameters: Mapping[str, str]) -> dict[str, str]:
 def from_address(parameters: Mapping[str, str]) -> tuple[DrawState, str | None]:
     """The state that the parameters describe, with defaults for what is missing or wrong, and a sentence if any was wrong."""
     state, wrong = DrawState(), []
-    for name, low, high, step in (("samples", 10, 1000, 10), ("threshold", 0, 100, 5), ("seed", 0, MAX_SEED, 1)):
+    for name, low, high, step in (("samples", 10, 1000, 10), ("threshold", 0, 100, 1), ("seed", 0, MAX_SEED, 1)):
         if name in parameters:
             text = parameters[name]
             number = int(text) if text.isascii() and text.isdigit() and len(text) < 12 else -1
@@ -117,7 +118,7 @@ def to_address(state: DrawState, networks: tuple[str, str]) -> dict[str, str]:
     address = {side: name for side, name, default in zip(("left", "right"), networks, DEFAULT_NETWORKS, strict=True) if name != default}
     if state.samples != SAMPLES:
         address["samples"] = str(state.samples)
-    if state.threshold != THRESHOLD:
+    if state.threshold is not None:
         address["threshold"] = str(round(100 * state.threshold))
     if state.seed != SEED:
         address["seed"] = str(state.seed)

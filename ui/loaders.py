@@ -6,9 +6,12 @@ import numpy as np
 import streamlit as st
 import torch
 
+from bnnlib import results
 from bnnlib.checkpoints import SHIPPED, find_checkpoint, list_checkpoints, load_checkpoint
 from bnnlib.data import Digits, find_mnist, load_mnist
+from bnnlib.errors import BnnlibError
 from bnnlib.models import Network
+from bnnlib.results import AnswerRule, cache_folder
 
 DEFAULT_NETWORKS = ("dropout", "bayesian")
 HOME = "dashboard.py"
@@ -43,6 +46,20 @@ def network_version(name: str) -> tuple[str, int]:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _network(folder: str, modified: int) -> Network:
     return load_checkpoint(folder)
+
+
+def answer_rule(name: str) -> AnswerRule | None:
+    """When the network called `name` should answer, from its own evaluation; None if it has none that can be read."""
+    try:
+        kept = cache_folder()
+        return _rule(*network_version(name), kept.stat().st_mtime_ns if kept.is_dir() else 0)
+    except BnnlibError:
+        return None
+
+
+@st.cache_resource(max_entries=20, show_spinner=False)
+def _rule(folder: str, modified: int, cache_modified: int) -> AnswerRule | None:
+    return results.answer_rule(folder)
 
 
 def mnist_state() -> str:
