@@ -70,12 +70,12 @@ class TrainingConfig:
 
 PRESETS: dict[tuple[str, str], tuple[TrainableConfig, TrainingConfig]] = {
     ("dropout", "default"): (
-        DropoutConfig(),
-        TrainingConfig(epochs=60, batch_size=256, lr=1e-3, schedule="cosine", average=0.999),
+        DropoutConfig(hidden_dropout=0.3),
+        TrainingConfig(epochs=30, batch_size=256, lr=1e-3, schedule="cosine", average=0.999, adversarial=1.5, calibrate=True),
     ),
     ("bayesian", "default"): (
         BayesianConfig(),
-        TrainingConfig(epochs=30, batch_size=256, lr=1e-3, schedule="cosine", temperature=0.05, average=0.998),
+        TrainingConfig(epochs=20, batch_size=256, lr=1e-3, schedule="cosine", temperature=0.01, average=0.998, adversarial=1.5),
     ),
     # Under a minute on two cores, error about 2 %.
     ("dropout", "quick"): (
