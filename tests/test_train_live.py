@@ -14,7 +14,8 @@ from bnnlib.models import BayesianConfig, DropoutConfig
 from bnnlib.plots_runs import Curve, epoch_curves
 from bnnlib.presets import TrainingConfig
 from bnnlib.run_config import RunConfig
-from bnnlib.runs import Run, create_run, list_runs
+from bnnlib.runs import HISTORY, Run, create_run, list_runs
+from ui.train_curves import modified, panels
 
 TINY = RunConfig(
     BayesianConfig(hidden=(8, 8, 8)), TrainingConfig(epochs=2, batch_size=100, classes=(3, 7), device="cpu"), "quick", ("a three", "mine")
@@ -147,6 +148,17 @@ def test_curves_stand_in_a_frame_of_all_epochs():
     assert figure.layout.yaxis.type == "log"
     assert figure.data[0].y == (0.5, 0.01)
     assert epoch_curves([Curve("a", "#0072B2", [])], "Error", 40, dark=True).data == ()
+
+
+def test_curves_are_made_anew_only_when_an_epoch_has_ended(finished):
+    def now():
+        return panels(str(finished.folder), modified(finished, HISTORY), False)
+
+    first = now()
+    assert now() is first
+    assert [len(trace.x) for panel in first for trace in panel.figure.data] == [2] * 7
+    finished.write_history(finished.history()[:1])
+    assert [len(trace.x) for panel in now() for trace in panel.figure.data] == [1] * 7
 
 
 def test_answers_change_epoch_by_epoch(finished):

@@ -4,7 +4,6 @@ import base64
 import html
 
 import numpy as np
-import streamlit as st
 from torch import Tensor
 
 from bnnlib import uncertainty
@@ -27,14 +26,14 @@ WIDTH, HEIGHT = 200, 64  # of a picture of columns, in its own units
 SHOWN = 30  # dots a column
 
 
-def pinned_grid(images: Tensor, captions: tuple[str, ...], probs: Tensor, colour: str, dark: bool) -> None:
-    """images: uint8 `[P, 28, 28]`; probs: class probabilities of sampled networks after one epoch, float `[S, P, C]`."""
+def pinned_grid(images: Tensor, captions: tuple[str, ...], probs: Tensor, colour: str, dark: bool) -> str:
+    """The grid in HTML. images: uint8 `[P, 28, 28]`; probs: class probabilities of sampled networks after one epoch, `[S, P, C]`."""
     mean, doubt = probs.mean(0).numpy(), uncertainty.mutual_information(probs).tolist()
     names = [*captions, *[""] * (len(images) - len(captions))]
     cells = [
         _cell(images[k].numpy(), names[k], probs[:, k].numpy(), mean[k], doubt[k], (colour, INK[dark])) for k in range(len(images))
     ]  # one block of HTML: an update replaces it at once, nothing flickers
-    st.html(f'{STYLE}<ul class="pinned">{"".join(cells)}</ul>')
+    return f'{STYLE}<ul class="pinned">{"".join(cells)}</ul>'
 
 
 def _cell(image: np.ndarray, caption: str, probs: np.ndarray, mean: np.ndarray, doubt: float, colours: tuple[str, str]) -> str:

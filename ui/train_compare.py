@@ -7,7 +7,7 @@ from bnnlib.plots_runs import PALETTE, Curve, epoch_curves
 from bnnlib.run_config import settings
 from bnnlib.runs import list_runs
 from ui.page import is_dark
-from ui.train_live import STYLE, points
+from ui.train_curves import STYLE, points
 
 FIELDS = (
     ("validation_error", "Validation error", True),

@@ -1,43 +1,26 @@
 """One training run, live: how far it is, its curves, what it says of the pinned images, and what can be done with it."""
 
 import time
+from pathlib import Path
 
 import streamlit as st
 
 from bnnlib.errors import BnnlibError
 from bnnlib.heartbeat import Beat
-from bnnlib.plots import network_colours
-from bnnlib.plots_runs import Curve, epoch_curves
 from bnnlib.run_config import RunConfig, command
 from bnnlib.runs import STATE, Run, Status, find_run, list_runs
 from bnnlib.state import read_state
-from ui.page import is_dark, show_error
+from ui.page import is_dark, show_error, spare_the_collector
 from ui.pinned_grid import pinned_grid
 from ui.train_actions import run_actions
+from ui.train_curves import colour_of, curves, modified
 
 POLL_SECONDS = 1.0
-STYLE = """<style>
-.st-key-curves, .st-key-compared_curves { display: grid !important; gap: 1rem; }
-.st-key-curves { grid-template-columns: repeat(auto-fit, minmax(220px, 1fr)); }
-.st-key-compared_curves { grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); }
-.st-key-curves > *, .st-key-compared_curves > * { width: 100% !important; min-width: 0; }
-</style>"""
-BASELINE = "#7f8c99"
 STATES = {
     "new": "not started", "queued": "waiting for its turn", "running": "training", "stopped": "stopped",
     "failed": "failed", "interrupted": "interrupted", "finished": "finished",
 }  # fmt: skip
 ICONS = {"queued": "hourglass_empty", "running": "model_training", "stopped": "stop_circle", "failed": "error", "finished": "check_circle"}
-PANELS = (
-    ("Error", True, (("validation_error", "validation", "solid"), ("training_error", "training", "dot")),
-     "Share of wrong answers: on validation images by all sampled networks together, on training images by one network at a time."),
-    ("NLL (nats)", False, (("validation_nll", "validation", "solid"), ("nll", "training", "dot")),
-     "Negative log-likelihood of the true class, an image."),
-    ("Calibration error (ECE)", True, (("validation_ece", "validation", "solid"),),
-     "How far stated confidence lies from the share of right answers."),
-    ("Loss", False, (("loss", "loss", "solid"),), "What is minimised, as the objective counts it."),
-    ("KL (nats an image)", False, (("kl", "KL", "solid"),), "How far the posterior is from the prior; a dropout network has none."),
-)  # fmt: skip
 
 
 def chosen_run() -> Run | None:
@@ -71,6 +54,7 @@ def live(run: Run) -> None:
 
 def watch(name: str, was_active: bool) -> None:
     """What is known of the run now; when nothing is at work any more the page is run once in full, and polling ends."""
+    spare_the_collector()
     try:
         run = find_run(name)
         status, config, history = run.status, run.config, run.history()
@@ -86,7 +70,7 @@ def watch(name: str, was_active: bool) -> None:
     except BnnlibError as error:
         show_error(error)
     if history:
-        curves(config, history)
+        curves(run, config, len(history))
     with st.expander("Settings and log", icon=":material/terminal:"):
         st.caption("The same on the command line:")
         st.code(command(config), language="bash", wrap_lines=True)
@@ -155,36 +139,6 @@ def duration(seconds: float) -> str:
     return f"{whole // 60} min {whole % 60} s" if whole < 3_600 else f"{whole // 3_600} h {whole % 3_600 // 60} min"
 
 
-def colour_of(config: RunConfig) -> str:
-    return network_colours(is_dark())[config.network.kind == "bayesian"]
-
-
-def curves(config: RunConfig, history: list[dict]) -> None:
-    """A figure for each quantity; each stands still while its curve grows."""
-    rows = [{**row, "training_error": 1 - row["accuracy"]} if "accuracy" in row else row for row in history]
-    panels = [panel for panel in PANELS if any(row.get(field) is not None for row in rows for field, *_ in panel[2])]
-    st.html(STYLE)
-    with st.container(key="curves"):
-        for title, percent, fields, meaning in panels:
-            lines = [
-                Curve(name, colour_of(config) if dash == "solid" else BASELINE, points(rows, field), dash) for field, name, dash in fields
-            ]
-            form = ".2%" if percent else ".4g"
-            drawn = [line for line in lines if line.points]
-            ends = ", ".join(f"{line.name} {line.points[-1][1]:{form}}{' (dotted)' * (line.dash == 'dot')}" for line in drawn)
-            with st.container():
-                st.plotly_chart(
-                    epoch_curves(lines, title, config.training.epochs, is_dark(), percent),
-                    theme=None, config={"displayModeBar": False}, key=f"run_{fields[0][0]}",
-                    alt=f"{title} after epoch {len(rows)} of {config.training.epochs}: {ends}.",
-                )  # fmt: skip
-                st.caption(f"{ends[:1].upper()}{ends[1:]}", help=meaning)
-
-
-def points(rows: list[dict], field: str) -> list[tuple[int, float]]:
-    return [(row["epoch"], row[field]) for row in rows if row.get(field) is not None]
-
-
 def pinned(run: Run, status: Status, config: RunConfig) -> None:
     """What the sampled networks say of the pinned images: now, while training; after any epoch, afterwards."""
     answers, images = run.answers(), run.pinned()
@@ -204,4 +158,12 @@ def pinned(run: Run, status: Status, config: RunConfig) -> None:
         f"{when.capitalize()}: a dot for each of {answers.shape[1]} sampled networks, a bar to their mean; doubt is the mutual "
         f"information, the epistemic part, in nats.{never}"
     )
-    pinned_grid(images, config.captions, answers[epoch], colour_of(config), is_dark())
+    st.html(grid(str(run.folder), modified(run, STATE), epoch, is_dark()))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def grid(folder: str, changed: int, epoch: int, dark: bool) -> str:
+    """What the run in `folder`, whose state has `changed` at that time, said of the pinned images after an epoch."""
+    run = Run(Path(folder))
+    config, answers = run.config, run.answers()
+    return pinned_grid(run.pinned(), config.captions, answers[min(epoch, len(answers) - 1)], colour_of(config, dark), dark)
