@@ -5,7 +5,7 @@ from torch import Tensor
 
 from bnnlib.data import to_float
 from bnnlib.errors import BnnlibError
-from bnnlib.models import DropoutNetwork, Network
+from bnnlib.models import DropoutNetwork, EnsembleNetwork, Network
 from bnnlib.models.products import keep_freed_memory
 
 MAX_ROWS = 2_048  # rows of activations at once: 2,048 x 1,024 floats are 8 MB a layer; more run slower for want of cache
@@ -44,9 +44,13 @@ def sample_probs(
 
 
 def _ask_shared(network: Network, x: Tensor, generator: torch.Generator, out: Tensor, first: int) -> None:
-    """Fill `[S, B, C]` by S networks whose weights are drawn and that answer all images each."""
-    for s, probs in enumerate(out, first):
-        answer = network.draw(generator, s)
+    """Fill `[S, B, C]` by S networks whose weights are drawn and that answer all images each; an ensemble's members once each."""
+    turns = len(network.members) if isinstance(network, EnsembleNetwork) else len(out)
+    for s, probs in enumerate(out):
+        if s >= turns:
+            probs.copy_(out[s - turns])
+            continue
+        answer = network.draw(generator, first + s)
         for b in range(0, len(x), MAX_ROWS):
             probs[b : b + MAX_ROWS] = answer(x[b : b + MAX_ROWS]).exp_()
 
