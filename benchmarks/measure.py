@@ -83,6 +83,14 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+def memory_of(pid: int) -> int | None:
+    """Bytes that another process has in memory now; None where the system does not tell as Linux does."""
+    status = Path(f"/proc/{pid}/status")
+    if not status.is_file():
+        return None
+    return next(1024 * int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+
+
 def in_a_process(module: str, *arguments: str) -> dict:
     """The JSON that `python -m module arguments` prints last: a fresh process for what cannot be measured in a used one."""
     result = subprocess.run([sys.executable, "-m", module, *arguments], cwd=ROOT, capture_output=True, text=True)
