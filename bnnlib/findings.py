@@ -69,7 +69,17 @@ def on_errors(summaries: Mapping[str, Summary]) -> str:
     found = better(errors, [summaries[name]["intervals"]["error"] for name in names])
     if found is None:
         return sentence + "."
+    if len(names) > 2:
+        doubt = "beyond chance" if found[1] else "though other digits might well say otherwise"
+        return f"{sentence}: **{names[found[0]]}** errs least, {doubt}."
     return sentence + (": a difference beyond chance." if found[1] else ": a difference that other digits might well reverse.")
+
+
+def told(lead: str, parts: Sequence[str]) -> str:
+    """What holds of each network, after `lead`: one sentence for one or two of them, a list for more."""
+    if len(parts) <= 2:
+        return f"{lead}{'; '.join(parts)}."
+    return f"{lead}\n" + "".join(f"\n- {part}" for part in parts)
 
 
 def on_calibration(tables: Mapping[str, Tensor]) -> str:
@@ -81,7 +91,7 @@ def on_calibration(tables: Mapping[str, Tensor]) -> str:
         gap = said - right
         verdict = "as sure as it should be" if abs(gap) < CLOSE else f"too {'sure' if gap > 0 else 'modest'} by {abs(gap) * 100:.1f} points"
         parts.append(f"**{name}** says {percent(said, 1)} on average and is right {percent(right, 1)} of the time: {verdict}")
-    return "; ".join(parts) + "."
+    return told("", parts)
 
 
 def on_refusal(results: Mapping[str, Results], measure: str, refused: float) -> str:
@@ -94,7 +104,7 @@ def on_refusal(results: Mapping[str, Results], measure: str, refused: float) -> 
         caught = f"{mistakes - left:.0f} of its {mistakes} mistakes are among the refused" if mistakes else "it makes no mistakes"
         parts.append(f"**{name}** is right on {percent(1 - left / answered, 2)} of the {answered:,} digits it still answers; {caught}")
     lead = f"Refusing the {percent(refused, 1)} with the largest {WORDS[measure]}" if refused else "Refusing nothing"
-    return f"{lead}: " + "; ".join(parts) + "."
+    return told(f"{lead}: ", parts)
 
 
 def on_rule(name: str, summary: Summary) -> str:
@@ -114,9 +124,9 @@ def on_others(summaries: Mapping[str, Summary], set_name: str, measure: str) -> 
     for name, summary in summaries.items():
         found = summary["ood"]["sets"][set_name]["measures"][measure]
         parts.append(
-            f"for **{name}** in {percent(found['auroc'], 1)} of pairs (and its rule refuses {percent(found['refused'], 0)} of them)"
+            f"for **{name}** in {percent(found['auroc'], 1)} of pairs, and its rule refuses {percent(found['refused'], 0)} of the set"
         )
-    return f"A picture from this set has a larger {WORDS[measure]} than a digit " + ", ".join(parts) + "; 50\u202f% would be chance."
+    return told(f"A picture from this set has a larger {WORDS[measure]} than a digit (in 50\u202f% of pairs by mere chance): ", parts)
 
 
 def on_shift(curves: Mapping[str, Summary], words: str) -> str:
@@ -131,7 +141,7 @@ def on_shift(curves: Mapping[str, Summary], words: str) -> str:
             f"**{name}** falls from {percent(right[0], 0)} right to {percent(right[worst], 0)} while its mutual information goes "
             f"from {doubt[0]:.2f} to {doubt[worst]:.2f} nats"
         )
-    return f"Digits {words}, at {strength:g} {unit}: " + "; ".join(parts) + "."
+    return told(f"Digits {words}, at {strength:g} {unit}: ", parts)
 
 
 def on_mistakes(name: str, doubt: Tensor, labels: Tensor, predicted: Tensor) -> str:
@@ -160,6 +170,20 @@ def on_confusion(name: str, matrix: Tensor, errors: Sequence[float | None]) -> s
     return (
         f"**{name}** most often takes {a_digit(true)} for {a_digit(taken)} ({times} time{'s' if times > 1 else ''}); "
         f"its hardest digit is {hardest}, {percent(known[hardest], 1)} of which it gets wrong."
+    )
+
+
+def on_classes(errors: Mapping[str, Sequence[float | None]]) -> str:
+    """The digits that the networks together find hardest and easiest; `errors`: name -> share wrong of each digit, None without images."""
+    rows = enumerate(zip(*errors.values(), strict=True))
+    means = {digit: float(np.mean(shares)) for digit, shares in rows if None not in shares}
+    if len(means) < 2:
+        return "There are images of too few digits to compare them."
+    hardest, easiest = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
+    on_average = " on average" if len(errors) > 1 else ""
+    return (
+        f"The hardest digit is {hardest}: {percent(means[hardest], 1)} of them are answered wrongly{on_average}; the easiest is {easiest} "
+        f"with {percent(means[easiest], 1)}."
     )
 
 

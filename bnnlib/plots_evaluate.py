@@ -15,15 +15,17 @@ from plotly.subplots import make_subplots
 from bnnlib.mosaic import data_uri
 from bnnlib.plots import BASELINE, GRID, GRID_DARK, TEXT, TEXT_DARK, network_colours
 
-EXTRA = ("#009E73", "#CC79A7")  # Okabe & Ito's green and purple, for a third and a fourth network
-SYMBOLS = ("circle", "square", "diamond", "triangle-up")
-DASHES = ("solid", "dash", "dot", "dashdot")
+EXTRA = ("#009E73", "#CC79A7", "#D55E00")  # Okabe & Ito's green, purple and vermilion, for a third network and more
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+PATTERNS = ("", "/", ".", "x", "-")
+FAINT = 0.06  # opacity of a confusion that never happened
 Numbers = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One network's line: its name, its place among those shown (0 to 3), and points `x`, `y` `[K]`."""
+    """One network's line: its name, its place among those shown (0 to 4), and points `x`, `y` `[K]`."""
 
     name: str
     place: int
@@ -32,7 +34,7 @@ class Curve:
 
 
 def colours(dark: bool) -> tuple[str, ...]:
-    """The colours of up to four networks."""
+    """The colours of up to five networks."""
     return (*network_colours(dark), *EXTRA)
 
 
@@ -54,7 +56,7 @@ def reliability_figure(tables: Sequence[tuple[str, int, NDArray[np.floating]]], 
             x=x, y=y, mode="lines+markers", name=name, customdata=np.stack([n, low, high], -1),
             line={"color": colour, "width": 1.5, "dash": DASHES[place]},
             marker={
-                "color": colour, "symbol": SYMBOLS[place], "size": 6 + 4 * np.log10(n), "line": {"width": 1, "color": _paper(dark)},
+                "color": colour, "symbol": SYMBOLS[place], "size": 6 + 4 * np.log10(n), "line": {"width": 1, "color": paper(dark)},
             },
             error_y={"array": high - y, "arrayminus": y - low, "color": colour, "thickness": 1, "width": 3},
             hovertemplate="says %{x:.1%}, is right %{y:.1%}<br>(%{customdata[1]:.0%} to %{customdata[2]:.0%}) in %{customdata[0]:,.0f} "
@@ -86,7 +88,7 @@ def refusal_figure(curves: Sequence[Curve], refused: float, dark: bool, limit: f
         )  # fmt: skip
         figure.add_scatter(
             x=[refused], y=[np.interp(refused, curve.x, curve.y)], mode="markers", showlegend=False, hoverinfo="skip",
-            marker={"color": colour, "size": 11, "symbol": SYMBOLS[curve.place], "line": {"width": 1.5, "color": _paper(dark)}},
+            marker={"color": colour, "size": 11, "symbol": SYMBOLS[curve.place], "line": {"width": 1.5, "color": paper(dark)}},
         )  # fmt: skip
     figure.add_vline(x=refused, line={"color": BASELINE, "width": 1.5, "dash": "dot"})
     _axes(figure, dark, "Share refused, the most uncertain first", "Wrong among the answered")
@@ -158,14 +160,14 @@ def shift_figure(
     last = "" if len(titles) == 1 else str(len(titles))
     for strength, image in zip(strengths, images, strict=True):
         figure.add_layout_image(
-            source=data_uri(image), x=strength, y=-0.19, xref=f"x{last}", yref=f"y{last} domain", sizex=step * 0.94, sizey=0.9,
+            source=data_uri(image), x=strength, y=-0.42, xref=f"x{last}", yref=f"y{last} domain", sizex=step * 0.94, sizey=0.9,
             xanchor="center", yanchor="top", sizing="contain",
         )  # fmt: skip
     _axes(figure, dark, "", "")
     margin = step * 0.6
     figure.update_xaxes(range=[strengths[0] - margin, strengths[-1] + margin], tickvals=list(strengths))
     figure.update_xaxes(ticktext=[f"{strength:g}" if k % 2 == 0 else "" for k, strength in enumerate(strengths)])
-    figure.update_xaxes(title={"text": unit, "standoff": 84}, row=len(titles), col=1)
+    figure.update_xaxes(title={"text": unit, "standoff": 4}, row=len(titles), col=1)
     for note in figure.layout.annotations:
         note.update(x=0, xanchor="left", font={"size": 13}, text=f"<b>{note.text}</b>")
     figure = _finish(figure, dark, 200 * len(titles) + 80)
@@ -177,18 +179,16 @@ def confusion_figure(matrix: NDArray[np.integer], place: int, dark: bool) -> go.
     mistakes = matrix.astype(float) - np.diag(np.diagonal(matrix))
     digits = [str(digit) for digit in range(len(matrix))]
     text = [[f"{count:,}" if i == j else str(count or "") for j, count in enumerate(row)] for i, row in enumerate(matrix)]
-    deep = mistakes > (0.75 if dark else 0.55) * mistakes.max()
     figure = go.Figure(
         go.Heatmap(
-            z=mistakes, x=digits, y=digits, colorscale=[[0, _see_through(BASELINE, 0.06)], [1, colours(dark)[place]]], showscale=False,
+            z=mistakes, x=digits, y=digits, colorscale=[[0, _see_through(BASELINE, FAINT)], [1, colours(dark)[place]]], showscale=False,
             xgap=2, ygap=2, customdata=matrix, hovertemplate="%{y} taken for %{x}: %{customdata:,} images<extra></extra>",
         )
     )  # fmt: skip
-    ink = TEXT_DARK if dark else TEXT
     for i, row in enumerate(text):
         for j, label in enumerate(row):
-            on_deep = (TEXT if dark or place == 0 else "#FFFFFF") if deep[i, j] else ink
-            figure.add_annotation(x=j, y=i, text=label, showarrow=False, font={"size": 10 if i == j else 12, "color": on_deep})
+            ink = _ink(mistakes[i, j] / max(mistakes.max(), 1), colours(dark)[place], dark)
+            figure.add_annotation(x=j, y=i, text=label, showarrow=False, font={"size": 10 if i == j else 12, "color": ink})
     _axes(figure, dark, "Taken for", "Is")
     figure.update_xaxes(type="category", showgrid=False, side="bottom", tickfont={"size": 13})
     figure.update_yaxes(type="category", showgrid=False, autorange="reversed", tickfont={"size": 13})
@@ -198,10 +198,11 @@ def confusion_figure(matrix: NDArray[np.integer], place: int, dark: bool) -> go.
 def class_error_figure(errors: Sequence[tuple[str, int, Sequence[float | None]]], dark: bool) -> go.Figure:
     """Share of each digit's images that are wrong, a bar a network; None where a digit has no images."""
     figure = go.Figure()
+    pattern = {"size": 5, "solidity": 0.25, "fillmode": "overlay", "fgcolor": paper(dark), "fgopacity": 0.75}
     for name, place, values in errors:
         figure.add_bar(
             x=[str(digit) for digit in range(len(values))], y=list(values), name=name,
-            marker={"color": colours(dark)[place], "pattern": {"shape": ("", "/", ".", "x")[place], "size": 5, "solidity": 0.3}},
+            marker={"color": colours(dark)[place], "pattern": {"shape": PATTERNS[place], **pattern}},
             hovertemplate="%{x}: %{y:.2%} wrong<extra>" + name + "</extra>",
         )  # fmt: skip
     _axes(figure, dark, "Digit", "Wrong")
@@ -222,14 +223,28 @@ def _finish(figure: go.Figure, dark: bool, height: int) -> go.Figure:
         height=height, margin={"l": 58, "r": 8, "t": 30, "b": 44}, dragmode=False, hovermode="closest",
         paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"color": TEXT_DARK if dark else TEXT, "size": 12},
         legend={"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
-        hoverlabel={"bgcolor": _paper(dark), "font": {"color": TEXT_DARK if dark else TEXT}},
+        hoverlabel={"bgcolor": paper(dark), "font": {"color": TEXT_DARK if dark else TEXT}},
     )  # fmt: skip
 
 
-def _paper(dark: bool) -> str:
+def paper(dark: bool) -> str:
+    """The colour of the page."""
     return "#0F151D" if dark else "#FFFFFF"
 
 
+def _ink(share: float, colour: str, dark: bool) -> str:
+    """Black or white, whichever reads better on a cell `share` of the way from faint grey to `colour`; 4.5 : 1 or more."""
+    opacity = FAINT + (1 - FAINT) * share
+    mixed = share * _rgb(colour) + (1 - share) * _rgb(BASELINE)
+    seen = (opacity * mixed + (1 - opacity) * _rgb(paper(dark))) / 255
+    linear = np.where(seen <= 0.03928, seen / 12.92, ((seen + 0.055) / 1.055) ** 2.4)
+    return "#000000" if linear @ [0.2126, 0.7152, 0.0722] > 0.179 else "#FFFFFF"  # WCAG's relative luminance
+
+
+def _rgb(colour: str) -> Numbers:
+    return np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)], dtype=float)
+
+
 def _see_through(colour: str, opacity: float) -> str:
-    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
-    return f"rgba({red}, {green}, {blue}, {opacity})"
+    red, green, blue = _rgb(colour)
+    return f"rgba({red:g}, {green:g}, {blue:g}, {opacity})"

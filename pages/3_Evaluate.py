@@ -18,6 +18,9 @@ from ui.results import SAMPLES, find_results, measure
 STYLE = """<style>
 h2 { font-size: 1.35rem !important; padding: 1.4rem 0 .2rem !important; }
 [data-testid="stMarkdownContainer"] table { width: 100%; }
+.st-key-figures [data-testid="stMarkdownContainer"] { overflow-x: auto; }  /* many networks on a phone: the names of the rows stay */
+.st-key-figures td:not(:first-child) { min-width: 8rem; }
+.st-key-figures :is(th, td):first-child { position: sticky; left: 0; }
 [data-testid="stCaptionContainer"] p { opacity: .95; color: color-mix(in srgb, currentColor, CanvasText 15%); }
 </style>"""
 DARK_STYLE = "<style>[data-testid=stMultiSelect] [data-tag] :is(span, button) { color: #0F151D }</style>"
@@ -48,7 +51,7 @@ def choose() -> list[str]:
     """The networks to compare, in the order of their colours."""
     chosen = st.multiselect(
         "Networks to compare", checkpoint_names(), key=NETWORKS, max_selections=MOST, persist_state="session", on_change=take_over,
-        help="Any trained networks, up to four. The first two are the ones in use on the other pages too.",
+        help="Any trained networks, up to five. The first two are the ones in use on the other pages too.",
     )  # fmt: skip
     if not chosen:
         st.info("Choose a network to see what its doubt is worth.", icon=":material/arrow_upward:")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,25 @@ def test_one_network_alone_and_none_at_all(page: AppTest) -> None:
     assert not page.exception
     assert "Choose a network" in page.info[0].value
     assert not charts(page)
+
+
+def test_five_networks_are_shown_side_by_side_and_a_sixth_is_left_out(page: AppTest, folder: Path) -> None:
+    names = ["dropout", "bayesian", "ensemble", "dropout-robust", "bayesian-robust"]
+    for name in (*names[2:], "sixth"):
+        shutil.copytree(folder / ("bayesian" if "bayesian" in name else "dropout"), folder / name)
+    opened(page, networks=",".join([*names, "sixth"]))
+    assert page.multiselect(key=NETWORKS).value == names
+    assert len(charts(page)) == 4 + 5 * 3
+    (table,) = [element.value for element in page.markdown if element.value.startswith("| |")]
+    assert table.splitlines()[0].count("**") == 2 * len(names)
+    assert "ahead" not in table  # whichever is ahead has a twin: none leads
+    assert "best" not in table
+    for name in names:
+        assert f"- **{name}** is right on" in text(page)
+        assert f"**{name}** refuses 50 of the 1,000 digits here" in text(page)
+    for chart in charts(page):
+        assert "\n" not in chart.proto.alt
+        assert "**" not in chart.proto.alt
 
 
 def test_a_network_without_results_is_measured_on_request(page: AppTest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,16 +5,21 @@ import plotly.graph_objects as go
 import pytest
 
 from bnnlib.plots_evaluate import (
+    DASHES,
+    PATTERNS,
+    SYMBOLS,
     Curve,
     class_error_figure,
     colours,
     confusion_figure,
     doubt_figure,
+    paper,
     refusal_figure,
     reliability_figure,
     shift_figure,
     wilson,
 )
+from ui.evaluate_state import MOST
 
 EDGES = np.array([0.0, 0.001, 0.01, 0.1, 1.0])
 
@@ -83,6 +88,31 @@ def test_a_digit_without_images_has_no_bar() -> None:
     assert list(bars.y) == [0.1, None]
 
 
-def test_four_networks_have_four_colours_in_both_themes() -> None:
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_number_of_a_confusion_matrix_can_be_read(dark: bool) -> None:
+    """Contrast by WCAG's own formula, on what plotly paints: colour and opacity mixed in equal measure, over the page."""
+
+    def light(rgb: list[float]) -> float:
+        parts = [c / 255 / 12.92 if c / 255 <= 0.03928 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in rgb]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2] + 0.05
+
+    def rgb(colour: str) -> list[int]:
+        return [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
+
+    matrix = np.arange(100).reshape(10, 10)
+    mistakes = matrix - np.diag(np.diagonal(matrix))
+    for place, colour in enumerate(colours(dark)):
+        notes = {(note.y, note.x): note.font.color for note in confusion_figure(matrix, place, dark).layout.annotations}
+        for (i, j), ink in notes.items():
+            share = mistakes[i, j] / mistakes.max()
+            opacity = 0.06 + 0.94 * share
+            mixed = [share * c + (1 - share) * g for c, g in zip(rgb(colour), rgb("#7f8c99"), strict=True)]
+            seen = light([opacity * m + (1 - opacity) * p for m, p in zip(mixed, rgb(paper(dark)), strict=True)])
+            contrast = max(seen, light(rgb(ink))) / min(seen, light(rgb(ink)))
+            assert contrast >= 4.5, (place, i, j)
+
+
+def test_networks_differ_in_more_than_colour() -> None:
+    assert MOST == len(SYMBOLS) == len(DASHES) == len(PATTERNS) == len(set(SYMBOLS)) == len(set(DASHES)) == len(set(PATTERNS))
     for dark in (False, True):
-        assert len(set(colours(dark))) == 4
+        assert len(set(colours(dark))) == MOST

@@ -253,4 +253,10 @@ def test_the_sentences_follow_their_data(results: Results) -> None:
     assert "a 2 that it takes for an 8 (95.0\u202f%); 1 of its 2 mistakes" in words
     assert "makes no mistake" in findings.on_mistakes("a", doubt, labels, labels)
     matrix = torch.tensor([[5, 2], [0, 4]])
+    assert findings.on_classes({"a": [0.1, 0.2, None], "b": [0.1, 0.4, 0.9]}) == (
+        "The hardest digit is 1: 30.0\u202f% of them are answered wrongly on average; the easiest is 0 with 10.0\u202f%."
+    )
+    assert "too few digits" in findings.on_classes({"a": [0.1, None]})
+    three = findings.on_calibration(dict.fromkeys("abc", sure))
+    assert [line[:9] for line in three.strip().splitlines()] == ["- **a** s", "- **b** s", "- **c** s"]
     assert "takes a 0 for a 1 (2 times); its hardest digit is 0" in findings.on_confusion("a", matrix, [2 / 7, 0.0])

@@ -7,7 +7,7 @@ from bnnlib import findings
 from bnnlib.data import Digits
 from bnnlib.evaluation import WORDS
 from bnnlib.findings import percent
-from bnnlib.plots_evaluate import reliability_figure
+from bnnlib.plots_evaluate import paper, reliability_figure
 from ui.evaluate_parts import Found, chart, summaries
 from ui.page import is_dark
 
@@ -16,6 +16,7 @@ def figures(results: Found, digits: Digits) -> None:
     """The table of figures, the better one marked."""
     st.markdown(findings.on_errors(summaries(results)))
     lines = ["| | " + " | ".join(f"**{name}**" for name in results) + " |", "|:--|" + ":--|" * len(results)]
+    gap = " " if len(results) <= 2 else "<br>"  # narrow columns
     for key, (label, written, _) in findings.FIGURES.items():
         values = [found.summary[key] for found in results.values()]
         intervals = [found.summary["intervals"][key] for found in results.values()]
@@ -24,10 +25,13 @@ def figures(results: Found, digits: Digits) -> None:
         for place, (value, (low, high)) in enumerate(zip(values, intervals, strict=True)):
             mark = ""
             if best is not None and best[0] == place:
-                mark = " :material/check_circle: **better**" if best[1] else " :material/check: ahead, within chance"
-            cells.append(f"{written(value)} <small>({written(low)} to {written(high)})</small>{mark}")
+                word = "better" if len(values) == 2 else "best"
+                mark = f":material/check_circle: **{word}**" if best[1] else ":material/check: ahead, within chance"
+            cells.append(f"{written(value)}{gap}<small>({written(low)} to {written(high)})</small>{gap if mark else ''}{mark}")
         lines.append(f"| {label} | " + " | ".join(cells) + " |")
-    st.markdown("\n".join(lines), unsafe_allow_html=True)
+    with st.container(key="figures"):
+        st.html(f"<style>.st-key-figures :is(th, td):first-child {{ background: {paper(is_dark())} }}</style>")
+        st.markdown("\n".join(lines), unsafe_allow_html=True)
     said = ", ".join(f"{name} {found.summary['samples']}" for name, found in results.items())
     st.caption(
         f"In brackets: 95\u202f% bootstrap intervals. Less is better in every row. Measured on {source_words(results)}; samples: {said}."

@@ -7,7 +7,7 @@ from bnnlib import findings
 from bnnlib.data import Digits
 from bnnlib.findings import percent
 from bnnlib.plots_evaluate import class_error_figure, confusion_figure
-from ui.evaluate_parts import SHOWN, Found, chart, gallery, side_by_side, stand_in
+from ui.evaluate_parts import Found, chart, gallery, shown, side_by_side, stand_in
 from ui.page import is_dark
 from ui.results import pictured
 
@@ -21,7 +21,7 @@ def mistakes(results: Found, digits: Digits) -> None:
         doubt = at_hand.doubts["least_confidence"]
         st.markdown(findings.on_mistakes(name, doubt, at_hand.labels, at_hand.predicted))
         wrong = (at_hand.predicted != at_hand.labels).nonzero()[:, 0]
-        order = wrong[doubt[wrong].argsort(stable=True)][:SHOWN]
+        order = wrong[doubt[wrong].argsort(stable=True)][: shown(results)]
         gallery(at_hand, order, 1 - doubt, "confidence")
         stand_in(results[name], digits)
 
@@ -40,11 +40,9 @@ def confusions(results: Found, digits: Digits) -> None:
 
     side_by_side(results, show)
     errors = [(name, place, found.summary["per_class_error"]) for place, (name, found) in enumerate(results.items())]
-    chart(
-        class_error_figure(errors, is_dark()),
-        "class_errors",
-        "Share of each digit's images that are wrong, a bar a network; the table below says the same.",
-    )
+    sentence = findings.on_classes({name: shares for name, _, shares in errors})
+    st.markdown(sentence)
+    chart(class_error_figure(errors, is_dark()), "class_errors", f"Share of each digit's images that are wrong. {sentence}")
     with st.expander("The same as a table"):
         columns = {name: ["-" if share is None else percent(share, 2) for share in shares] for name, _, shares in errors}
         st.dataframe(pd.DataFrame(columns, index=pd.Index(range(10), name="digit")), width="stretch")

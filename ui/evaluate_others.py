@@ -50,8 +50,9 @@ def others(results: Found, digits: Digits) -> None:
         def show(name: str, measure_name: str = measure_name) -> None:
             found = known[name]
             row = found.summary["ood"]["sets"][chosen]["measures"][measure_name]
+            gap = " " if len(known) <= 2 else "<br>"  # narrow columns
             st.markdown(
-                f"{name}: AUROC **{row['auroc']:.4f}** <small>({row['interval'][0]:.4f} to {row['interval'][1]:.4f})</small>",
+                f"{name}: AUROC **{row['auroc']:.4f}**{gap}<small>({row['interval'][0]:.4f} to {row['interval'][1]:.4f})</small>",
                 unsafe_allow_html=True,
             )
             counts = (found.arrays[f"histogram/{part}/{measure_name}"].numpy() for part in ("digits", chosen))

@@ -15,8 +15,12 @@ from ui.page import show_error
 from ui.pictures import pictures
 from ui.results import Pictured
 
-SHOWN = 18  # pictures a network
 Found = dict[str, Results]
+
+
+def shown(results: Found) -> int:
+    """How many pictures to show of each network: whole rows, fewer where there are many networks."""
+    return 18 if len(results) <= 2 else 12
 
 
 def gallery(at_hand: Pictured, order: Tensor, values: Tensor, words: str) -> None:
@@ -42,18 +46,22 @@ def stand_in(found: Results, digits: Digits) -> None:
 
 
 def side_by_side(results: Found, show: Callable[[str], None]) -> None:
-    """`show` for each network, in columns (below one another where the page is narrow); a fault in one leaves the others."""
-    for column, name in zip(st.columns(len(results), gap="medium"), results, strict=True):
-        with column:
-            try:
-                show(name)
-            except BnnlibError as error:
-                show_error(error)
+    """`show` for each network, two or three beside each other (one where the page is narrow); a fault in one leaves the others."""
+    names = list(results)
+    abreast = 2 if len(names) in (2, 4) else min(3, len(names))
+    for start in range(0, len(names), abreast):
+        for column, name in zip(st.columns(abreast, gap="medium"), names[start : start + abreast], strict=False):
+            with column:
+                try:
+                    show(name)
+                except BnnlibError as error:
+                    show_error(error)
 
 
 def chart(figure: go.Figure, key: str, alt: str) -> None:
     """A figure as wide as its place, without the mode bar."""
-    st.plotly_chart(figure, width="stretch", key=key, config={"displayModeBar": False}, alt=alt.replace("**", ""), theme=None)
+    words = alt.replace("**", "").replace(" \n\n- ", " ").replace("\n- ", "; ")
+    st.plotly_chart(figure, width="stretch", key=key, config={"displayModeBar": False}, alt=words, theme=None)
 
 
 def summaries(results: Found) -> dict[str, dict]:

@@ -10,7 +10,7 @@ from bnnlib.evaluation import WORDS, risk_coverage
 from bnnlib.findings import percent
 from bnnlib.plots_evaluate import Curve, refusal_figure
 from bnnlib.results import Results
-from ui.evaluate_parts import SHOWN, Found, chart, gallery, side_by_side, stand_in
+from ui.evaluate_parts import Found, chart, gallery, shown, side_by_side, stand_in
 from ui.evaluate_state import LIMIT, RANKING, REFUSED, STEP, write_address
 from ui.page import is_dark
 from ui.results import pictured
@@ -38,10 +38,8 @@ def refusal(results: Found, digits: Digits) -> None:
         keep = np.unique(np.linspace(0, len(coverage) - 1, 1001).astype(int))
         curves.append(Curve(name, place, 1 - coverage.numpy()[keep][::-1], risk.numpy()[keep][::-1]))
     chart(refusal_figure(curves, refused, is_dark(), LIMIT / 100), "risk_coverage", f"Risk-coverage curves. {sentence}")
-    for name, found in results.items():
-        if found.summary.get("refusal"):
-            st.caption(findings.on_rule(name, found.summary))
-    side_by_side(results, lambda name: show_refused(name, results[name], digits, ranking, refused))
+    st.caption("  \n".join(findings.on_rule(name, found.summary) for name, found in results.items() if found.summary.get("refusal")))
+    side_by_side(results, lambda name: show_refused(name, results[name], digits, ranking, refused, shown(results)))
     with st.expander("The same as a table"):
         shares = (0, 0.01, 0.02, 0.05, 0.1, 0.2)
         columns = {curve.name: [percent(np.interp(share, curve.x, curve.y), 3) for share in shares] for curve in curves}
@@ -49,13 +47,13 @@ def refusal(results: Found, digits: Digits) -> None:
         st.dataframe(pd.DataFrame(columns, index=index), width="stretch")
 
 
-def show_refused(name: str, found: Results, digits: Digits, ranking: str, refused: float) -> None:
-    """The most doubtful of the refused digits."""
+def show_refused(name: str, found: Results, digits: Digits, ranking: str, refused: float, most: int) -> None:
+    """The most doubtful of the refused digits, up to `most`."""
     at_hand = pictured(name, found, digits, (ranking,))
     order = at_hand.doubts[ranking].argsort(descending=True, stable=True)[: round(len(at_hand.labels) * refused)]
     st.markdown(
         f"**{name}** refuses {len(order):,} of the {len(at_hand.labels):,} digits here"
-        + (", the most doubtful first:" if len(order) else ".")
+        + (f"; the most doubtful, with their {WORDS[ranking]}:" if len(order) else ".")
     )
-    gallery(at_hand, order[:SHOWN], at_hand.doubts[ranking], WORDS[ranking])
+    gallery(at_hand, order[:most], at_hand.doubts[ranking], WORDS[ranking])
     stand_in(found, digits)

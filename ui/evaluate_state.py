@@ -8,7 +8,7 @@ import streamlit as st
 from bnnlib.evaluation import WORDS
 from ui.loaders import DEFAULT_NETWORKS, checkpoint_names, chosen_networks
 
-MOST = 4  # networks that can be told apart in one figure
+MOST = 5  # networks that can be told apart in one figure
 LIMIT = 20.0  # per cent of the digits that the slider can refuse
 STEP = 0.5
 NETWORKS, REFUSED, RANKING = "evaluate_networks", "evaluate_refused", "evaluate_ranking"  # keys of the widgets
