@@ -31,7 +31,11 @@ def parser() -> argparse.ArgumentParser:
         "train", help="train a network and keep it as a checkpoint", formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     train.add_argument("kind", choices=("dropout", "bayesian"))
-    train.add_argument("--preset", default="default", help="default (ours), article (the article's settings) or quick (under a minute)")
+    train.add_argument(
+        "--preset",
+        default="default",
+        help="default (ours), robust (for drawings), article (the article's settings) or quick (under a minute)",
+    )
     train.add_argument("--objective", choices=("elbo", "published"), help="published: the article's own loss, wrong sign and all")
     train.add_argument("--epochs", type=int, help="passes over the training images")
     train.add_argument("--batch-size", type=int, help="images a step")

@@ -17,13 +17,13 @@ AUGMENTATIONS = {
     "affine": "a small rotation, scale, shear and shift for each image",
     "full": "affine, and elastic distortion and thinner or thicker strokes",
 }
-ROTATION = math.radians(10)  # each parameter is uniform between minus and plus its value
-SHEAR = 0.15
-SCALE = 0.1  # 10 % narrower to 10 % wider, each axis on its own
-SHIFT = 1.5  # pixels
-BEND = 1.0  # standard deviation of the elastic displacement at the knots, pixels
+ROTATION = math.radians(7.5)  # each parameter is uniform between minus and plus its value
+SHEAR = 0.1
+SCALE = 0.07  # 7 % narrower to 7 % wider, each axis on its own
+SHIFT = 1.0  # pixels
+BEND = 0.5  # standard deviation of the elastic displacement at the knots, pixels
 KNOTS = 6  # knots of the displacement field along each side: one every 5 pixels or so
-THICKNESS = 0.7  # how far towards the 3 x 3 minimum or maximum the strokes go at most
+THICKNESS = 0.2  # how far towards the 3 x 3 minimum or maximum the strokes go at most
 
 
 def augment(images: Tensor, how: str, generator: torch.Generator) -> Tensor:

@@ -22,6 +22,7 @@ KINDS = {"bayesian": "Bayesian", "dropout": "Dropout"}
 PRESETS = {
     "quick": "a narrow network, done in under a minute",
     "default": "ours: wide and careful, for when there is time",
+    "robust": "the same on digits bent a little, for what people draw",
     "article": "the article's own settings, for comparison",
 }
 OBJECTIVES = {"elbo": "elbo: the right one", "published": "published: the article's, wrong sign and all"}
