@@ -15,7 +15,8 @@ from ui.canvas import digit_canvas, drawn
 from ui.draw_state import DrawState, draw_state, write_address
 from ui.gallery import BY_SLUG, EXAMPLES
 from ui.loaders import answer_rule, checkpoint_names, choose_networks, chosen_networks, load_network
-from ui.page import is_dark, page_setup, show_error, spare_the_collector
+from ui.memory import spare_the_collector
+from ui.page import is_dark, page_setup, show_error
 
 LEARNT = "learnt"  # the threshold that every network's own evaluation found
 UNLEARNT = 0.5  # for a network without an evaluation

@@ -1,13 +1,12 @@
 """The first call of every page: its name, the style, the navigation, and the networks named in the address."""
 
-import gc
-import sys
 from pathlib import Path
 
 import streamlit as st
 
 from bnnlib.errors import BnnlibError
 from ui.loaders import DEFAULT_NETWORKS, checkpoint_names, choose_networks
+from ui.memory import give_back_memory, spare_the_collector
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "Digits & doubt"
@@ -57,22 +56,9 @@ def page_setup(title: str) -> None:
         st.html(FOLLOW_THEME, unsafe_allow_javascript=True)
     st.session_state["arrived"] = st.session_state.get("page") != title
     st.session_state["page"] = title
+    if st.session_state["arrived"]:
+        give_back_memory()  # that the page before took
     networks_from_address()
-
-
-def spare_the_collector() -> None:
-    """Take what the libraries made out of the garbage collector's sight, again whenever another library was imported.
-
-    Streamlit collects garbage after every run, of a stroke's fragment too. Looking at the 270,000 objects of torch, plotly and
-    pandas, which live as long as the server, takes it 0.2 s, in which no thread of the server does anything else.
-    """
-    global _modules_spared
-    if len(sys.modules) > _modules_spared:
-        _modules_spared = len(sys.modules)
-        gc.freeze()
-
-
-_modules_spared = 0  # a library brings many objects once; freezing at every run would keep every run's garbage
 
 
 def networks_from_address() -> None:

@@ -12,6 +12,7 @@ from bnnlib.errors import BnnlibError
 from bnnlib.report import Plan, examine
 from bnnlib.results import Results, load_results, results_files, save_results
 from ui.loaders import load_digits, load_network, network_version
+from ui.memory import give_back_memory
 from ui.surveys import finish, survey, unseen
 
 SAMPLES = 30  # of a measurement made from the page: a third of the command line's time
@@ -57,6 +58,7 @@ def measure(name: str) -> None:
             st.empty()
     finally:
         lock.release()
+        give_back_memory()
 
 
 @dataclass(frozen=True)

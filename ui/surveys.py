@@ -6,6 +6,7 @@ from torch import Tensor
 from bnnlib.models import Network
 from bnnlib.ranking import Survey, held_out_index
 from ui.loaders import load_digits, load_network, network_version
+from ui.memory import give_back_memory
 
 SEED = 0
 
@@ -35,6 +36,7 @@ def finish(work: Survey, name: str, images: int) -> None:
             st.progress(work.done / work.samples, text=text)
             work.advance()
         st.empty()
+    give_back_memory()
 
 
 def unseen(names: tuple[str, ...]) -> Tensor:

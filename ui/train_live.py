@@ -10,7 +10,8 @@ from bnnlib.heartbeat import Beat
 from bnnlib.run_config import RunConfig, command
 from bnnlib.runs import STATE, Run, Status, find_run, list_runs
 from bnnlib.state import read_state
-from ui.page import is_dark, show_error, spare_the_collector
+from ui.memory import spare_the_collector
+from ui.page import is_dark, show_error
 from ui.pinned_grid import pinned_grid
 from ui.train_actions import run_actions
 from ui.train_curves import colour_of, curves, modified
