@@ -16,11 +16,12 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from benchmarks.draw_latency import CHROMIUM_FLAGS, ROOT, STROKES, free_port, stroke, wait_until_healthy
+from benchmarks.draw_latency import CHROMIUM_FLAGS, STROKES, free_port, stroke, wait_until_healthy
+from benchmarks.measure import ROOT
 from bnnlib import jobs
 from bnnlib.presets import preset, replace
 from bnnlib.run_config import RunConfig
-from bnnlib.runs import create_run
+from bnnlib.runs import Run, create_run
 
 TARGET = 1.0
 
@@ -28,6 +29,7 @@ TARGET = 1.0
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.draw_while_training", description=__doc__)
     parser.add_argument("--chromium", default=shutil.which("chromium") or "chromium", help="the browser to drive")
+    parser.add_argument("--strokes", type=int, default=STROKES, help=f"how many strokes are timed (default {STROKES})")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BNNLIB_RUNS"] = folder
@@ -35,17 +37,17 @@ def main() -> int:
         run = create_run(Path(folder) / "busy", RunConfig(network, replace(training, epochs=1_000)))
         jobs.start(run)
         try:
-            report = measure(options.chromium, run)
+            report = measure(options.chromium, run, options.strokes)
         finally:
             if run.status.active:
                 jobs.stop(run)
             while run.status.active:
                 time.sleep(0.2)
-    print(json.dumps(report, indent=2))
+    print(json.dumps(report))
     return 0
 
 
-def measure(chromium: str, run) -> dict:
+def measure(chromium: str, run: Run, strokes: int) -> dict:
     """Latencies of the one who draws, while the other watches `run` train."""
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.port", str(port), "--server.headless", "true"]
@@ -62,7 +64,7 @@ def measure(chromium: str, run) -> dict:
             page.locator("canvas.upper-canvas").wait_for(timeout=60_000)
             page.wait_for_timeout(3_000)
             latencies = []
-            for k in range(STROKES):
+            for k in range(strokes):
                 if k % 5 == 0:
                     page.get_by_role("button", name="Clear", exact=True).click()
                     page.locator("button:disabled", has_text="Undo").first.wait_for()
@@ -78,7 +80,7 @@ def measure(chromium: str, run) -> dict:
         "pen_up_median": round(statistics.median(latencies), 3),
         "pen_up_p95": round(statistics.quantiles(latencies, n=20, method="inclusive")[-1], 3),
         "pen_up_max": round(max(latencies), 3),
-        "strokes": STROKES,
+        "strokes": strokes,
         "training_images_per_second": beat and beat.images_per_second and round(beat.images_per_second),
         "load": [round(value, 1) for value in os.getloadavg()],
         "target": TARGET,

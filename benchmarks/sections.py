@@ -219,7 +219,31 @@ def start_up(device: str, quick: bool) -> Section:
         run = min(runs, key=lambda run: sum(run.values()))
         rows.append({"": name, **{f"{part} (s)": value for part, value in run.items() if part != "pyro"}, "Pyro loaded": run["pyro"]})
     notes = ["To the first answer, 1 image x 200 samples, of a fresh process: the best, seconds on the wall."]
-    return Section("Start-up", rows, [*notes, "The pages: `python -m benchmarks.draw_latency`."])
+    return Section("Start-up", rows, notes)
+
+
+def pages(device: str, quick: bool) -> Section:
+    """What a visitor waits for in headless Chromium, and what memory the server takes."""
+    strokes = ("--strokes", "5" if quick else "30")
+    alone = in_a_process("benchmarks.draw_latency", *strokes)
+    beside = in_a_process("benchmarks.draw_while_training", *strokes)
+    chart, memory = "pen up to the new chart", alone["server_memory_mb"]
+    found = [
+        ("start of the server to an answered first screen (s)", alone["first_screen"], alone["targets"]["first_screen"]),
+        (f"{chart}, median (s)", alone["pen_up_median"], None),
+        (f"{chart}, 95th percentile (s)", alone["pen_up_p95"], alone["targets"]["pen_up_p95"]),
+        (f"{chart} beside a training that is watched, median (s)", beside["pen_up_median"], None),
+        (f"{chart} beside a training that is watched, slowest (s)", beside["pen_up_max"], beside["target"]),
+        ("server memory, all pages opened (MB)", memory, alone["targets"]["server_memory_mb"]),
+    ]
+    rows: list[Row] = [{"": name, "measured": value, "at most": target} for name, value, target in found]
+    notes = [
+        f"{alone['strokes']} strokes, 200 samples of both networks; 0.2 s of every wait are the canvas's own.",
+        "A chart counts when a frame is painted with it in sight.",
+        f"While it was watched the training took {beside['training_images_per_second'] or 0:,} images a second.",
+    ]
+    headlines = {"pen up to the new chart, 95th percentile (s)": alone["pen_up_p95"], "first screen (s)": alone["first_screen"]}
+    return Section("The pages", rows, notes, headlines | ({"server memory (MB)": memory} if memory else {}))
 
 
 SECTIONS: dict[str, Callable[[str, bool], Section]] = {
@@ -228,4 +252,5 @@ SECTIONS: dict[str, Callable[[str, bool], Section]] = {
     "ceiling": ceiling,
     "accuracy": accuracy,
     "start": start_up,
+    "pages": pages,
 }
