@@ -70,8 +70,8 @@ class TrainingConfig:
 
 PRESETS: dict[tuple[str, str], tuple[TrainableConfig, TrainingConfig]] = {
     ("dropout", "default"): (
-        DropoutConfig(hidden_dropout=0.3),
-        TrainingConfig(epochs=30, batch_size=256, lr=1e-3, schedule="cosine", average=0.999, adversarial=1.5, calibrate=True),
+        DropoutConfig(hidden_dropout=0.2),
+        TrainingConfig(epochs=25, batch_size=256, lr=1e-3, schedule="cosine", average=0.999, adversarial=1.5, calibrate=True),
     ),
     ("bayesian", "default"): (
         BayesianConfig(),
