@@ -6,13 +6,10 @@ within them: whatever is shown from it was never seen by a network trained on th
 
 import functools
 import hashlib
-import math
 import os
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -80,7 +77,7 @@ def data_folders() -> list[Path]:
 
 
 def find_mnist() -> Path | None:
-    """The first folder that holds all four MNIST files, or None."""
+    """The first folder that holds all four MNIST files, or None. Does not import torchvision."""
     stems = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
     for folder in data_folders():
         raw = folder / "MNIST" / "raw"
@@ -104,39 +101,26 @@ def load_mnist(download: bool = False) -> Digits:
 
 
 def _full(folder: Path) -> Digits:
-    raw, parts = folder / "MNIST" / "raw", []
-    for stem, n in (("train", 60_000), ("t10k", 10_000)):
-        try:
-            images, labels = read_idx(raw / f"{stem}-images-idx3-ubyte"), read_idx(raw / f"{stem}-labels-idx1-ubyte")
-        except (OSError, ValueError) as error:
-            raise BnnlibError(f"The MNIST files in {folder / 'MNIST'} cannot be read ({error}): delete them and download again.") from error
-        shapes = list(images.shape), list(labels.shape)
-        if shapes != ([n, 28, 28], [n]) or labels.max() > 9:
+    from torchvision.datasets import MNIST  # here, not above: importing torchvision costs seconds
+
+    try:
+        training, test = MNIST(str(folder), train=True), MNIST(str(folder), train=False)
+    except Exception as error:  # torchvision names no exception for a damaged file
+        raise BnnlibError(f"The MNIST files in {folder / 'MNIST'} cannot be read ({error}): delete them and download again.") from error
+    for part, n in ((training, 60_000), (test, 10_000)):
+        shapes = list(part.data.shape), list(part.targets.shape)
+        if shapes != ([n, 28, 28], [n]) or part.targets.max() > 9:
             raise BnnlibError(
-                f"The MNIST files in {folder / 'MNIST'} hold images {shapes[0]} with labels {shapes[1]} up to {labels.max()}, "
+                f"The MNIST files in {folder / 'MNIST'} hold images {shapes[0]} with labels {shapes[1]} up to {part.targets.max()}, "
                 f"not [{n}, 28, 28] with [{n}] up to 9: delete them and download again."
             )
-        parts.append(Split(images, labels.long()))
-    training, test = parts
+    everything = Split(training.data, training.targets)
     return Digits(
-        train=Split(training.images[VALIDATION_SIZE:], training.labels[VALIDATION_SIZE:]),
-        validation=Split(training.images[:VALIDATION_SIZE], training.labels[:VALIDATION_SIZE]),
-        test=test,
+        train=everything.select(torch.arange(VALIDATION_SIZE, 60_000)),
+        validation=everything.select(torch.arange(VALIDATION_SIZE)),
+        test=Split(test.data, test.targets),
         source="mnist",
     )
-
-
-def read_idx(file: Path) -> Tensor:
-    """The bytes in an IDX file, as MNIST and its kin are stored, uint8; raises OSError, and ValueError for any other file.
-
-    torchvision reads it too, but importing that takes seconds and 150 MB.
-    """
-    with file.open("rb") as opened:
-        zeros, kind, dimensions = struct.unpack(">HBB", opened.read(4).ljust(4, b"\xff"))
-        shape = struct.unpack(f">{dimensions}I", opened.read(4 * dimensions)) if (zeros, kind) == (0, 8) and dimensions in (1, 3) else ()
-        if not shape or file.stat().st_size != 4 + 4 * dimensions + math.prod(shape) or 0 in shape:
-            raise ValueError(f"{file.name} is cut short or no IDX file of bytes")
-        return torch.from_numpy(np.fromfile(opened, np.uint8).reshape(shape))
 
 
 @functools.cache  # reading takes 2 s

@@ -1,7 +1,7 @@
 """Pictures that are no digits, on which a network had better be in doubt: clothes, letters, noise, any folder of pictures.
 
-Every set is uint8 `[B, 28, 28]`, white on black as MNIST is. Sets that torchvision knows are read where it unpacks them, without it, and
-never downloaded.
+Every set is uint8 `[B, 28, 28]`, white on black as MNIST is. Sets that torchvision knows are read where it unpacks them and never
+downloaded.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bnnlib.data import Split, data_folders, read_idx
+from bnnlib.data import Split, data_folders
 from bnnlib.drawing import image_from_file, image_from_strokes
 from bnnlib.errors import BnnlibError
 from bnnlib.unipen import read_unipen
@@ -27,8 +27,8 @@ SETS = {
     "letters": "letters drawn with a pen on a tablet",
     "noise": "uniform noise, every pixel on its own",
 }
-# name: its folder below the data folder, and how a raw image must be turned to stand upright
-STORED = {"fashion-mnist": ("FashionMNIST", False), "kmnist": ("KMNIST", False), "emnist-letters": ("EMNIST", True)}
+# name: torchvision's class, its folder below the data folder, and how a raw image must be turned to stand upright
+TORCHVISION = {"fashion-mnist": ("FashionMNIST", False), "kmnist": ("KMNIST", False), "emnist-letters": ("EMNIST", True)}
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def load_ood(name_or_path: str, digits: Split, part: str = "test", seed: int = 0
     if name_or_path == "fashion-matched":
         clothes = load_ood("fashion-mnist", digits, part).images
         return OodSet(name_or_path, match_ink(clothes, digits.images, seed), SETS[name_or_path])
-    if name_or_path in STORED:
-        return OodSet(name_or_path, _stored(name_or_path, part), SETS[name_or_path])
+    if name_or_path in TORCHVISION:
+        return OodSet(name_or_path, _torchvision(name_or_path, part), SETS[name_or_path])
     path = Path(name_or_path)
     if path.is_file():
         return OodSet(path.stem, _letters([path]), f"letters drawn with a pen, from {path.name}")
@@ -98,28 +98,33 @@ def _pen_folder() -> Path | None:
 
 
 def _stems(name: str, part: str) -> tuple[str, ...]:
-    """How the files of a set begin, training before test; of EMNIST one part may be there without the other."""
+    """How the files begin that torchvision wants to find; of EMNIST it reads one part without the other."""
     return (f"emnist-letters-{part}",) if name == "emnist-letters" else ("train", "t10k")
 
 
 def _root(name: str, part: str) -> Path | None:
     """The first data folder with all files of a set that torchvision knows."""
-    files = [f"{STORED[name][0]}/raw/{stem}-{what}-ubyte" for stem in _stems(name, part) for what in ("images-idx3", "labels-idx1")]
+    files = [f"{TORCHVISION[name][0]}/raw/{stem}-{what}-ubyte" for stem in _stems(name, part) for what in ("images-idx3", "labels-idx1")]
     return next((data for data in data_folders() if all((data / file).is_file() for file in files)), None)
 
 
-def _stored(name: str, part: str) -> Tensor:
-    folder, transposed = STORED[name]
-    root, stems = _root(name, part), _stems(name, part)
+def _torchvision(name: str, part: str) -> Tensor:
+    import torchvision.datasets as datasets  # here, not above: importing torchvision costs seconds
+
+    folder, transposed = TORCHVISION[name]
+    root = _root(name, part)
     if root is None:
-        files = " and ".join(f"{stem}-{{images-idx3,labels-idx1}}-ubyte" for stem in stems)
+        files = " and ".join(f"{stem}-{{images-idx3,labels-idx1}}-ubyte" for stem in _stems(name, part))
         raise _missing(name, f"{files}, unpacked, in {folder}/raw")
+    options = {"split": "letters"} if folder == "EMNIST" else {}
     try:
-        images = read_idx(root / folder / "raw" / f"{stems[-1] if part == 'test' else stems[0]}-images-idx3-ubyte")
-    except (OSError, ValueError) as error:
-        raise BnnlibError(f"The files in {root / folder} cannot be read ({error}): copy them again.") from error
-    if images.shape[1:] != (28, 28):
-        raise BnnlibError(f"The files in {root / folder} hold images {list(images.shape)}, not [B, 28, 28]: copy them again.")
+        images = getattr(datasets, folder)(str(root), train=part == "train", **options).data
+    except Exception as error:  # torchvision names no exception for a damaged file
+        reason = str(error) or type(error).__name__
+        raise BnnlibError(f"The files in {root / folder} cannot be read ({reason}): copy them again.") from error
+    if not len(images) or images.shape[1:] != (28, 28) or images.dtype != torch.uint8:
+        what = f"images {list(images.shape)} of {images.dtype}"
+        raise BnnlibError(f"The files in {root / folder} hold {what}, not bytes [B, 28, 28]: copy them again.")
     if len(images) > MAX_IMAGES:  # taken from all over the file, which may be sorted by class
         images = images[torch.linspace(0, len(images) - 1, MAX_IMAGES).long()]
     return images.transpose(1, 2).contiguous() if transposed else images  # EMNIST is stored column by column

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from bnnlib import findings
+from bnnlib.apart import load_ood_apart
 from bnnlib.data import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.evaluation import WORDS
-from bnnlib.ood import available_sets, load_ood
+from bnnlib.ood import available_sets
 from bnnlib.plots_evaluate import doubt_figure
 from bnnlib.report_parts import EDGES
 from ui.evaluate_parts import Found, chart, side_by_side, summaries
-from ui.loaders import load_digits
 from ui.page import is_dark, show_error
 from ui.pictures import pictures
 
@@ -90,7 +90,7 @@ def examples(set_name: str) -> None:
     if set_name not in available_sets():
         return
     try:
-        images = _examples(set_name, load_digits().source)
+        images = _examples(set_name)
     except BnnlibError as error:
         show_error(error)
         return
@@ -98,6 +98,6 @@ def examples(set_name: str) -> None:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _examples(set_name: str, source: str) -> Tensor:
-    images = load_ood(set_name, load_digits().validation).images
+def _examples(set_name: str) -> Tensor:
+    images = load_ood_apart(set_name)
     return images[torch.linspace(0, len(images) - 1, EXAMPLES).long()]

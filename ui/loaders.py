@@ -7,8 +7,9 @@ import streamlit as st
 import torch
 
 from bnnlib import results
+from bnnlib.apart import load_mnist_apart
 from bnnlib.checkpoints import SHIPPED, find_checkpoint, list_checkpoints, load_checkpoint
-from bnnlib.data import Digits, find_mnist, load_mnist
+from bnnlib.data import Digits, find_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.models import Network
 from bnnlib.results import AnswerRule, cache_folder
@@ -74,7 +75,7 @@ def load_digits() -> Digits:
 
 @st.cache_resource(max_entries=1, show_spinner="Reading the digits …")
 def _digits(folder: Path | None) -> Digits:
-    return load_mnist()
+    return load_mnist_apart()
 
 
 def chosen_networks() -> tuple[str, str]:

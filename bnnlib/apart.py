@@ -1,0 +1,63 @@
+"""Read data sets by a process of their own: torchvision, which reading alone needs, would take a server 150 MB for good.
+
+`python -m bnnlib.apart mnist`, or the name of a set of `bnnlib.ood`, writes tensors to standard output as safetensors.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from safetensors.torch import load, save
+from torch import Tensor
+
+from bnnlib import data
+from bnnlib.data import Digits, Split, load_mnist
+from bnnlib.errors import BnnlibError
+from bnnlib.ood import load_ood
+
+PARTS = ("train", "validation", "test")
+
+
+def load_mnist_apart() -> Digits:
+    """`load_mnist()`, nothing downloaded; raises what it raises. The embedded digits, which need no torchvision, are read here."""
+    if data.find_mnist() is None:
+        return load_mnist()
+    found = _read("mnist")
+    train, validation, test = (Split(found[f"{part} images"], found[f"{part} labels"]) for part in PARTS)
+    return Digits(train, validation, test, "mnist")
+
+
+def load_ood_apart(name: str) -> Tensor:
+    """The images of `load_ood(name, ...)` for the validation digits, uint8 `[B, 28, 28]`; raises what it raises."""
+    return _read(name)["images"]
+
+
+def _read(name: str) -> dict[str, Tensor]:
+    path = os.pathsep.join(filter(None, (str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH"))))
+    done = subprocess.run([sys.executable, "-m", "bnnlib.apart", name], env={**os.environ, "PYTHONPATH": path}, capture_output=True)
+    if done.returncode:
+        raise BnnlibError(done.stderr.decode(errors="replace").strip().splitlines()[-1])
+    return load(done.stdout)
+
+
+def main(name: str) -> int:
+    """Write the set called `name`; returns the exit code: 0, or 2 with one sentence on standard error."""
+    try:
+        digits = load_mnist()
+        if name == "mnist":
+            splits = {part: digits.split(part) for part in PARTS}
+            tensors = {
+                f"{part} {what}": getattr(split, what).contiguous() for part, split in splits.items() for what in ("images", "labels")
+            }
+        else:
+            tensors = {"images": load_ood(name, digits.validation).images.contiguous()}
+    except BnnlibError as error:
+        print(error, file=sys.stderr)
+        return 2
+    sys.stdout.buffer.write(save(tensors))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
