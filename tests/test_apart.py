@@ -42,5 +42,5 @@ def test_damaged_files_are_refused(tmp_path, monkeypatch) -> None:
     shutil.copytree(find_mnist() / "MNIST" / "raw", raw)
     (raw / "t10k-labels-idx1-ubyte").write_bytes(b"no labels")
     monkeypatch.setenv("BNNLIB_DATA", str(tmp_path))
-    with pytest.raises(BnnlibError, match="cannot be read .*: delete them and download again"):
+    with pytest.raises(BnnlibError, match=r"cannot be read .*: delete them and download again"):
         load_mnist_apart()
