@@ -34,7 +34,8 @@ from bnnlib.models import (
 
 FORMAT = 1
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
-SHIPPED = ("dropout", "bayesian", "bayesian-published")  # come with the project, in the order to offer them
+# Come with the project, in the order to offer them.
+SHIPPED = ("dropout", "bayesian", "ensemble", "dropout-robust", "bayesian-robust", "bayesian-published")
 MAX_WIDTH, MAX_DEPTH = 8_192, 16
 MAX_MEMBERS = 20
 CONFIGS: dict[str, Any] = {"dropout": DropoutConfig, "bayesian": BayesianConfig, "ensemble": EnsembleConfig}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bnnlib.__main__ import main, parser
+from bnnlib.checkpoints import SHIPPED
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -55,4 +56,4 @@ def test_the_figures_are_those_of_the_cards(capsys: pytest.CaptureFixture[str]) 
     assert table[:2] == [header, line]
     assert set(table[2:]) <= set(rows)
     named = {row.split("`")[1] for row in table[2:]}
-    assert {"dropout", "bayesian", "bayesian-published"} <= named
+    assert set(SHIPPED) <= named
