@@ -72,8 +72,8 @@ class Survey:
 class Opinions:
     """What S sampled networks said about B images, and the truth.
 
-    `probs` `[S, B, C]`; `mean` `[B, C]`, their average, whose largest entry is `predicted` `[B]`; `votes` `[B, C]`; `measures`: every
-    one of `MEASURES` and `expected_entropy`, `[B]` each, entropies in nats.
+    `probs` `[S, B, C]`, as float16: they take the most memory and are only looked at; `mean` `[B, C]`, their average, whose largest
+    entry is `predicted` `[B]`; `votes` `[B, C]`; `measures`: every one of `MEASURES` and `expected_entropy`, `[B]` each, entropies in nats.
     """
 
     probs: Tensor
@@ -89,7 +89,7 @@ class Opinions:
         mean = probs.mean(0)
         measures = {name: measure(probs) for name, measure in uncertainty.MEASURES.items()}
         measures["confidently_wrong"] = confidently_wrong(mean, labels)
-        return Opinions(probs, labels, mean, mean.argmax(-1), uncertainty.votes(probs), measures)
+        return Opinions(probs.half(), labels, mean, mean.argmax(-1), uncertainty.votes(probs), measures)
 
     @property
     def wrong(self) -> Tensor:

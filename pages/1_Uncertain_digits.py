@@ -230,7 +230,7 @@ def answer(name: str, ranking: Ranking) -> Answer:
     image = ranking.digits.test.images[[ranking.number]]
     asked = survey(name, index, samples)
     if asked.done == samples:
-        probs = asked.opinions(ranking.digits.test.labels[index]).probs[:, [ranking.position]]
+        probs = asked.opinions(ranking.digits.test.labels[index]).probs[:, [ranking.position]].float()
     else:
         probs = sample_probs(network, image, samples, SEED)
     return make_answer(probs, deterministic_probs(network, image) if isinstance(network, DropoutNetwork) else None)

@@ -34,7 +34,7 @@ def test_survey_asks_the_networks_that_sample_probs_draws(network, few: Digits) 
     survey = Survey(network, images, samples=4, seed=7)
     assert [survey.advance() for _ in range(6)] == [1, 2, 3, 4, 4, 4]
     opinions = survey.opinions(few.test.labels)
-    assert torch.equal(opinions.probs, sample_probs(network, images, 4, 7, shared=True))
+    assert torch.equal(opinions.probs, sample_probs(network, images, 4, 7, shared=True).half())
     assert survey.opinions(few.test.labels) is opinions
 
 
@@ -43,7 +43,7 @@ def test_survey_pushed_on_by_many_threads_is_the_same(network, few: Digits) -> N
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: survey.advance(), range(20)))
     assert survey.done == 6
-    assert torch.equal(survey.opinions(few.test.labels).probs, sample_probs(network, few.test.images, 6, 3, shared=True))
+    assert torch.equal(survey.opinions(few.test.labels).probs, sample_probs(network, few.test.images, 6, 3, shared=True).half())
 
 
 def test_survey_has_no_opinion_before_all_were_asked(network, few: Digits) -> None:
