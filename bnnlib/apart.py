@@ -1,14 +1,16 @@
 """Read data sets by a process of their own: torchvision, which reading alone needs, would take a server 150 MB for good.
 
-`python -m bnnlib.apart mnist`, or the name of a set of `bnnlib.ood`, writes tensors to standard output as safetensors.
+`python -m bnnlib.apart mnist FILE`, or the name of a set of `bnnlib.ood`, writes tensors to a safetensors file. The reader maps it, so
+that images nobody looks at take no memory either.
 """
 
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-from safetensors.torch import load, save
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bnnlib import data
@@ -35,14 +37,17 @@ def load_ood_apart(name: str) -> Tensor:
 
 def _read(name: str) -> dict[str, Tensor]:
     path = os.pathsep.join(filter(None, (str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH"))))
-    done = subprocess.run([sys.executable, "-m", "bnnlib.apart", name], env={**os.environ, "PYTHONPATH": path}, capture_output=True)
-    if done.returncode:
-        raise BnnlibError(done.stderr.decode(errors="replace").strip().splitlines()[-1])
-    return load(done.stdout)
+    with tempfile.TemporaryDirectory(prefix="bnnlib-", ignore_cleanup_errors=True) as folder:  # the mapped file outlives its name
+        file = str(Path(folder) / "set.safetensors")
+        command = [sys.executable, "-m", "bnnlib.apart", name, file]
+        done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE)
+        if done.returncode:
+            raise BnnlibError(done.stderr.decode(errors="replace").strip().splitlines()[-1])
+        return load_file(file)
 
 
-def main(name: str) -> int:
-    """Write the set called `name`; returns the exit code: 0, or 2 with one sentence on standard error."""
+def main(name: str, file: str) -> int:
+    """Write the set called `name` to `file`; returns the exit code: 0, or 2 with one sentence on standard error."""
     try:
         digits = load_mnist()
         if name == "mnist":
@@ -55,9 +60,9 @@ def main(name: str) -> int:
     except BnnlibError as error:
         print(error, file=sys.stderr)
         return 2
-    sys.stdout.buffer.write(save(tensors))
+    save_file(tensors, file)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1], sys.argv[2]))
