@@ -42,7 +42,8 @@ def _read(name: str) -> dict[str, Tensor]:
         command = [sys.executable, "-m", "bnnlib.apart", name, file]
         done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE)
         if done.returncode:
-            raise BnnlibError(done.stderr.decode(errors="replace").strip().splitlines()[-1])
+            said = done.stderr.decode(errors="replace").strip() or f"The set {name} was not read (exit code {done.returncode}): try again."
+            raise BnnlibError(said.splitlines()[-1])
         return load_file(file)
 
 

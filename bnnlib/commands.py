@@ -15,7 +15,7 @@ from bnnlib.errors import BnnlibError
 from bnnlib.models import BayesianConfig, BayesianNetwork, Network, TrainableConfig
 from bnnlib.presets import LIMITS, TrainingConfig, check_range, preset, replace, with_width
 from bnnlib.report import evaluate
-from bnnlib.run_config import RunConfig
+from bnnlib.run_config import FLAGS, RunConfig
 from bnnlib.runs import Run, create_run
 from bnnlib.training import DivergedError, EpochReport, Trainer, build, fit, pick_device
 from bnnlib.transfer import keep_as_checkpoint
@@ -73,20 +73,7 @@ def configs_from(options: argparse.Namespace) -> tuple[TrainableConfig, Training
     if options.hidden_width is not None:
         check_range("--hidden-width", options.hidden_width, *LIMITS["hidden_width"])
         config = with_width(config, options.hidden_width)
-    names = (
-        "objective",
-        "epochs",
-        "batch_size",
-        "lr",
-        "temperature",
-        "precision",
-        "seed",
-        "device",
-        "images",
-        "augment",
-        "adversarial",
-        "calibrate",
-    )
+    names = (*FLAGS, "device")
     for name in names:
         if name in LIMITS and getattr(options, name) is not None:
             check_range(f"--{name.replace('_', '-')}", getattr(options, name), *LIMITS[name])

@@ -260,10 +260,9 @@ def fit(
             report = trainer.run_epoch(on_batch)
             if callback is not None and callback(report):
                 break
+        trainer.finish()
     except KeyboardInterrupt:
         pass
-    else:
-        trainer.finish()
     finally:
         network.load_state_dict(trainer.best)
     return trainer

@@ -52,6 +52,17 @@ def test_the_same_seed_gives_the_same_network_to_the_bit(kind: str, changes: dic
     assert losses(runs[0][0]) != losses(runs[2][0])
 
 
+def test_stopped_while_it_is_calibrated_the_best_network_is_kept(few: Digits, monkeypatch) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluation, "fit_temperature", stopped)
+    network = build(CONFIGS["dropout"], 0)
+    trainer = fit(network, few, dataclasses.replace(BRIEF, calibrate=True))
+    assert len(trainer.history) == BRIEF.epochs
+    assert same(network.state_dict(), trainer.best)
+
+
 @kinds
 def test_the_best_network_is_calibrated_at_the_end(kind: str, few: Digits) -> None:
     found = {}
