@@ -9,6 +9,8 @@ import torch
 
 from bnnlib.data import Digits, find_mnist, load_mnist
 from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
+from bnnlib.run_config import RunConfig
+from bnnlib.runs import Run, create_run
 
 SMALL = (16, 16, 16)
 
@@ -75,3 +77,18 @@ def one_sentence() -> Callable[[str], bool]:
         return "\n" not in text and text.endswith(".") and not re.search(r"[.!?] +[A-Z]", text)
 
     return check
+
+
+@pytest.fixture
+def trained(few: Digits, own_runs: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[RunConfig], Run]:
+    """Trains a run with two pinned images to its end, on few digits; tests that go on with it train on them too."""
+    from bnnlib import worker  # here, not above: it loads Pyro
+
+    monkeypatch.setattr(worker, "load_mnist", lambda: few)
+
+    def train(config: RunConfig) -> Run:
+        run = create_run(own_runs / "done", config, few.test.images[:2])
+        assert worker.work(run) == 0
+        return run
+
+    return train

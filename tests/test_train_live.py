@@ -1,14 +1,13 @@
 """The form, the live view and the comparison of the Train page, run without a browser; no process is started."""
 
 import dataclasses
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
 from bnnlib import jobs, worker
-from bnnlib.data import Digits
 from bnnlib.heartbeat import this_process, write_beat
 from bnnlib.models import BayesianConfig, DropoutConfig
 from bnnlib.plots_runs import Curve, epoch_curves
@@ -29,12 +28,9 @@ def page(without_mnist: None, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 
 @pytest.fixture
-def finished(few: Digits, own_runs: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def finished(trained: Callable[[RunConfig], Run]) -> Run:
     """A finished run of a network that knows threes and sevens only."""
-    monkeypatch.setattr(worker, "load_mnist", lambda: few)
-    run = create_run(own_runs / "done", TINY, few.test.images[:2])
-    assert worker.work(run) == 0
-    return run
+    return trained(TINY)
 
 
 def opened(page: AppTest) -> AppTest:

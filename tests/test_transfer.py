@@ -13,7 +13,6 @@ import torch
 
 from bnnlib import transfer, worker
 from bnnlib.checkpoints import list_checkpoints, load_checkpoint
-from bnnlib.data import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.models import BayesianConfig
 from bnnlib.predict import sample_probs
@@ -29,12 +28,9 @@ TINY = RunConfig(
 
 
 @pytest.fixture
-def run(few: Digits, own_runs: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(trained: Callable[[RunConfig], Run]) -> Run:
     """A finished run."""
-    monkeypatch.setattr(worker, "load_mnist", lambda: few)
-    run = create_run(own_runs / "done", TINY, few.test.images[:2])
-    assert worker.work(run) == 0
-    return run
+    return trained(TINY)
 
 
 def zipped(run: Run) -> bytes:
