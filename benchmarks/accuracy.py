@@ -1,7 +1,8 @@
-"""Does speed cost accuracy? `python -m benchmarks.accuracy` trains the quick preset on three seeds, three ways, and prints JSON.
+"""Does speed cost accuracy? `python -m benchmarks.accuracy` trains the quick preset on three seeds, four ways, and prints JSON.
 
 `textbook`: the layer's moments and KL as on paper, by torch's own products and its autograd. `fp32`: bnnlib's layer. `bf16`: the same
-with matrix products in bfloat16. Errors in per cent; the spread is the standard deviation over the seeds.
+with matrix products in bfloat16. `bf16 compiled`: that as one compiled program. Errors in per cent;
+the spread is the standard deviation over the seeds.
 """
 
 import argparse
@@ -41,7 +42,12 @@ def _kl_textbook(q: Textbook, p: Textbook) -> Tensor:
     return (q.kl_weight * kl).expand(q.batch_shape)
 
 
-WAYS = {"textbook": (Textbook, "fp32"), "fp32": (layers.LinearNormal, "fp32"), "bf16": (layers.LinearNormal, "bf16")}
+WAYS = {
+    "textbook": (Textbook, "fp32", False),
+    "fp32": (layers.LinearNormal, "fp32", False),
+    "bf16": (layers.LinearNormal, "bf16", False),
+    "bf16 compiled": (layers.LinearNormal, "bf16", True),
+}
 
 
 def main() -> None:
@@ -50,11 +56,11 @@ def main() -> None:
     options = parser.parse_args()
     digits, errors = load_mnist(), {way: {"validation": [], "test": []} for way in WAYS}
     for seed in range(options.seeds):
-        for way, (layer, precision) in WAYS.items():
+        for way, (layer, precision, compiled) in WAYS.items():
             config, training = preset("bayesian", "quick")
             network = build(config, seed)
             with patch.object(layers, "LinearNormal", layer):
-                fit(network, digits, replace(training, seed=seed, precision=precision))
+                fit(network, digits, replace(training, seed=seed, precision=precision, compile=compiled))
             for name, found in errors[way].items():
                 split = getattr(digits, name)
                 probs = sample_probs(network, split.images, SAMPLES, 0, shared=True).mean(0)

@@ -6,6 +6,7 @@ All take the same batch and the same fused Adam; each its own prior N(0, 0.1^2),
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import pyro
 import pyro.distributions as dist
@@ -17,12 +18,14 @@ from pyro.infer import SVI, TraceMeanField_ELBO
 from pyro.optim import PyroOptim
 from torch import Tensor, nn
 
+from bnnlib.compiled import CompiledStep
 from bnnlib.models import BayesianConfig, BayesianNetwork
-from bnnlib.objectives import make_objective
+from bnnlib.objectives import Loss, make_objective
 
 SIZES = (784, 1024, 1024, 1024, 10)
 N_TRAIN, PRIOR, SCALE, LR = 50_000, 0.1, 0.036, 1e-3
-OURS, OURS_BF16, PLAIN, STOCK, TORCHBNN = "bnnlib", "bnnlib, bf16 products", "plain MLP", "stock Pyro HiddenLayer", "torchbnn"
+PLAIN, STOCK, TORCHBNN = "plain MLP", "stock Pyro HiddenLayer", "torchbnn"
+OURS, OURS_BF16, OURS_COMPILED, OURS_BF16_COMPILED = "bnnlib", "bnnlib, bf16", "bnnlib, compiled", "bnnlib, bf16, compiled"
 
 
 @dataclass(frozen=True)
@@ -58,17 +61,26 @@ def _sequence(layer: Callable[[int, int], nn.Module]) -> nn.Sequential:
     return nn.Sequential(*parts[:-1])
 
 
-def bnnlib(images: Tensor, labels: Tensor, precision: torch.dtype = torch.float32) -> Peer:
-    """Ours: Pyro's model and guide with locally reparameterised layers."""
+def bnnlib(images: Tensor, labels: Tensor, precision: torch.dtype = torch.float32, compiled: bool = False) -> Peer:
+    """Ours: Pyro's model and guide with locally reparameterised layers; the matrix products in `precision`."""
     network = BayesianNetwork(BayesianConfig(prior_scale=PRIOR, initial_scale=SCALE)).to(images.device)
     generator = torch.Generator(images.device).manual_seed(0)
     objective = make_objective(network, "elbo", N_TRAIN, len(images), generator, precision)
-    return Peer(_stepper(network, lambda: objective(images, labels, 1.0).value), lambda x: network.sample(x, 1, generator)[0])
+    optimiser = _adam(list(network.parameters()))
 
+    def differentiate(images: Tensor, labels: Tensor) -> Loss:
+        optimiser.zero_grad()
+        loss = objective(images, labels, 1.0)
+        loss.value.backward()
+        return loss
 
-def bnnlib_bf16(images: Tensor, labels: Tensor) -> Peer:
-    """Ours with matrix products in bfloat16."""
-    return bnnlib(images, labels, torch.bfloat16)
+    differentiated = CompiledStep(differentiate, network.parameters()) if compiled else differentiate
+
+    def step() -> None:
+        differentiated(images, labels)
+        optimiser.step()
+
+    return Peer(step, lambda x: network.sample(x, 1, generator)[0])
 
 
 def plain_mlp(images: Tensor, labels: Tensor) -> Peer:
@@ -184,7 +196,9 @@ def stock_pyro(images: Tensor, labels: Tensor) -> Peer:
 
 PEERS: dict[str, Callable[[Tensor, Tensor], Peer]] = {
     OURS: bnnlib,
-    OURS_BF16: bnnlib_bf16,
+    OURS_BF16: partial(bnnlib, precision=torch.bfloat16),
+    OURS_COMPILED: partial(bnnlib, compiled=True),
+    OURS_BF16_COMPILED: partial(bnnlib, precision=torch.bfloat16, compiled=True),
     PLAIN: plain_mlp,
     TORCHBNN: torchbnn,
     "bayesian-torch": bayesian_torch,

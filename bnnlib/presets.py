@@ -21,10 +21,10 @@ class TrainingConfig:
     with a linear warm-up of one epoch. temperature: T of the KL (1 = Bayes, below 1 = tempered), reached linearly over
     `temperature_warmup` epochs. average: decay per step of an exponential moving average of the parameters, 0 = none. adversarial: how far
     the hardest image nearby, learnt beside each image, may be from it, 0 = none (`bnnlib.adversarial`). calibrate: at
-    the end, divide the logits by the temperature that suits the validation images best (Guo et al. 2017). precision:
-    dtype of the matrix products, `fp32` or `bf16`. shuffle: a new order each epoch (the article keeps its first). classes: the digits
-    to train and validate on. images: at most so many training images, the first ones; None: all. augment: how training images
-    are bent, a key of `augment.AUGMENTATIONS`.
+    the end, divide the logits by the temperature that suits the validation images best (Guo et al. 2017). shuffle: a new order
+    each epoch (the article keeps its first). precision: dtype of the matrix products, `fp32` or `bf16`. compile: make one program
+    of the whole step (`bnnlib.compiled`). classes: the digits to train and validate on. images: at most so many training
+    images, the first ones; None: all. augment: how training images are bent, a key of `augment.AUGMENTATIONS`.
     """
 
     objective: str = "elbo"
@@ -43,6 +43,7 @@ class TrainingConfig:
     calibrate: bool = False
     shuffle: bool = True
     precision: str = "fp32"
+    compile: bool = False
     seed: int = 0
     device: str = "auto"
     classes: tuple[int, ...] = tuple(range(10))
@@ -62,8 +63,9 @@ class TrainingConfig:
         ):
             if getattr(self, name) not in choices:
                 raise BnnlibError(f"{name} is {getattr(self, name)!r}: choose {' or '.join(choices)}.")
-        if not isinstance(self.calibrate, bool):
-            raise BnnlibError(f"calibrate is {self.calibrate!r}: expected true or false.")
+        for name in ("calibrate", "compile"):
+            if not isinstance(getattr(self, name), bool):
+                raise BnnlibError(f"{name} is {getattr(self, name)!r}: expected true or false.")
         if not self.classes or not set(self.classes) <= set(range(10)) or len(set(self.classes)) < len(self.classes):
             raise BnnlibError(f"classes is {list(self.classes)}: expected at least one digit from 0 to 9, each once.")
 

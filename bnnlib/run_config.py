@@ -12,7 +12,10 @@ from bnnlib.presets import TrainingConfig, check_network, preset
 
 FORMAT = 1
 REMEDY = "start a new run"
-FLAGS = ("objective", "epochs", "batch_size", "lr", "temperature", "images", "augment", "adversarial", "calibrate", "precision", "seed")
+FLAGS = (
+    "objective", "epochs", "batch_size", "lr", "temperature", "images", "augment", "adversarial", "calibrate",
+    "precision", "compile", "seed",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

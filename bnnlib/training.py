@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 from bnnlib import evaluation
 from bnnlib.adversarial import perturbed
 from bnnlib.augment import augment
+from bnnlib.compiled import CompiledStep
 from bnnlib.data import Digits, Split
 from bnnlib.errors import BnnlibError
 from bnnlib.models import BayesianNetwork, DropoutConfig, DropoutNetwork, Trainable, TrainableConfig
@@ -100,6 +101,7 @@ class Trainer:
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._lr_factor)
         self.averaged = AveragedModel(network, multi_avg_fn=_moving_average(config.average)) if config.average else None
         self.objective = make_objective(network, config.objective, len(train), config.batch_size, self.noise, PRECISIONS[config.precision])
+        self.compiled = CompiledStep(lambda x, y: self._differentiate(x, y, config.temperature), network.parameters())
         self.history: list[EpochReport] = []
         self.best: dict[str, Tensor] = _copy(network)
         self.best_epoch = 0
@@ -126,7 +128,10 @@ class Trainer:
         sums = torch.zeros(4, device=self.device, dtype=torch.float64)  # reported loss, nll, correct, kl
         for step, index in enumerate(order.to(self.device).split(self.config.batch_size)):
             images, labels = augment(self.train.images[index], self.config.augment, self.bend), self.train.labels[index]
-            loss = self._differentiate(images, labels, temperature)
+            if self.config.compile and temperature == self.config.temperature and len(labels) == self.config.batch_size:
+                loss = self.compiled(images, labels)
+            else:  # a temperature still warming up, the last and smaller batch
+                loss = self._differentiate(images, labels, temperature)
             self.optimiser.step()
             self.schedule.step()
             if self.averaged is not None:

@@ -26,7 +26,7 @@ SETTINGS = {
     "epochs": "Epochs", "batch_size": "Batch size", "temperature": "Temperature (weight of the KL)",
     "temperature_warmup": "Epochs of warm-up of the temperature", "average": "Decay of the averaged weights",
     "adversarial": "Radius of the hardest image nearby", "augment": "Augmentation", "calibrate": "Calibrated on validation images",
-    "weight_decay": "Weight decay", "precision": "Precision of the products", "seed": "Seed",
+    "weight_decay": "Weight decay", "precision": "Precision of the products", "compile": "Compiled step", "seed": "Seed",
 }  # fmt: skip
 ARCHITECTURE = {
     "members": "Members", "hidden": "Hidden layers", "input_dropout": "Dropout on the input",

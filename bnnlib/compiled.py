@@ -1,0 +1,90 @@
+"""A training step, compiled: what the network, its objective and its gradients do once, as one program with no Python in between.
+
+`make_fx` writes down every operation of a step, those of Pyro's model and guide and of the backward pass too; torch.compile fuses what
+lies between the matrix products. Random numbers are drawn outside, in the same order from the same generator, so a compiled run
+learns from the very numbers that an ordinary one does. `python -m benchmarks` measures what it gains.
+"""
+
+import dataclasses
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from bnnlib.objectives import Loss
+
+Step = Callable[[Tensor, Tensor], Loss]  # images [B, 28, 28], labels [B] -> the loss, with the parameters' `.grad` set
+FIELDS = [field.name for field in dataclasses.fields(Loss)]
+
+
+class CompiledStep:
+    """`step` for batches of one shape, made faster: the first call only notes what it draws, the second compiles (some 15 s).
+
+    Whatever else `step` reads (parameters, buffers) may change in place between calls, never be replaced. Where it cannot be
+    compiled, for want of a C++ compiler say, it warns once and runs as it is.
+    """
+
+    def __init__(self, step: Step, parameters: Iterable[Tensor]) -> None:
+        self.step, self.parameters = step, list(parameters)
+        self.draws: list[Callable[[], Tensor]] | None = None
+        self.program: Callable[..., list[Tensor | None]] | None = None
+        self.failed = False
+
+    def __call__(self, images: Tensor, labels: Tensor) -> Loss:
+        if self.failed:
+            return self.step(images, labels)
+        if self.draws is None:
+            with Draws() as seen:
+                loss = self.step(images, labels)
+            self.draws = seen.draws
+            return loss
+        noise = [draw() for draw in self.draws]
+        try:
+            values = self._run(images, labels, noise)
+        except Exception as error:  # whatever the compiler fell over, the step itself still works
+            self.failed = True
+            reason = str(error).strip().partition("\n")[0]
+            warnings.warn(f"The training step cannot be compiled here ({reason}): training goes on without.", stacklevel=2)
+            with Draws(noise):
+                return self.step(images, labels)
+        for parameter, gradient in zip(self.parameters, values[len(FIELDS) :], strict=True):
+            parameter.grad = gradient
+        return Loss(**dict(zip(FIELDS, values, strict=False)))  # type: ignore[arg-type]  # only a dropout network's kl is None
+
+    @torch.no_grad()
+    def _run(self, images: Tensor, labels: Tensor, noise: list[Tensor]) -> list[Tensor | None]:
+        if self.program is None:
+            from torch.fx.experimental.proxy_tensor import make_fx  # here, not above: it takes a second to import
+
+            with torch.enable_grad():
+                graph = make_fx(self._values_and_gradients)(images, labels, *noise)
+            self.program = torch.compile(graph, dynamic=False)
+        return self.program(images, labels, *noise)
+
+    def _values_and_gradients(self, images: Tensor, labels: Tensor, *noise: Tensor) -> list[Tensor | None]:
+        with Draws(noise):
+            loss = self.step(images, labels)
+        gradients = [parameter.grad for parameter in self.parameters]
+        for parameter in self.parameters:
+            parameter.grad = None  # the trace's own: they are no use outside it
+        return [getattr(loss, name) for name in FIELDS] + gradients
+
+
+class Draws(TorchFunctionMode):
+    """Notes each draw from a generator; or has the `given` tensors drawn in their place, one after another."""
+
+    def __init__(self, given: Iterable[Tensor] | None = None) -> None:
+        super().__init__()
+        self.given = None if given is None else iter(given)
+        self.draws: list[Callable[[], Tensor]] = []
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if not (kwargs and kwargs.get("generator")):
+            return function(*args, **(kwargs or {}))
+        if self.given is not None:
+            return next(self.given).clone()  # a step may change in place what it drew
+        self.draws.append(lambda: function(*args, **kwargs))
+        return function(*args, **kwargs)
