@@ -44,7 +44,7 @@ def epoch_curves(curves: Sequence[Curve], title: str, epochs: int, dark: bool, p
     axis = {"gridcolor": LINES[dark], "zeroline": False, "automargin": True, "fixedrange": True}
     figure.update_xaxes(range=[0, epochs * 1.04], title={"text": "epoch", "standoff": 4}, nticks=6, **axis)
     ticks = {"type": "log", "dtick": "D2"} if logarithmic else {"type": "linear", "nticks": 5}
-    figure.update_yaxes(tickformat="~%" if percent else "~g", **ticks, **axis)
+    figure.update_yaxes(tickformat="~%" if percent else "~g", rangemode="tozero" if percent else "normal", **ticks, **axis)
     return figure.update_layout(
         title={"text": title, "font": {"size": 14}, "x": 0, "xref": "container", "y": 0.98, "yanchor": "top"},
         height=230, margin={"l": 8, "r": 8, "t": 34, "b": 8}, font={"color": INK[dark]},

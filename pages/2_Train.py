@@ -68,7 +68,7 @@ def train_and_watch(digits: Digits | None) -> None:
         elif digits is not None:
             st.fragment(train_form)(digits)
             import_form()
-    with view:
+    with view, st.container(key="watched"):
         run = chosen_run()
         if run is None:
             st.info(

@@ -144,6 +144,8 @@ def test_curves_stand_in_a_frame_of_all_epochs():
     assert figure.layout.yaxis.type == "log"
     assert figure.data[0].y == (0.5, 0.01)
     assert epoch_curves([Curve("a", "#0072B2", [])], "Error", 40, dark=True).data == ()
+    first = epoch_curves([Curve("a", "#0072B2", [(1, 0.01)])], "Error", 40, dark=False, percent=True)
+    assert first.layout.yaxis.rangemode == "tozero"  # else plotly puts one point between -100 % and 100 %
 
 
 def test_curves_are_made_anew_only_when_an_epoch_has_ended(finished):

@@ -136,6 +136,8 @@ def test_a_run_outlives_page_browser_server_and_kill(dashboard, open_train, own_
     page = open_train()
     start(page, "survivor", epochs=1_000, images=3_500, width=128)  # minutes of work: it must not end before the test
     length = wait_for_curve(page, 1)
+    page.get_by_role("button", name="Start training").scroll_into_view_if_needed()  # at the end of a long form
+    expect(page.locator(".st-key-watched")).to_be_in_viewport(ratio=0.35)
     run = Run(own_runs / "survivor")
     pid = run.status.beat.pid
     page.get_by_text(re.compile(r"images a second · \d.* left$")).wait_for()
