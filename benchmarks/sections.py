@@ -76,7 +76,8 @@ def training_step(device: str, quick: bool) -> Section:
         "Batch 128, the same fused Adam for all, float32 unless it says otherwise; an epoch is 391 such steps.",
         "A plain MLP has half the products. All but bnnlib take torch's own fp32 product; bnnlib takes oneDNN's (models/products.py).",
         "All but the products (Adam on 5.8 million numbers, exp, noise) is float32 in both: bf16 / fp32 of a step lies "
-        "well above that of its products, which is the processor's own limit. Compiled: with `--compile`, the compiling not counted.",
+        "well above that of its products, which is the processor's own limit. Compiled: with `--compile`, the compiling not counted "
+        "in the times; its memory holds the compiler.",
         "Stock Pyro: HiddenLayer with the two shapes set that it forgets, SVI, TraceMeanField_ELBO. Memory: 5 steps in a fresh process.",
     ]
     return Section("Training step", rows, notes, headlines)

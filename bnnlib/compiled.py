@@ -6,7 +6,7 @@ learns from the very numbers that an ordinary one does. `python -m benchmarks` m
 """
 
 import dataclasses
-import warnings
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,43 +16,44 @@ from torch.overrides import TorchFunctionMode
 
 from bnnlib.objectives import Loss
 
-Step = Callable[[Tensor, Tensor], Loss]  # images [B, 28, 28], labels [B] -> the loss, with the parameters' `.grad` set
+Step = Callable[[Tensor, Tensor], Loss]  # images [B, 28, 28], labels [B] -> the loss, with the parameters' `.grad` set anew
 FIELDS = [field.name for field in dataclasses.fields(Loss)]
 
 
 class CompiledStep:
-    """`step` for batches of one shape, made faster: the first call only notes what it draws, the second compiles (some 15 s).
+    """`step` for batches of one shape, made faster; the first call compiles it, some 15 s.
 
-    Whatever else `step` reads (parameters, buffers) may change in place between calls, never be replaced. Where it cannot be
-    compiled, for want of a C++ compiler say, it warns once and runs as it is.
+    `step` draws only by functions given a `generator`. Whatever else it reads (parameters, buffers) may change in place between calls,
+    never be replaced. Where it cannot be compiled, for want of a C++ compiler say, that is logged once and it runs as it is.
     """
 
     def __init__(self, step: Step, parameters: Iterable[Tensor]) -> None:
         self.step, self.parameters = step, list(parameters)
-        self.draws: list[Callable[[], Tensor]] | None = None
+        self.draws: list[Callable[[], Tensor]] = []
         self.program: Callable[..., list[Tensor | None]] | None = None
         self.failed = False
 
     def __call__(self, images: Tensor, labels: Tensor) -> Loss:
         if self.failed:
             return self.step(images, labels)
-        if self.draws is None:
-            with Draws() as seen:
-                loss = self.step(images, labels)
-            self.draws = seen.draws
-            return loss
-        noise = [draw() for draw in self.draws]
+        noise = self._note_draws(images, labels) if self.program is None else [draw() for draw in self.draws]
         try:
             values = self._run(images, labels, noise)
         except Exception as error:  # whatever the compiler fell over, the step itself still works
             self.failed = True
-            reason = str(error).strip().partition("\n")[0]
-            warnings.warn(f"The training step cannot be compiled here ({reason}): training goes on without.", stacklevel=2)
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            logging.getLogger(__name__).warning("Training goes on without a compiled step: %s", reason)
             with Draws(noise):
                 return self.step(images, labels)
         for parameter, gradient in zip(self.parameters, values[len(FIELDS) :], strict=True):
             parameter.grad = gradient
-        return Loss(**dict(zip(FIELDS, values, strict=False)))  # type: ignore[arg-type]  # only a dropout network's kl is None
+        return Loss(*values[: len(FIELDS)])  # type: ignore[arg-type]  # only a dropout network's kl is None
+
+    def _note_draws(self, images: Tensor, labels: Tensor) -> list[Tensor]:
+        with Draws() as seen:
+            self.step(images, labels)
+        self.draws = seen.draws
+        return seen.drawn
 
     @torch.no_grad()
     def _run(self, images: Tensor, labels: Tensor, noise: list[Tensor]) -> list[Tensor | None]:
@@ -74,17 +75,19 @@ class CompiledStep:
 
 
 class Draws(TorchFunctionMode):
-    """Notes each draw from a generator; or has the `given` tensors drawn in their place, one after another."""
+    """Notes each draw from a generator, how to repeat it and what it gave; or has the `given` tensors drawn instead, one after another."""
 
     def __init__(self, given: Iterable[Tensor] | None = None) -> None:
         super().__init__()
         self.given = None if given is None else iter(given)
         self.draws: list[Callable[[], Tensor]] = []
+        self.drawn: list[Tensor] = []
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if not (kwargs and kwargs.get("generator")):
             return function(*args, **(kwargs or {}))
-        if self.given is not None:
-            return next(self.given).clone()  # a step may change in place what it drew
-        self.draws.append(lambda: function(*args, **kwargs))
-        return function(*args, **kwargs)
+        if self.given is None:
+            self.draws.append(lambda: function(*args, **kwargs))
+            self.drawn.append(function(*args, **kwargs))
+            return self.drawn[-1].clone()
+        return next(self.given).clone()  # a step may change in place what it drew

@@ -12,7 +12,6 @@ import pyro
 import torch
 import torch.nn.functional as F
 from pyro import poutine
-from pyro.infer import TraceMeanField_ELBO
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import prune_subsample_sites
 from torch import Tensor
@@ -56,7 +55,7 @@ def _dropout(network: DropoutNetwork, name: str, n_train: int, generator: torch.
         if name == "elbo":  # E_q log p; the KL of Monte Carlo dropout is weight decay, the optimiser's (Gal & Ghahramani 2016)
             value, reported = nll / len(labels), nll.detach() / n_train
         else:  # binary cross-entropy whose logits are the log-probabilities, a mean over images and classes
-            value = F.binary_cross_entropy_with_logits(log_probs, F.one_hot(labels, log_probs.shape[-1]).float())
+            value = F.binary_cross_entropy_with_logits(log_probs, torch.eye(log_probs.shape[-1], device=labels.device)[labels])
             reported = value.detach()
         return Loss(value, reported, nll.detach(), None, (log_probs.argmax(-1) == labels).sum())
 
@@ -66,7 +65,6 @@ def _dropout(network: DropoutNetwork, name: str, n_train: int, generator: torch.
 def _bayesian(
     network: BayesianNetwork, name: str, n_train: int, batch_size: int, generator: torch.Generator, precision: torch.dtype
 ) -> Objective:
-    elbo = LayerELBO()
     constant = article_constant(network)
 
     def loss(images: Tensor, labels: Tensor, temperature: float) -> Loss:
@@ -74,9 +72,8 @@ def _bayesian(
         if name == "published":  # the KL has the wrong sign, and its factor is that of a full batch, also for the last
             temperature = -batch_size / len(labels)
         with pyro.validation_enabled(False), Observed() as seen:
-            total = elbo.differentiable_loss(
-                network.model, network.guide, images, labels, n_train, temperature, generator=generator, precision=precision
-            )
+            how = {"generator": generator, "precision": precision}
+            total = negative_elbo(network.model, network.guide, images, labels, n_train, temperature, **how)
         nll = F.nll_loss(seen.log_probs, labels, reduction="sum").detach()
         kl = (total.detach() * share - nll) / (share * temperature) if temperature else torch.zeros_like(nll)
         if name == "published":
@@ -101,22 +98,20 @@ def article_constant(network: BayesianNetwork) -> float:
     return constant + sum((d + 1) * (h - config.classes) / 2 for d, h in pairwise(widths))
 
 
-class LayerELBO(TraceMeanField_ELBO):
-    """The mean-field ELBO of a model whose every latent site has a registered KL: only the labels' density is asked for.
+def negative_elbo(model: Callable, guide: Callable, *args: Any, **kwargs: Any) -> Tensor:
+    """-ELBO, nats: the KL of every latent site less the log-likelihood of the observed ones, each times its plate's scale.
 
-    Pyro's own asks every site of model and guide for a density too, `[B, H]` numbers at a time, and throws the answers away; and it
-    reads its value back to look for NaN, which the trainer does once an epoch.
+    For models whose every latent site is reparameterised and has a registered KL, without masks. Pyro's TraceMeanField_ELBO gives the
+    same, but asks every site for a density too, `[B, H]` numbers at a time, and reads its value back to look for NaN; the trainer
+    looks once an epoch.
     """
-
-    def differentiable_loss(self, model: Callable, guide: Callable, *args: Any, **kwargs: Any) -> Tensor:
-        """-ELBO, nats: KL of every latent site less the log-likelihood of the observed ones, each times its plate's scale."""
-        guide_trace = prune_subsample_sites(poutine.trace(guide).get_trace(*args, **kwargs))
-        model_trace = prune_subsample_sites(poutine.trace(poutine.replay(model, trace=guide_trace)).get_trace(*args, **kwargs))
-        model_trace.compute_log_prob(lambda _, site: site["is_observed"])
-        sites = [(name, site) for name, site in model_trace.nodes.items() if site["type"] == "sample"]
-        log_likelihood = sum(site["log_prob_sum"] for _, site in sites if site["is_observed"])
-        latent = [(guide_trace.nodes[name], site["fn"]) for name, site in sites if not site["is_observed"]]
-        return sum(q["scale"] * kl_divergence(q["fn"], prior).sum() for q, prior in latent) - log_likelihood
+    guide_trace = prune_subsample_sites(poutine.trace(guide).get_trace(*args, **kwargs))
+    model_trace = prune_subsample_sites(poutine.trace(poutine.replay(model, trace=guide_trace)).get_trace(*args, **kwargs))
+    model_trace.compute_log_prob(lambda _, site: site["is_observed"])
+    sites = [(name, site) for name, site in model_trace.nodes.items() if site["type"] == "sample"]
+    log_likelihood = sum(site["log_prob_sum"] for _, site in sites if site["is_observed"])
+    latent = [(guide_trace.nodes[name], site["fn"]) for name, site in sites if not site["is_observed"]]
+    return sum(q["scale"] * kl_divergence(q["fn"], prior).sum() for q, prior in latent) - log_likelihood
 
 
 class Observed(Messenger):

@@ -217,20 +217,25 @@ class Pace:
 
     def __init__(self, heart: Heart, trainer: Trainer, stop: threading.Event) -> None:
         self.beat, self.trainer, self.stop = heart.beat, trainer, stop
-        self.started = self.epoch_started = time.monotonic()
-        self.first = len(trainer.history)
+        self.first: tuple[float, float] | None = None  # when its first batch was over, in seconds, and how many epochs were then done
+        self.epoch_since = (0.0, 0)  # when the epoch began, and after which of its batches
+        if trainer.config.compile:
+            heart.beat.phase = "compiling the step"
 
     def batch(self, step: int, steps: int) -> None:
         if self.stop.is_set():
             raise StoppedError
-        now, done = time.monotonic(), len(self.trainer.history) - self.first + step / steps
-        left = self.trainer.config.epochs - self.first - done
+        now, done = time.monotonic(), len(self.trainer.history) + step / steps
         self.beat.step, self.beat.steps, self.beat.phase = step, steps, "training"
-        self.beat.images_per_second = step * self.trainer.config.batch_size / max(now - self.epoch_started, 1e-9)
-        self.beat.seconds_left = (now - self.started) / done * left
+        if self.first is None:  # no measure of what is to come: the first batch waits for the compiler
+            self.first, self.epoch_since = (now, done), (now, step)
+            return
+        (started, before), (epoch_started, skipped) = self.first, self.epoch_since
+        self.beat.images_per_second = (step - skipped) * self.trainer.config.batch_size / max(now - epoch_started, 1e-9)
+        self.beat.seconds_left = (now - started) / (done - before) * (self.trainer.config.epochs - done)
 
     def epoch(self) -> None:
-        self.epoch_started = time.monotonic()
+        self.epoch_since = (time.monotonic(), 0)
         self.beat.step = 0
 
 
