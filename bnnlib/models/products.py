@@ -22,7 +22,7 @@ def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
     """
     torchs_own = torch.is_autocast_enabled(a.device.type) or (torch.is_grad_enabled() and (a.requires_grad or b.requires_grad))
     if a.dtype == torch.float32 and a.device.type == "cpu" and not torchs_own and _has_onednn():
-        return _onednn_product(a, b, bias)
+        return torch.ops.bnnlib.onednn_product(a, b, bias)
     return a @ b if bias is None else a @ b + bias
 
 
@@ -50,14 +50,16 @@ class LinearProduct(Function):
         return of_x, product(rows.t(), x.flatten(0, -2)), rows.sum(0)
 
 
-@torch.library.custom_op("bnnlib::onednn_product", mutates_args=())  # torch.compile takes torch's only for weights that never change
 def _onednn_product(a: Tensor, b: Tensor, bias: Tensor | None) -> Tensor:
     return torch.ops.mkldnn._linear_pointwise(a, b.t(), bias, "none", [], "")
 
 
-@_onednn_product.register_fake
-def _(a: Tensor, b: Tensor, bias: Tensor | None) -> Tensor:
-    return a.new_empty(*a.shape[:-1], b.shape[-1])
+# An operation of its own, for torch.compile takes torch's only for weights that never change; not by torch.library.custom_op,
+# whose first call imports the compiler: a second and 150 MB of a server that only answers.
+OPERATIONS = torch.library.Library("bnnlib", "FRAGMENT")
+OPERATIONS.define("onednn_product(Tensor a, Tensor b, Tensor? bias) -> Tensor")
+OPERATIONS.impl("onednn_product", _onednn_product, "CPU")
+torch.library.register_fake("bnnlib::onednn_product", lambda a, b, bias: a.new_empty(*a.shape[:-1], b.shape[-1]))
 
 
 @cache
