@@ -69,7 +69,7 @@ def bnnlib(images: Tensor, labels: Tensor, precision: torch.dtype = torch.float3
     optimiser = _adam(list(network.parameters()))
 
     def differentiate(images: Tensor, labels: Tensor) -> Loss:
-        optimiser.zero_grad()
+        network.zero_grad()
         loss = objective(images, labels, 1.0)
         loss.value.backward()
         return loss

@@ -23,8 +23,9 @@ FIELDS = [field.name for field in dataclasses.fields(Loss)]
 class CompiledStep:
     """`step` for batches of one shape, made faster; the first call compiles it, some 15 s.
 
-    `step` draws only by functions given a `generator`. Whatever else it reads (parameters, buffers) may change in place between calls,
-    never be replaced. Where it cannot be compiled, for want of a C++ compiler say, that is logged once and it runs as it is.
+    `step` draws only by functions given a `generator`, and leaves the optimiser alone. Whatever else it reads (parameters, buffers) may
+    change in place between calls, never be replaced. Where it cannot be compiled, for want of a C++ compiler say, that is logged
+    once and it runs as it is.
     """
 
     def __init__(self, step: Step, parameters: Iterable[Tensor]) -> None:

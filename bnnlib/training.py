@@ -168,7 +168,7 @@ class Trainer:
 
     def _differentiate(self, images: Tensor, labels: Tensor, temperature: float) -> Loss:
         """Set the parameters' gradients; where training is adversarial, of the mean loss on images and perturbed images."""
-        self.optimiser.zero_grad()
+        self.network.zero_grad()
         if not self.config.adversarial:
             loss = self.objective(images, labels, temperature)
             loss.value.backward()

@@ -76,9 +76,7 @@ class LinearNormal(TorchDistribution):
     def statistics(self) -> tuple[Tensor, ...]:
         """All that training needs to know of the weights, computed once: see `LinearStatistics`."""
         if self._statistics is None:
-            x = self.inputs.flatten(0, -2)
-            x = F.pad(x, (0, self.weight_shape[0] - x.shape[1]), value=1.0)
-            self._statistics = LinearStatistics.apply(x, self.loc, self.log_scale, self.precision)
+            self._statistics = LinearStatistics.apply(self.inputs.flatten(0, -2), self.loc, self.log_scale, self.precision)
         return self._statistics
 
     @property
@@ -118,31 +116,33 @@ def _kl_linear_normal(q: LinearNormal, p: LinearNormal) -> Tensor:
 
 
 class LinearStatistics(Function):
-    """(x, loc, log s) -> (x loc, x^2 s^2, sum of loc^2, sum of s^2, sum of log s): the moments of x W and what the KL is made of.
+    """(x, loc, log s) -> ([x, 1] loc, [x, 1]^2 s^2, sum of loc^2, sum of s^2, sum of log s): the moments of z and what the KL is made of.
 
-    Two products forward, four backward, in the given precision; all else in float32. One node for moments and KL, so that each
-    weight's gradient is written once.
+    The 1 is there if the weights have a row for it. Two products forward, four backward, in the given precision; all else in float32.
+    One node for moments and KL, so that each weight's gradient is written once.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, loc: Tensor, log_scale: Tensor, precision: torch.dtype) -> tuple[Tensor, ...]:
-        variance = (2 * log_scale).exp_()
+        d, variance = x.shape[1], (2 * log_scale).exp_()
         low = [part.to(precision) for part in (x, x.square(), loc, variance)]
         ctx.save_for_backward(x, loc, variance, *low)
         low_x, low_x2, low_loc, low_variance = low
-        moments = product(low_x, low_loc).to(x.dtype), product(low_x2, low_variance).to(x.dtype)
+        mean = product(low_x, low_loc[:d]).to(x.dtype).add_(loc[d:].sum(0))
+        variance_of_z = product(low_x2, low_variance[:d]).to(x.dtype).add_(variance[d:].sum(0))
         flat = loc.flatten()
-        return *moments, flat @ flat, variance.sum(), log_scale.sum()
+        return mean, variance_of_z, flat @ flat, variance.sum(), log_scale.sum()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         of_mean, of_variance, of_loc2, of_scale2, of_log_scale = gradients
         x, loc, variance, low_x, low_x2, low_loc, low_variance = ctx.saved_tensors
-        low_m, low_v = of_mean.to(low_x.dtype), of_variance.to(low_x.dtype)
+        low_m, low_v, d = of_mean.to(low_x.dtype), of_variance.to(low_x.dtype), x.shape[1]
         of_x = None
         if ctx.needs_input_grad[0]:
-            of_x = product(low_v, low_variance.t()).to(x.dtype).mul_(2 * x).add_(product(low_m, low_loc.t()))
+            of_x = product(low_v, low_variance[:d].t()).to(x.dtype).mul_(2 * x).add_(product(low_m, low_loc[:d].t()))
+        low_x, low_x2 = (F.pad(part, (0, len(loc) - d), value=1.0) for part in (low_x, low_x2))
         of_loc = product(low_x.t(), low_m).to(x.dtype).addcmul_(loc, 2 * of_loc2)
         of_square = product(low_x2.t(), low_v).to(x.dtype).add_(of_scale2)
         return of_x, of_loc, torch.addcmul(of_log_scale, of_square, variance, value=2), None
