@@ -16,10 +16,11 @@ from bnnlib.presets import TrainingConfig
 from bnnlib.training import Trainer, build, fit
 
 BRIEF = TrainingConfig(epochs=2, batch_size=32, lr=1e-3, temperature=0.01, temperature_warmup=1, device="cpu", compile=True)
+BAYESIAN, DROPOUT = BayesianConfig(hidden=(16,), initial_factors=(0.5,)), DropoutConfig(hidden=(16,))
 COMPILER = any(map(shutil.which, ("g++", "clang++", "c++"))) and Path(sysconfig.get_paths()["include"], "Python.h").exists()
 
 
-def trained(network: TrainableConfig, few: Digits, **changes: object) -> tuple[Trainer, torch.Tensor]:
+def fitted(network: TrainableConfig, few: Digits, **changes: object) -> tuple[Trainer, torch.Tensor]:
     """A finished run and all its parameters in a row."""
     trainer = fit(build(network, 0), few, dataclasses.replace(BRIEF, **changes))
     return trainer, torch.cat([parameter.detach().flatten() for parameter in trainer.network.parameters()])
@@ -29,24 +30,24 @@ def trained(network: TrainableConfig, few: Digits, **changes: object) -> tuple[T
 @pytest.mark.parametrize(
     ("network", "changes"),
     [
-        (BayesianConfig(hidden=(16,), initial_factors=(0.5,), prior_scale=None), {"epochs": 3, "adversarial": 1.0, "average": 0.9}),
-        (BayesianConfig(hidden=(16,), initial_factors=(0.5,)), {"precision": "bf16", "temperature_warmup": 0}),
-        (DropoutConfig(hidden=(16,)), {"temperature_warmup": 0, "objective": "published"}),
+        (dataclasses.replace(BAYESIAN, prior_scale=None), {"epochs": 3, "adversarial": 1.0, "average": 0.9}),
+        (BAYESIAN, {"precision": "bf16", "temperature_warmup": 0}),
+        (DROPOUT, {"temperature_warmup": 0, "objective": "published"}),
     ],
     ids=["bayesian, its prior learnt between epochs", "bfloat16", "dropout, published"],
 )
 def test_a_compiled_run_learns_what_an_ordinary_one_does(network: TrainableConfig, changes: dict, few: Digits) -> None:
-    compiled, parameters = trained(network, few, **changes)
-    ordinary, expected = trained(network, few, **changes, compile=False)
+    compiled, parameters = fitted(network, few, **changes)
+    ordinary, expected = fitted(network, few, **changes, compile=False)
     assert compiled.compiled.program is not None
     assert not compiled.compiled.failed
     assert torch.allclose(parameters, expected, atol=1e-5)
-    assert not torch.equal(expected, trained(network, few, **changes, compile=False, seed=1)[1])
+    assert not torch.equal(expected, fitted(network, few, **changes, compile=False, seed=1)[1])
     for ours, theirs in zip(compiled.history, ordinary.history, strict=True):
         assert (ours.loss, ours.nll, ours.kl or 0) == pytest.approx((theirs.loss, theirs.nll, theirs.kl or 0), rel=1e-4)
 
 
-@pytest.mark.parametrize("kind", [BayesianConfig(hidden=(16,), initial_factors=(0.5,)), DropoutConfig(hidden=(16,))], ids=lambda c: c.kind)
+@pytest.mark.parametrize("kind", [BAYESIAN, DROPOUT], ids=lambda c: c.kind)
 @pytest.mark.parametrize("works", [0, 3], ids=["at once", "after three steps"])
 def test_where_the_program_fails_it_is_said_and_training_goes_on_alike(
     kind: TrainableConfig, works: int, few: Digits, monkeypatch, caplog
@@ -62,10 +63,10 @@ def test_where_the_program_fails_it_is_said_and_training_goes_on_alike(
         return program
 
     monkeypatch.setattr(torch, "compile", compiler)
-    trainer, parameters = trained(kind, few, temperature_warmup=0)
+    trainer, parameters = fitted(kind, few, temperature_warmup=0)
     assert trainer.compiled.failed
     assert caplog.messages == ["Training goes on without a compiled step: No working C++ compiler found."]
-    ordinary = trained(kind, few, temperature_warmup=0, compile=False)[1]
+    ordinary = fitted(kind, few, temperature_warmup=0, compile=False)[1]
     assert torch.allclose(parameters, ordinary, atol=1e-6)
     assert works or torch.equal(parameters, ordinary)
 
@@ -85,11 +86,11 @@ def test_what_was_drawn_can_be_drawn_again_or_given() -> None:
 def test_a_step_stopped_and_resumed_gives_the_same_numbers(few: Digits, monkeypatch) -> None:
     monkeypatch.setattr(torch, "compile", lambda graph, **_: graph)
     config = dataclasses.replace(BRIEF, epochs=3, temperature_warmup=0)
-    whole, half = (Trainer(build(DropoutConfig(hidden=(16,)), 0), few.train, few.validation, config) for _ in range(2))
+    whole, half = (Trainer(build(DROPOUT, 0), few.train, few.validation, config) for _ in range(2))
     for trainer, epochs in ((whole, 3), (half, 1)):
         for _ in range(epochs):
             trainer.run_epoch()
-    resumed = Trainer(build(DropoutConfig(hidden=(16,)), 1), few.train, few.validation, config)
+    resumed = Trainer(build(DROPOUT, 1), few.train, few.validation, config)
     resumed.load_state_dict(half.state_dict())
     for _ in range(2):
         resumed.run_epoch()
