@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from bnnlib import BnnlibError, deterministic_probs, sample_probs
-from bnnlib.answer import Answer, make_answer
+from bnnlib.metrics.answer import Answer, make_answer
 from bnnlib.models import DropoutNetwork, Network
 from bnnlib.plots import Series, answers_figure
 from bnnlib.strokes import ink

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence, register_kl
 
-from bnnlib import evaluation, load_mnist, sample_probs
+from bnnlib import load_mnist, metrics, sample_probs
 from bnnlib.models import layers
 from bnnlib.presets import preset, replace
 from bnnlib.training import build, fit
@@ -64,7 +64,7 @@ def main() -> None:
             for name, found in errors[way].items():
                 split = getattr(digits, name)
                 probs = sample_probs(network, split.images, SAMPLES, 0, shared=True).mean(0)
-                found.append(100 * evaluation.error(probs, split.labels))
+                found.append(100 * metrics.error(probs, split.labels))
     report = {
         way: {
             name: {"mean": statistics.fmean(v), "spread": statistics.stdev(v) if len(v) > 1 else 0.0, "errors": v}

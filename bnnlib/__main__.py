@@ -154,7 +154,7 @@ def run_predict(options: argparse.Namespace) -> int:
 
 
 def _answer(path: str, probs: Any) -> dict[str, Any]:
-    from bnnlib import uncertainty
+    from bnnlib.metrics import uncertainty
 
     mean = probs.mean(0)[0]
     digit = int(mean.argmax())

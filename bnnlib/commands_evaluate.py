@@ -10,8 +10,8 @@ from tqdm import tqdm
 from bnnlib.checkpoints import find_checkpoint, load_checkpoint, update_card
 from bnnlib.data import load_mnist
 from bnnlib.errors import BnnlibError
-from bnnlib.evaluation import WORDS
 from bnnlib.limits import check_range
+from bnnlib.metrics import WORDS
 from bnnlib.ood import available_sets
 from bnnlib.report import Plan, examine
 from bnnlib.results import Results, save_results

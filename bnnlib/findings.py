@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from bnnlib.evaluation import COVERAGES, WORDS, risk_coverage
+from bnnlib.metrics import COVERAGES, WORDS, risk_coverage
 from bnnlib.results import Results
 
 Summary = Mapping[str, Any]

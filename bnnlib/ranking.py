@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bnnlib import uncertainty
 from bnnlib.data import Digits, Split, held_out
+from bnnlib.metrics import uncertainty
 from bnnlib.models import Network
 from bnnlib.predict import sample_probs
 

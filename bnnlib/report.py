@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bnnlib import evaluation
+from bnnlib import metrics
 from bnnlib.data import Digits, Split, held_out, to_float
 from bnnlib.errors import BnnlibError
 from bnnlib.models import DropoutNetwork, Network
@@ -60,7 +60,7 @@ def evaluate(network: Network, digits: Digits, split: str = "test", samples: int
     """
     part = held_out(digits, split, trained_on(network))
     probs = sample_probs(network, part.images, samples, torch.Generator().manual_seed(seed), shared=True).mean(0)
-    return {**evaluation.figures(probs, part.labels), **_origin(network, digits, part, Plan(split, samples, seed))}
+    return {**metrics.figures(probs, part.labels), **_origin(network, digits, part, Plan(split, samples, seed))}
 
 
 def examine(network: Network, digits: Digits, plan: Plan, progress: Progress | None = None) -> Results:
@@ -83,7 +83,7 @@ def examine(network: Network, digits: Digits, plan: Plan, progress: Progress | N
     if plan.samples == 1:
         notes.append("one sampled network cannot disagree with itself: with a single sample the mutual information is 0 everywhere")
     asked = work.ask(part.images, f"{plan.split} images")
-    evaluation.check_labels(evaluation.check_probs(asked.mean), part.labels)
+    metrics.check_labels(metrics.check_probs(asked.mean), part.labels)
     summary, arrays = digit_figures(asked, part.labels, notes)
     summary.update(_origin(network, digits, part, plan))
     if validation is not None:
@@ -128,8 +128,8 @@ class _Work:
             chunks.append(sample_probs(self.network, images, size, generator, shared=True, first=start))
             self.done += size * len(images)
         probs = torch.cat(chunks)
-        evaluation.check_probs(probs)
-        return Asked(probs.mean(0), evaluation.doubts(probs))
+        metrics.check_probs(probs)
+        return Asked(probs.mean(0), metrics.doubts(probs))
 
 
 def _origin(network: Network, digits: Digits, part: Split, plan: Plan) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def _origin(network: Network, digits: Digits, part: Split, plan: Plan) -> dict[s
         "samples": plan.samples, "images": len(part), "source": digits.source, "split": plan.split, "seed": plan.seed,
     }  # fmt: skip
     if isinstance(network, DropoutNetwork):
-        result["deterministic"] = evaluation.figures(deterministic_probs(network, part.images), part.labels)
+        result["deterministic"] = metrics.figures(deterministic_probs(network, part.images), part.labels)
     return result
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bnnlib import evaluation
+from bnnlib import metrics
 from bnnlib.data import Split
 from bnnlib.errors import BnnlibError
 from bnnlib.shifts import SHIFTS
@@ -20,11 +20,11 @@ COVERAGE = 0.95  # of validation digits that the refusal rule answers
 SHIFT_IMAGES = 1_000
 EDGES = torch.cat([torch.zeros(1), torch.logspace(-6, math.log10(math.log(10)), 51)])  # nats; up to log 10, the most there is
 FIGURES: dict[str, Callable[[Tensor, Tensor], float]] = {
-    "error": evaluation.error,
-    "nll": evaluation.nll,
-    "ece": evaluation.ece,
-    "brier": evaluation.brier,
-    "adaptive_ece": evaluation.adaptive_ece,
+    "error": metrics.error,
+    "nll": metrics.nll,
+    "ece": metrics.ece,
+    "brier": metrics.brier,
+    "adaptive_ece": metrics.adaptive_ece,
 }
 
 
@@ -40,31 +40,31 @@ def digit_figures(asked: Asked, labels: Tensor, notes: list[str]) -> tuple[dict[
     mean, wrong = asked.mean, asked.mean.argmax(-1) != labels
     summary: dict[str, Any] = {name: figure(mean, labels) for name, figure in FIGURES.items()}
     intervals: dict[str, Any] = {
-        name: evaluation.bootstrap_interval(_mean, values(mean, labels))
-        for name, values in (("error", evaluation.errors), ("nll", evaluation.nlls), ("brier", evaluation.briers))
+        name: metrics.bootstrap_interval(_mean, values(mean, labels))
+        for name, values in (("error", metrics.errors), ("nll", metrics.nlls), ("brier", metrics.briers))
     }
-    intervals["ece"] = evaluation.ece_interval(mean, labels)
+    intervals["ece"] = metrics.ece_interval(mean, labels)
     plain = asked.doubts["least_confidence"]
-    summary["aurc"] = evaluation.aurc(plain, wrong)
-    intervals["aurc"] = evaluation.aurc_interval(plain, wrong)
+    summary["aurc"] = metrics.aurc(plain, wrong)
+    intervals["aurc"] = metrics.aurc_interval(plain, wrong)
     summary["accuracy_at_coverage"] = _accuracies(plain, wrong)
     summary["selective"] = {
-        name: {"aurc": evaluation.aurc(doubt, wrong), "accuracy_at_coverage": _accuracies(doubt, wrong)}
+        name: {"aurc": metrics.aurc(doubt, wrong), "accuracy_at_coverage": _accuracies(doubt, wrong)}
         for name, doubt in asked.doubts.items()
     }
     summary["mistakes"] = dict.fromkeys(asked.doubts)
     if wrong.any() and not wrong.all():
         for name, doubt in asked.doubts.items():
-            interval = evaluation.auroc_interval(doubt, wrong)
-            summary["mistakes"][name] = {"auroc": evaluation.auroc(doubt, wrong), "interval": interval}
+            interval = metrics.auroc_interval(doubt, wrong)
+            summary["mistakes"][name] = {"auroc": metrics.auroc(doubt, wrong), "interval": interval}
     else:
         notes.append(f"all answers are {'wrong' if wrong.any() else 'right'}: how well doubt finds mistakes cannot be measured")
     if len(labels.unique()) == 1:
         notes.append(f"all images are of class {int(labels[0])}: the figures say nothing of other classes")
     summary["means"] = {name: doubt.mean().item() for name, doubt in asked.doubts.items()}
-    summary["per_class_error"] = evaluation.per_class_error(matrix := evaluation.confusion(mean, labels))
+    summary["per_class_error"] = metrics.per_class_error(matrix := metrics.confusion(mean, labels))
     summary["intervals"] = intervals
-    table = evaluation.reliability(mean, labels)
+    table = metrics.reliability(mean, labels)
     arrays = {
         "labels": labels.to(torch.uint8),
         "predicted": mean.argmax(-1).to(torch.uint8),
@@ -81,7 +81,7 @@ def _mean(values: Tensor) -> float:
 
 
 def _accuracies(doubt: Tensor, wrong: Tensor) -> dict[str, float]:
-    return {f"{coverage:g}": evaluation.accuracy_at_coverage(doubt, wrong, coverage) for coverage in evaluation.COVERAGES}
+    return {f"{coverage:g}": metrics.accuracy_at_coverage(doubt, wrong, coverage) for coverage in metrics.COVERAGES}
 
 
 def refusal_rules(known: Asked, known_labels: Tensor, asked: Asked, labels: Tensor, split: str, notes: list[str]) -> dict[str, Any]:
@@ -89,23 +89,23 @@ def refusal_rules(known: Asked, known_labels: Tensor, asked: Asked, labels: Tens
     known_wrong, wrong = known.mean.argmax(-1) != known_labels, asked.mean.argmax(-1) != labels
     rules: dict[str, Any] = {}
     for name, doubt in asked.doubts.items():
-        threshold = evaluation.refusal_threshold(known.doubts[name], COVERAGE)
+        threshold = metrics.refusal_threshold(known.doubts[name], COVERAGE)
         answered = doubt <= threshold
         right = (1 - wrong[answered].double().mean().item()) if answered.any() else None
         rules[name] = {"threshold": threshold, "answered": answered.double().mean().item(), "right": right}
     if split == "validation":
         notes.append("the refusal rule was learnt on the very images it is reported on: use the test split for its worth")
-    best = min(rules, key=lambda name: evaluation.aurc(known.doubts[name], known_wrong))
+    best = min(rules, key=lambda name: metrics.aurc(known.doubts[name], known_wrong))
     return {"measure": best, "coverage": COVERAGE, "learnt_on": "validation", "rules": rules}
 
 
 def temperature_figures(known: Tensor, known_labels: Tensor, mean: Tensor, labels: Tensor, notes: list[str]) -> dict[str, Any] | None:
     try:
-        temperature = evaluation.fit_temperature(known, known_labels)
+        temperature = metrics.fit_temperature(known, known_labels)
     except BnnlibError as error:
         notes.append(f"no temperature was fitted ({error})")
         return None
-    scaled = evaluation.apply_temperature(mean, temperature)
+    scaled = metrics.apply_temperature(mean, temperature)
     return {"temperature": temperature, "fitted_on": "validation", **{name: figure(scaled, labels) for name, figure in FIGURES.items()}}
 
 
@@ -114,7 +114,7 @@ def choose_measure(known: Asked, clothes: Asked | None, notes: list[str]) -> str
     if clothes is None:
         notes.append("Fashion-MNIST is not here to choose a measure of doubt by: the predictive entropy is taken")
         return "predictive_entropy"
-    return max(known.doubts, key=lambda name: evaluation.detection(known.doubts[name], clothes.doubts[name])["auroc"])
+    return max(known.doubts, key=lambda name: metrics.detection(known.doubts[name], clothes.doubts[name])["auroc"])
 
 
 def set_figures(digits: Asked, found: Asked, rules: dict[str, Any]) -> dict[str, Any]:
@@ -122,10 +122,10 @@ def set_figures(digits: Asked, found: Asked, rules: dict[str, Any]) -> dict[str,
     measures = {}
     for name, outside in found.doubts.items():
         inside = digits.doubts[name]
-        interval = evaluation.auroc_interval(*evaluation.against(inside, outside))
+        interval = metrics.auroc_interval(*metrics.against(inside, outside))
         refused = (outside > rules[name]["threshold"]).double().mean().item()
         measures[name] = {
-            **evaluation.detection(inside, outside), "interval": interval, "mean": outside.mean().item(), "refused": refused,
+            **metrics.detection(inside, outside), "interval": interval, "mean": outside.mean().item(), "refused": refused,
         }  # fmt: skip
     return {"images": len(found.mean), "measures": measures}
 
@@ -146,9 +146,9 @@ def shift_curve(asked: Asked, part: Split, kind: str) -> dict[str, Any]:
     labels = part.labels[:SHIFT_IMAGES]
     means = asked.mean.view(len(strengths), len(labels), -1)
     curve: dict[str, Any] = {"strengths": list(strengths), "unit": SHIFTS[kind].unit, "images": len(labels)}
-    curve["accuracy"] = [1 - evaluation.error(mean, labels) for mean in means]
-    curve["nll"] = [evaluation.nll(mean, labels) for mean in means]
-    curve["ece"] = [evaluation.ece(mean, labels) for mean in means]
+    curve["accuracy"] = [1 - metrics.error(mean, labels) for mean in means]
+    curve["nll"] = [metrics.nll(mean, labels) for mean in means]
+    curve["ece"] = [metrics.ece(mean, labels) for mean in means]
     for name, doubt in asked.doubts.items():
         curve[name] = doubt.view(len(strengths), -1).mean(1).tolist()
     return curve

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from bnnlib.checkpoints import find_checkpoint
 from bnnlib.errors import BnnlibError
-from bnnlib.evaluation import MEASURES
+from bnnlib.metrics import MEASURES
 
 FORMAT = 1
 FILE = "evaluation.safetensors"

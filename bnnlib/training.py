@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from bnnlib import evaluation
+from bnnlib import metrics
 from bnnlib.adversarial import perturbed
 from bnnlib.augment import augment
 from bnnlib.compiled import CompiledStep
@@ -205,7 +205,7 @@ class Trainer:
         self.network.load_state_dict(self.best)
         probs = self._ask_validation(self.network, CALIBRATION_SAMPLES)
         with contextlib.suppress(BnnlibError):  # all right: no temperature suits best
-            self.network.divide_logits(evaluation.fit_temperature(probs, self.validation.labels))
+            self.network.divide_logits(metrics.fit_temperature(probs, self.validation.labels))
             self.best = _copy(self.network)
 
     def _ask_validation(self, network: Trainable, samples: int) -> Tensor:
@@ -215,7 +215,7 @@ class Trainer:
 
     def _validate(self) -> tuple[float, float, float]:
         probs, labels = self._ask_validation(self.answering, VALIDATION_SAMPLES).mean(0), self.validation.labels
-        return evaluation.error(probs, labels), evaluation.nll(probs, labels), evaluation.ece(probs, labels)
+        return metrics.error(probs, labels), metrics.nll(probs, labels), metrics.ece(probs, labels)
 
     def _keep_best(self, report: EpochReport) -> None:
         past = [r.validation_nll for r in self.history]

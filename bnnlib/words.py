@@ -18,7 +18,7 @@ DOT = 1.25  # a small blot whose sides differ by less than this factor is a dot
 
 
 class Answered(Protocol):
-    """What a sentence needs to know of an answer; `bnnlib.answer.Answer` has it."""
+    """What a sentence needs to know of an answer; `bnnlib.metrics.answer.Answer` has it."""
 
     votes: NDArray[np.int64]
     aleatoric: float

@@ -7,9 +7,9 @@ import numpy as np
 import streamlit as st
 from torch import Tensor
 
-from bnnlib.answer import Answer, make_answer
 from bnnlib.data import Digits
 from bnnlib.errors import BnnlibError
+from bnnlib.metrics.answer import Answer, make_answer
 from bnnlib.models import DropoutNetwork
 from bnnlib.mosaic import enlarge, mosaic, to_png
 from bnnlib.plots import Series, answers_figure

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from bnnlib import evaluation, findings
+from bnnlib import findings, metrics
 from bnnlib.__main__ import main
 from bnnlib.checkpoints import load_checkpoint, save_checkpoint
 from bnnlib.data import Digits
@@ -41,7 +41,7 @@ def checkpoint(tmp_path: Path, small: DropoutNetwork, monkeypatch: pytest.Monkey
 
 def test_the_figures_are_those_of_the_samples(results: Results, small: DropoutNetwork, few: Digits) -> None:
     probs = sample_probs(small, few.test.images, PLAN.samples, PLAN.seed, shared=True)
-    expected = evaluation.figures(probs.mean(0), few.test.labels)
+    expected = metrics.figures(probs.mean(0), few.test.labels)
     summary = results.summary
     assert {name: summary[name] for name in expected} == pytest.approx(expected)
     assert evaluate(small, few, "test", PLAN.samples, PLAN.seed)["nll"] == pytest.approx(summary["nll"])
@@ -49,17 +49,17 @@ def test_the_figures_are_those_of_the_samples(results: Results, small: DropoutNe
     assert summary["deterministic"].keys() == expected.keys()
     wrong = probs.mean(0).argmax(-1) != few.test.labels
     assert torch.equal(results.wrong, wrong)
-    for name, measure in evaluation.MEASURES.items():
-        assert summary["selective"][name]["aurc"] == pytest.approx(evaluation.aurc(measure(probs), wrong))
-        assert summary["mistakes"][name]["auroc"] == pytest.approx(evaluation.auroc(measure(probs), wrong))
+    for name, measure in metrics.MEASURES.items():
+        assert summary["selective"][name]["aurc"] == pytest.approx(metrics.aurc(measure(probs), wrong))
+        assert summary["mistakes"][name]["auroc"] == pytest.approx(metrics.auroc(measure(probs), wrong))
         assert torch.allclose(results.doubt(name), measure(probs), atol=2e-3)
 
 
 def test_thresholds_come_from_validation(results: Results, small: DropoutNetwork, few: Digits) -> None:
-    known = evaluation.doubts(sample_probs(small, few.validation.images, PLAN.samples, PLAN.seed, shared=True))
-    asked = evaluation.doubts(sample_probs(small, few.test.images, PLAN.samples, PLAN.seed, shared=True))
+    known = metrics.doubts(sample_probs(small, few.validation.images, PLAN.samples, PLAN.seed, shared=True))
+    asked = metrics.doubts(sample_probs(small, few.test.images, PLAN.samples, PLAN.seed, shared=True))
     for name, rule in results.summary["refusal"]["rules"].items():
-        assert rule["threshold"] == pytest.approx(evaluation.refusal_threshold(known[name], 0.95))
+        assert rule["threshold"] == pytest.approx(metrics.refusal_threshold(known[name], 0.95))
         assert rule["answered"] == pytest.approx((asked[name] <= rule["threshold"]).double().mean().item())
     assert results.summary["temperature_scaled"]["fitted_on"] == "validation"
 
@@ -67,11 +67,11 @@ def test_thresholds_come_from_validation(results: Results, small: DropoutNetwork
 def test_a_set_without_digits_and_the_histograms(results: Results, few: Digits) -> None:
     found = results.summary["ood"]["sets"]["noise"]
     assert found["images"] == 2_000
-    assert found["measures"].keys() == evaluation.MEASURES.keys()
+    assert found["measures"].keys() == metrics.MEASURES.keys()
     for row in found["measures"].values():
         assert row["interval"][0] <= row["auroc"] <= row["interval"][1]
         assert 0 <= row["refused"] <= 1
-    for name in evaluation.MEASURES:
+    for name in metrics.MEASURES:
         assert results.arrays[f"histogram/digits/{name}"].sum() == len(few.test)
         assert results.arrays[f"histogram/noise/{name}"].sum() == 2_000
     assert len(results.arrays["histogram/digits/least_confidence"]) == len(EDGES) - 1

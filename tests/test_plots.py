@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bnnlib.answer import make_answer
+from bnnlib.metrics.answer import make_answer
 from bnnlib.plots import BINS, LEFT, RIGHT, RIGHT_DARK, STRIP, Series, answers_figure, network_colours, swarm, text_colours
 
 

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from bnnlib import BnnlibError, data, evaluation, sample_probs, training
+from bnnlib import BnnlibError, data, metrics, sample_probs, training
 from bnnlib.data import Digits
 from bnnlib.models import BayesianConfig, BayesianNetwork, Config, DropoutConfig
 from bnnlib.presets import PRESETS, TrainingConfig, preset
@@ -56,7 +56,7 @@ def test_stopped_while_it_is_calibrated_the_best_network_is_kept(few: Digits, mo
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(evaluation, "fit_temperature", stopped)
+    monkeypatch.setattr(metrics, "fit_temperature", stopped)
     network = build(CONFIGS["dropout"], 0)
     trainer = fit(network, few, dataclasses.replace(BRIEF, calibrate=True))
     assert len(trainer.history) == BRIEF.epochs
@@ -70,7 +70,7 @@ def test_the_best_network_is_calibrated_at_the_end(kind: str, few: Digits) -> No
         config = dataclasses.replace(BRIEF, epochs=2, calibrate=calibrate)
         trainer = fit(build(CONFIGS[kind], 0), few, config)
         probs = trainer._ask_validation(trainer.network, training.CALIBRATION_SAMPLES)
-        found[calibrate] = evaluation.nll(probs.mean(0), few.validation.labels), evaluation.fit_temperature(probs, few.validation.labels)
+        found[calibrate] = metrics.nll(probs.mean(0), few.validation.labels), metrics.fit_temperature(probs, few.validation.labels)
     (before, temperature), (after, left) = found[False], found[True]
     assert abs(math.log(temperature)) > 0.05  # there was something to mend
     assert after < before
@@ -104,7 +104,7 @@ def test_real_digits_are_learnt(kind: str, few: Digits) -> None:
     network = build(config, 0)
     trainer = fit(network, few, dataclasses.replace(BRIEF, epochs=15, lr=5e-3, temperature=0.001))
     probs = sample_probs(network, few.test.images, 20, 0).mean(0)
-    assert evaluation.error(probs, few.test.labels) < 0.3  # chance is 0.9
+    assert metrics.error(probs, few.test.labels) < 0.3  # chance is 0.9
     assert trainer.history[-1].loss < trainer.history[0].loss
     assert trainer.history[-1].accuracy > 0.5
 

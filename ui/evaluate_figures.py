@@ -5,8 +5,8 @@ import streamlit as st
 
 from bnnlib import findings
 from bnnlib.data import Digits
-from bnnlib.evaluation import WORDS
 from bnnlib.findings import percent
+from bnnlib.metrics import WORDS
 from bnnlib.plots_evaluate import paper, reliability_figure
 from ui.evaluate_parts import Found, chart, summaries
 from ui.page import is_dark

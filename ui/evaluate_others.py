@@ -9,7 +9,7 @@ from bnnlib import findings
 from bnnlib.apart import load_ood_apart
 from bnnlib.data import Digits
 from bnnlib.errors import BnnlibError
-from bnnlib.evaluation import WORDS
+from bnnlib.metrics import WORDS
 from bnnlib.ood import available_sets
 from bnnlib.plots_evaluate import doubt_figure
 from bnnlib.report_parts import EDGES

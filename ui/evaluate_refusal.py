@@ -6,8 +6,8 @@ import streamlit as st
 
 from bnnlib import findings
 from bnnlib.data import Digits
-from bnnlib.evaluation import WORDS, risk_coverage
 from bnnlib.findings import percent
+from bnnlib.metrics import WORDS, risk_coverage
 from bnnlib.plots_evaluate import Curve, refusal_figure
 from bnnlib.results import Results
 from ui.evaluate_parts import Found, chart, gallery, shown, side_by_side, stand_in

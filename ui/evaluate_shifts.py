@@ -6,8 +6,8 @@ import streamlit as st
 
 from bnnlib import findings
 from bnnlib.data import Digits, to_float
-from bnnlib.evaluation import WORDS
 from bnnlib.findings import percent
+from bnnlib.metrics import WORDS
 from bnnlib.plots_evaluate import Curve, shift_figure
 from bnnlib.shifts import SHIFTS, shift_images
 from ui.evaluate_parts import Found, chart

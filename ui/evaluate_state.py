@@ -5,7 +5,7 @@ Widgets are not bound to the address by Streamlit, because `st.switch_page` fail
 
 import streamlit as st
 
-from bnnlib.evaluation import WORDS
+from bnnlib.metrics import WORDS
 from ui.loaders import DEFAULT_NETWORKS, checkpoint_names, chosen_networks
 
 MOST = 5  # networks that can be told apart in one figure

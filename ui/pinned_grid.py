@@ -6,7 +6,7 @@ import html
 import numpy as np
 from torch import Tensor
 
-from bnnlib import uncertainty
+from bnnlib.metrics import uncertainty
 from bnnlib.mosaic import data_uri
 
 STYLE = """<style>

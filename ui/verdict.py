@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from bnnlib.answer import Answer
+from bnnlib.metrics.answer import Answer
 from bnnlib.plots import network_colours
 
 KINDS = {"dropout": "Monte Carlo dropout", "bayesian": "Bayesian", "ensemble": "deep ensemble"}

@@ -73,11 +73,3 @@ def per_class_error(matrix: Tensor) -> list[float | None]:
     """Share of each class's images that are wrong, from a confusion matrix `[C, C]`; None for a class without images."""
     counts, right = matrix.sum(1), matrix.diagonal()
     return [1 - int(r) / int(n) if n else None for r, n in zip(right, counts, strict=True)]
-
-
-def figures(probs: Tensor, labels: Tensor) -> dict[str, float]:
-    """`error`, `nll` (nats), `ece` and `brier` by name; raises BnnlibError for what are no probabilities or labels."""
-    from bnnlib.evaluation.calibration import ece
-
-    check_labels(check_probs(probs), labels)
-    return {"error": error(probs, labels), "nll": nll(probs, labels), "ece": ece(probs, labels), "brier": brier(probs, labels)}

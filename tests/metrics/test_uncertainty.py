@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from bnnlib import uncertainty
-from bnnlib.uncertainty import expected_entropy, mutual_information, predictive_entropy, variation_ratio, votes
+from bnnlib.metrics import uncertainty
+from bnnlib.metrics.uncertainty import expected_entropy, mutual_information, predictive_entropy, variation_ratio, votes
 
 SURE = torch.eye(10)
 

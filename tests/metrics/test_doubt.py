@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from bnnlib import evaluation
+from bnnlib import metrics
 from bnnlib.errors import BnnlibError
 
 
@@ -19,48 +19,48 @@ def ranked() -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_risk_coverage_by_hand() -> None:
     doubt, wrong = torch.tensor([0.4, 0.1, 0.3, 0.2]), torch.tensor([True, False, False, True])
-    coverage, risk = evaluation.risk_coverage(doubt, wrong)
+    coverage, risk = metrics.risk_coverage(doubt, wrong)
     assert coverage.tolist() == [0.25, 0.5, 0.75, 1.0]
     assert risk.tolist() == pytest.approx([0, 1 / 2, 1 / 3, 1 / 2])
-    assert evaluation.aurc(doubt, wrong) == pytest.approx((0.25 + 5 / 12 + 5 / 12) / 3)
-    assert evaluation.accuracy_at_coverage(doubt, wrong, 0.5) == 0.5
-    assert evaluation.accuracy_at_coverage(doubt, wrong, 0.6) == pytest.approx(2 / 3)
+    assert metrics.aurc(doubt, wrong) == pytest.approx((0.25 + 5 / 12 + 5 / 12) / 3)
+    assert metrics.accuracy_at_coverage(doubt, wrong, 0.5) == 0.5
+    assert metrics.accuracy_at_coverage(doubt, wrong, 0.6) == pytest.approx(2 / 3)
 
 
 def test_doubt_that_knows_nothing_leaves_the_risk_where_it_was() -> None:
     """All in equal doubt: no order is better than another, and the area is the error itself."""
     wrong = torch.tensor([True] * 3 + [False] * 7)
-    assert evaluation.aurc(torch.zeros(10), wrong) == pytest.approx(0.3)
-    assert evaluation.aurc(torch.zeros(1), wrong[:1]) == 1
-    assert evaluation.accuracy_at_coverage(torch.zeros(10), wrong, 0.9) == pytest.approx(0.7)
+    assert metrics.aurc(torch.zeros(10), wrong) == pytest.approx(0.3)
+    assert metrics.aurc(torch.zeros(1), wrong[:1]) == 1
+    assert metrics.accuracy_at_coverage(torch.zeros(10), wrong, 0.9) == pytest.approx(0.7)
 
 
 def test_perfect_doubt_refuses_exactly_the_mistakes() -> None:
     wrong = torch.arange(1_000) >= 990
     doubt = wrong.float()
-    assert evaluation.accuracy_at_coverage(doubt, wrong, 0.99) == 1
-    assert evaluation.auroc(doubt, wrong) == 1
+    assert metrics.accuracy_at_coverage(doubt, wrong, 0.99) == 1
+    assert metrics.auroc(doubt, wrong) == 1
     # risk is 0 up to 990 and (k - 990) / k after, tied mistakes in any order: all alike
     risk = [0.0] * 990 + [(k - 990) / k for k in range(991, 1_001)]
     by_hand = (sum(risk) - (risk[0] + risk[-1]) / 2) / 999
-    assert evaluation.aurc(doubt, wrong) == pytest.approx(by_hand)
+    assert metrics.aurc(doubt, wrong) == pytest.approx(by_hand)
 
 
 def test_a_refusal_threshold_answers_the_coverage_it_was_learnt_for() -> None:
     doubt = torch.rand(10_000, generator=torch.Generator().manual_seed(1))
-    threshold = evaluation.refusal_threshold(doubt, 0.95)
+    threshold = metrics.refusal_threshold(doubt, 0.95)
     assert int((doubt <= threshold).sum()) == 9_500
-    assert evaluation.refusal_threshold(torch.tensor([3.0, 1.0, 2.0]), 1.0) == 3
+    assert metrics.refusal_threshold(torch.tensor([3.0, 1.0, 2.0]), 1.0) == 3
 
 
 @pytest.mark.parametrize("coverage", [0, -0.1, 1.2])
 def test_a_coverage_out_of_range(coverage: float) -> None:
     with pytest.raises(BnnlibError, match="expected a share"):
-        evaluation.refusal_threshold(torch.ones(3), coverage)
+        metrics.refusal_threshold(torch.ones(3), coverage)
 
 
 def test_detection_by_hand() -> None:
-    found = evaluation.detection(torch.tensor([0.1, 0.2, 0.4]), torch.tensor([0.3, 0.4, 0.9]))
+    found = metrics.detection(torch.tensor([0.1, 0.2, 0.4]), torch.tensor([0.3, 0.4, 0.9]))
     assert found["auroc"] == pytest.approx((2 + 2.5 + 3) / 9)  # 0.4 ties with 0.4
     assert found["aupr"] == pytest.approx(1 / 3 * 1 + 1 / 3 * 2 / 3 + 1 / 3 * 3 / 4)
     assert found["fpr95"] == pytest.approx(1 / 3)
@@ -70,10 +70,10 @@ def test_detection_is_scikit_learns_with_ties(ranked: tuple[torch.Tensor, torch.
     from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
     score, positive = ranked
-    assert evaluation.auroc(score, positive) == pytest.approx(roc_auc_score(positive, score), abs=1e-9)
-    assert evaluation.average_precision(score, positive) == pytest.approx(average_precision_score(positive, score), abs=1e-9)
+    assert metrics.auroc(score, positive) == pytest.approx(roc_auc_score(positive, score), abs=1e-9)
+    assert metrics.average_precision(score, positive) == pytest.approx(average_precision_score(positive, score), abs=1e-9)
     fpr, tpr, _ = roc_curve(positive, score, drop_intermediate=False)
-    assert evaluation.fpr_at_tpr(score, positive) == pytest.approx(fpr[tpr >= 0.95][0], abs=1e-9)
+    assert metrics.fpr_at_tpr(score, positive) == pytest.approx(fpr[tpr >= 0.95][0], abs=1e-9)
 
 
 def test_detection_is_torchmetrics(ranked: tuple[torch.Tensor, torch.Tensor]) -> None:
@@ -81,22 +81,22 @@ def test_detection_is_torchmetrics(ranked: tuple[torch.Tensor, torch.Tensor]) ->
 
     score, positive = ranked
     probability = score.sigmoid()
-    assert evaluation.auroc(probability, positive) == pytest.approx(binary_auroc(probability, positive.long()).item(), abs=1e-6)
+    assert metrics.auroc(probability, positive) == pytest.approx(binary_auroc(probability, positive.long()).item(), abs=1e-6)
     theirs = binary_average_precision(probability, positive.long()).item()
-    assert evaluation.average_precision(probability, positive) == pytest.approx(theirs, abs=1e-6)
+    assert metrics.average_precision(probability, positive) == pytest.approx(theirs, abs=1e-6)
 
 
 def test_one_sample_has_no_mutual_information_and_says_nothing_by_it() -> None:
     probs = torch.rand(1, 50, 10, generator=torch.Generator().manual_seed(0)).softmax(-1)
-    doubts = evaluation.doubts(probs)
+    doubts = metrics.doubts(probs)
     assert doubts["mutual_information"].max() == 0
     wrong = torch.arange(50) % 5 == 0
-    assert evaluation.auroc(doubts["mutual_information"], wrong) == 0.5
+    assert metrics.auroc(doubts["mutual_information"], wrong) == 0.5
 
 
 def test_the_measures_by_hand() -> None:
     """Two networks that contradict each other with certainty: all their doubt is epistemic."""
-    doubts = evaluation.doubts(torch.eye(2)[:, None, :])
+    doubts = metrics.doubts(torch.eye(2)[:, None, :])
     assert doubts["least_confidence"].item() == 0.5
     assert doubts["predictive_entropy"].item() == pytest.approx(math.log(2))
     assert doubts["mutual_information"].item() == pytest.approx(math.log(2))
@@ -105,7 +105,7 @@ def test_the_measures_by_hand() -> None:
 
 
 @pytest.mark.parametrize("positive", [torch.zeros(4, dtype=torch.bool), torch.ones(4, dtype=torch.bool)])
-@pytest.mark.parametrize("metric", [evaluation.auroc, evaluation.average_precision, evaluation.fpr_at_tpr])
+@pytest.mark.parametrize("metric", [metrics.auroc, metrics.average_precision, metrics.fpr_at_tpr])
 def test_a_set_of_one_kind_gets_one_sentence(metric, positive: torch.Tensor) -> None:
     with pytest.raises(BnnlibError, match="All 4 images are"):
         metric(torch.rand(4), positive)
@@ -114,25 +114,25 @@ def test_a_set_of_one_kind_gets_one_sentence(metric, positive: torch.Tensor) -> 
 def test_damaged_scores_get_one_sentence() -> None:
     damaged = torch.tensor([0.1, float("nan")])
     with pytest.raises(BnnlibError, match="not finite"):
-        evaluation.auroc(damaged, torch.tensor([True, False]))
+        metrics.auroc(damaged, torch.tensor([True, False]))
     with pytest.raises(BnnlibError, match="not finite"):
-        evaluation.aurc(damaged, torch.tensor([True, False]))
+        metrics.aurc(damaged, torch.tensor([True, False]))
     with pytest.raises(BnnlibError, match="no images"):
-        evaluation.aurc(torch.empty(0), torch.empty(0, dtype=torch.bool))
+        metrics.aurc(torch.empty(0), torch.empty(0, dtype=torch.bool))
 
 
 def test_the_bootstrap_interval_of_a_mean_is_the_normal_one() -> None:
     """1,000 draws with share p = 0.2: the standard error is sqrt(p (1 - p) / 1,000) = 0.01265."""
     wrong = torch.arange(1_000) < 200
-    low, high = evaluation.bootstrap_interval(lambda w: w.double().mean().item(), wrong, resamples=2_000)
+    low, high = metrics.bootstrap_interval(lambda w: w.double().mean().item(), wrong, resamples=2_000)
     assert low == pytest.approx(0.2 - 1.96 * 0.01265, abs=0.003)
     assert high == pytest.approx(0.2 + 1.96 * 0.01265, abs=0.003)
-    assert evaluation.bootstrap_interval(lambda w: w.double().mean().item(), torch.ones(5)) == (1, 1)
+    assert metrics.bootstrap_interval(lambda w: w.double().mean().item(), torch.ones(5)) == (1, 1)
 
 
 def test_the_bootstrap_leaves_out_resamples_without_mistakes() -> None:
     doubt, wrong = torch.arange(20.0), torch.arange(20) == 19
-    low, high = evaluation.bootstrap_interval(evaluation.auroc, doubt, wrong, resamples=50)
+    low, high = metrics.bootstrap_interval(metrics.auroc, doubt, wrong, resamples=50)
     assert (low, high) == (1, 1)
     with pytest.raises(BnnlibError, match="undefined on every resample"):
-        evaluation.bootstrap_interval(evaluation.auroc, doubt, torch.zeros(20, dtype=torch.bool), resamples=5)
+        metrics.bootstrap_interval(metrics.auroc, doubt, torch.zeros(20, dtype=torch.bool), resamples=5)

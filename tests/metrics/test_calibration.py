@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from bnnlib import evaluation
+from bnnlib import metrics
 from bnnlib.errors import BnnlibError
-from tests.test_evaluation_scores import predictions  # noqa: F401
+from tests.metrics.test_scores import predictions  # noqa: F401
 
 
 def two_classes(confidence: list[float], right: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -18,27 +18,27 @@ def two_classes(confidence: list[float], right: list[int]) -> tuple[torch.Tensor
 
 def test_reliability_by_hand() -> None:
     probs, labels = two_classes([0.55, 0.58, 0.9, 0.92, 0.94, 1.0], [1, 0, 1, 1, 0, 1])
-    table = evaluation.reliability(probs, labels, bins=10)
+    table = metrics.reliability(probs, labels, bins=10)
     assert table.count.tolist() == [0, 0, 0, 0, 0, 2, 0, 0, 1, 3]  # 0.9 lies in (0.8, 0.9]
     assert table.accuracy[5].item() == 0.5
     assert table.accuracy[9].item() == pytest.approx(2 / 3)
     assert table.confidence[9].item() == pytest.approx(2.86 / 3)
     assert math.isnan(table.accuracy[0])
-    assert evaluation.ece(probs, labels, bins=10) == pytest.approx((abs(1 - 1.13) + abs(1 - 0.9) + abs(2 - 2.86)) / 6, abs=1e-12)
+    assert metrics.ece(probs, labels, bins=10) == pytest.approx((abs(1 - 1.13) + abs(1 - 0.9) + abs(2 - 2.86)) / 6, abs=1e-12)
 
 
 def test_adaptive_bins_hold_equal_counts_whatever_the_order() -> None:
     probs, labels = two_classes([0.99, 0.6, 0.8, 0.7, 0.95, 0.9, 0.65], [1, 0, 1, 1, 1, 0, 1])
-    table = evaluation.reliability(probs, labels, bins=3, adaptive=True)
+    table = metrics.reliability(probs, labels, bins=3, adaptive=True)
     assert table.count.tolist() == [3, 2, 2]
     by_hand = abs(2 - 1.95) + abs(1 - 1.7) + abs(2 - 1.94)
-    assert evaluation.adaptive_ece(probs, labels, bins=3) == pytest.approx(by_hand / 7, abs=1e-12)
+    assert metrics.adaptive_ece(probs, labels, bins=3) == pytest.approx(by_hand / 7, abs=1e-12)
 
 
 def test_a_calibrated_network_has_no_calibration_error() -> None:
     probs, labels = two_classes([0.75] * 8, [1, 1, 1, 0, 1, 1, 1, 0])
-    assert evaluation.ece(probs, labels) == pytest.approx(0, abs=1e-12)
-    assert evaluation.adaptive_ece(probs, labels, bins=2) == pytest.approx(0, abs=1e-12)
+    assert metrics.ece(probs, labels) == pytest.approx(0, abs=1e-12)
+    assert metrics.adaptive_ece(probs, labels, bins=2) == pytest.approx(0, abs=1e-12)
 
 
 def test_ece_is_torchmetrics(predictions: tuple[torch.Tensor, torch.Tensor]) -> None:  # noqa: F811
@@ -46,7 +46,7 @@ def test_ece_is_torchmetrics(predictions: tuple[torch.Tensor, torch.Tensor]) -> 
 
     probs, labels = predictions
     theirs = multiclass_calibration_error(probs, labels, num_classes=10, n_bins=15, norm="l1").item()
-    assert evaluation.ece(probs, labels) == pytest.approx(theirs, abs=1e-6)
+    assert metrics.ece(probs, labels) == pytest.approx(theirs, abs=1e-6)
 
 
 @pytest.mark.parametrize(("confidence", "accuracy"), [(0.99, 0.9), (0.7, 0.95), (0.8, 0.8)])
@@ -54,28 +54,28 @@ def test_the_temperature_of_one_confidence_is_known(confidence: float, accuracy:
     """At confidence p and accuracy a the NLL is least where logit(p) / T = logit(a)."""
     right = round(accuracy * 100)
     probs, labels = two_classes([confidence] * 100, [1] * right + [0] * (100 - right))
-    temperature = evaluation.fit_temperature(probs, labels)
+    temperature = metrics.fit_temperature(probs, labels)
     assert temperature == pytest.approx(math.log(confidence / (1 - confidence)) / math.log(accuracy / (1 - accuracy)), rel=1e-4)
-    assert evaluation.ece(evaluation.apply_temperature(probs, temperature), labels) == pytest.approx(0, abs=1e-4)
+    assert metrics.ece(metrics.apply_temperature(probs, temperature), labels) == pytest.approx(0, abs=1e-4)
 
 
 def test_temperature_one_changes_nothing_and_none_changes_the_winner(predictions: tuple[torch.Tensor, torch.Tensor]) -> None:  # noqa: F811
     probs, labels = predictions
-    assert torch.allclose(evaluation.apply_temperature(probs, 1.0).float(), probs, atol=1e-6)
-    scaled = evaluation.apply_temperature(probs, evaluation.fit_temperature(probs, labels))
+    assert torch.allclose(metrics.apply_temperature(probs, 1.0).float(), probs, atol=1e-6)
+    scaled = metrics.apply_temperature(probs, metrics.fit_temperature(probs, labels))
     assert torch.equal(scaled.argmax(-1), probs.argmax(-1))
-    assert evaluation.nll(scaled, labels) <= evaluation.nll(probs, labels) + 1e-9
+    assert metrics.nll(scaled, labels) <= metrics.nll(probs, labels) + 1e-9
 
 
 def test_the_temperature_of_samples_undoes_what_was_done_to_each(predictions: tuple[torch.Tensor, torch.Tensor]) -> None:  # noqa: F811
     probs, labels = predictions
     samples = torch.stack([probs, probs.roll(1, 0).lerp(probs, 0.7), probs.lerp(torch.full_like(probs, 0.1), 0.2)])
-    best = evaluation.fit_temperature(samples, labels)
-    assert evaluation.fit_temperature(evaluation.apply_temperature(samples, 1 / 3), labels) == pytest.approx(3 * best, rel=1e-3)
-    assert evaluation.fit_temperature(probs[None], labels) == pytest.approx(evaluation.fit_temperature(probs, labels), rel=1e-5)
+    best = metrics.fit_temperature(samples, labels)
+    assert metrics.fit_temperature(metrics.apply_temperature(samples, 1 / 3), labels) == pytest.approx(3 * best, rel=1e-3)
+    assert metrics.fit_temperature(probs[None], labels) == pytest.approx(metrics.fit_temperature(probs, labels), rel=1e-5)
 
 
 def test_no_temperature_without_mistakes() -> None:
     probs, labels = two_classes([0.9, 0.8], [1, 1])
     with pytest.raises(BnnlibError, match="All 2 predictions are right"):
-        evaluation.fit_temperature(probs, labels)
+        metrics.fit_temperature(probs, labels)

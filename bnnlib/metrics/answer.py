@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bnnlib import uncertainty
+from bnnlib.metrics import uncertainty
 
 
 @dataclass(frozen=True)

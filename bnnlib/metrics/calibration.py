@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from bnnlib.errors import BnnlibError
-from bnnlib.evaluation.bootstrap import bootstrap_interval
-from bnnlib.evaluation.scores import check_labels, check_probs, nll
+from bnnlib.metrics.intervals import bootstrap_interval
+from bnnlib.metrics.scores import check_labels, check_probs, nll
 
 BINS = 15  # as in Guo et al. 2017
 MAX_LOG_TEMPERATURE = math.log(20.0)

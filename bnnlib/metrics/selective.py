@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from bnnlib.errors import BnnlibError
-from bnnlib.evaluation.bootstrap import bootstrap_interval
-from bnnlib.evaluation.tally import count, encode
+from bnnlib.metrics.intervals import bootstrap_interval
+from bnnlib.metrics.tally import count, encode
 
 COVERAGES = (0.8, 0.9, 0.95, 0.99)
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from bnnlib import evaluation
+from bnnlib import metrics
 from bnnlib.errors import BnnlibError
 
 PROBS = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5], [0.6, 0.3, 0.1]], dtype=torch.float64)
@@ -20,17 +20,17 @@ def predictions() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_the_scores_by_hand() -> None:
-    assert evaluation.error(PROBS, LABELS) == 0.5
-    assert evaluation.nll(PROBS, LABELS) == pytest.approx(-(math.log(0.7) + math.log(0.8) + math.log(0.25) + math.log(0.3)) / 4, abs=1e-12)
+    assert metrics.error(PROBS, LABELS) == 0.5
+    assert metrics.nll(PROBS, LABELS) == pytest.approx(-(math.log(0.7) + math.log(0.8) + math.log(0.25) + math.log(0.3)) / 4, abs=1e-12)
     squares = (0.3**2 + 0.2**2 + 0.1**2) + (0.1**2 + 0.2**2 + 0.1**2) + (0.75**2 + 0.25**2 + 0.5**2) + (0.6**2 + 0.7**2 + 0.1**2)
-    assert evaluation.brier(PROBS, LABELS) == pytest.approx(squares / 4, abs=1e-12)
-    assert set(evaluation.figures(PROBS, LABELS)) == {"error", "nll", "ece", "brier"}
+    assert metrics.brier(PROBS, LABELS) == pytest.approx(squares / 4, abs=1e-12)
+    assert set(metrics.figures(PROBS, LABELS)) == {"error", "nll", "ece", "brier"}
 
 
 def test_a_uniform_guess_has_the_known_scores() -> None:
     probs, labels = torch.full((20, 10), 0.1), torch.arange(20) % 10
-    assert evaluation.nll(probs, labels) == pytest.approx(math.log(10), abs=1e-6)
-    assert evaluation.brier(probs, labels) == pytest.approx(0.9, abs=1e-6)
+    assert metrics.nll(probs, labels) == pytest.approx(math.log(10), abs=1e-6)
+    assert metrics.brier(probs, labels) == pytest.approx(0.9, abs=1e-6)
 
 
 def test_the_scores_are_torchmetrics_and_scikit_learns(predictions: tuple[torch.Tensor, torch.Tensor]) -> None:
@@ -39,18 +39,18 @@ def test_the_scores_are_torchmetrics_and_scikit_learns(predictions: tuple[torch.
 
     probs, labels = predictions
     accuracy = multiclass_accuracy(probs, labels, num_classes=10, average="micro").item()
-    assert evaluation.error(probs, labels) == pytest.approx(1 - accuracy, abs=1e-6)
+    assert metrics.error(probs, labels) == pytest.approx(1 - accuracy, abs=1e-6)
     exact = probs.double() / probs.double().sum(-1, keepdim=True)
-    assert evaluation.nll(exact, labels) == pytest.approx(log_loss(labels, exact.numpy(), labels=range(10)), abs=1e-6)
+    assert metrics.nll(exact, labels) == pytest.approx(log_loss(labels, exact.numpy(), labels=range(10)), abs=1e-6)
     summed = brier_score_loss(labels.numpy(), exact.numpy(), labels=list(range(10)), scale_by_half=False)
-    assert evaluation.brier(exact, labels) == pytest.approx(summed, abs=1e-6)
-    assert (evaluation.confusion(probs, labels).numpy() == confusion_matrix(labels, probs.argmax(-1), labels=range(10))).all()
+    assert metrics.brier(exact, labels) == pytest.approx(summed, abs=1e-6)
+    assert (metrics.confusion(probs, labels).numpy() == confusion_matrix(labels, probs.argmax(-1), labels=range(10))).all()
 
 
 def test_per_class_error_knows_a_class_without_images() -> None:
-    matrix = evaluation.confusion(PROBS, LABELS)
+    matrix = metrics.confusion(PROBS, LABELS)
     assert matrix.tolist() == [[1, 0, 1], [1, 1, 0], [0, 0, 0]]
-    assert evaluation.per_class_error(matrix) == [0.5, 0.5, None]
+    assert metrics.per_class_error(matrix) == [0.5, 0.5, None]
 
 
 @pytest.mark.parametrize(
@@ -67,5 +67,5 @@ def test_per_class_error_knows_a_class_without_images() -> None:
 )
 def test_what_is_no_prediction_gets_one_sentence(probs: torch.Tensor, labels: torch.Tensor, word: str) -> None:
     with pytest.raises(BnnlibError, match=word) as caught:
-        evaluation.figures(probs, labels)
+        metrics.figures(probs, labels)
     assert "\n" not in str(caught.value)

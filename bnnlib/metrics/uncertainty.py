@@ -5,6 +5,8 @@ nats. Decomposition: Depeweg et al. 2018, "Decomposition of Uncertainty in Bayes
 BALD's, Houlsby et al. 2011.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -37,9 +39,28 @@ def variation_ratio(probs: Tensor) -> Tensor:
     return 1 - votes(probs).amax(-1) / probs.shape[0]
 
 
-MEASURES = {
+def least_confidence(probs: Tensor) -> Tensor:
+    """1 - the winner's mean probability, `[S, B, C] -> [B]` in [0, 1): the field's plainest measure of doubt."""
+    return 1 - probs.mean(0).amax(-1)
+
+
+MEASURES: dict[str, Callable[[Tensor], Tensor]] = {
+    "least_confidence": least_confidence,
     "predictive_entropy": predictive_entropy,
     "expected_entropy": expected_entropy,
     "mutual_information": mutual_information,
     "variation_ratio": variation_ratio,
 }
+
+WORDS = {
+    "least_confidence": "1 - winner's probability",
+    "predictive_entropy": "predictive entropy",
+    "expected_entropy": "expected entropy",
+    "mutual_information": "mutual information",
+    "variation_ratio": "variation ratio",
+}
+
+
+def doubts(probs: Tensor) -> dict[str, Tensor]:
+    """Every measure by name, `[S, B, C] -> [B]` each."""
+    return {name: measure(probs) for name, measure in MEASURES.items()}

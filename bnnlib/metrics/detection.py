@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from bnnlib.errors import BnnlibError
-from bnnlib.evaluation.bootstrap import bootstrap_interval
-from bnnlib.evaluation.tally import count, encode
+from bnnlib.metrics.intervals import bootstrap_interval
+from bnnlib.metrics.tally import count, encode
 
 
 def auroc(score: Tensor, positive: Tensor) -> float:
