@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks import measure, table
 from benchmarks.sections import SECTIONS
 from bnnlib.errors import BnnlibError
-from bnnlib.models.products import keep_freed_memory
+from bnnlib.layers.products import keep_freed_memory
 from bnnlib.training import pick_device
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.distributions import Normal, kl_divergence, register_kl
 
 from bnnlib import load_mnist, metrics, sample_probs
-from bnnlib.models import layers
+from bnnlib.layers import linear_normal as layers
 from bnnlib.presets import preset, replace
 from bnnlib.training import build, fit
 

@@ -13,8 +13,8 @@ from torch import Tensor
 from benchmarks import measure, peers
 from benchmarks.measure import ROOT, Times, in_a_process, interleaved
 from bnnlib import BnnlibError, load_mnist, sample_probs
+from bnnlib.layers.products import product
 from bnnlib.models import BayesianNetwork, DropoutNetwork
-from bnnlib.models.products import product
 from bnnlib.presets import preset, replace
 from bnnlib.training import Trainer, build
 

@@ -6,19 +6,16 @@ Each objective maps (network, images `[B, 28, 28]`, labels `[B]`, temperature) t
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import pyro
 import torch
 import torch.nn.functional as F
-from pyro import poutine
 from pyro.poutine.messenger import Messenger
-from pyro.poutine.util import prune_subsample_sites
 from torch import Tensor
-from torch.distributions import kl_divergence
 
+from bnnlib.layers.elbo import negative_elbo
+from bnnlib.layers.products import keep_freed_memory
 from bnnlib.models import BayesianNetwork, DropoutNetwork, Trainable
-from bnnlib.models.products import keep_freed_memory
 
 
 @dataclass
@@ -96,22 +93,6 @@ def article_constant(network: BayesianNetwork) -> float:
     first, widths = torch.tensor(config.initial_factors[0]), config.hidden
     constant = config.inputs * widths[0] * float((first.square() - 1) / 2 - first.log())
     return constant + sum((d + 1) * (h - config.classes) / 2 for d, h in pairwise(widths))
-
-
-def negative_elbo(model: Callable, guide: Callable, *args: Any, **kwargs: Any) -> Tensor:
-    """-ELBO, nats: the KL of every latent site less the log-likelihood of the observed ones, each times its plate's scale.
-
-    For models whose every latent site is reparameterised and has a registered KL, without masks. Pyro's TraceMeanField_ELBO gives the
-    same, but asks every site for a density too, `[B, H]` numbers at a time, and reads its value back to look for NaN; the trainer
-    looks once an epoch.
-    """
-    guide_trace = prune_subsample_sites(poutine.trace(guide).get_trace(*args, **kwargs))
-    model_trace = prune_subsample_sites(poutine.trace(poutine.replay(model, trace=guide_trace)).get_trace(*args, **kwargs))
-    model_trace.compute_log_prob(lambda _, site: site["is_observed"])
-    sites = [(name, site) for name, site in model_trace.nodes.items() if site["type"] == "sample"]
-    log_likelihood = sum(site["log_prob_sum"] for _, site in sites if site["is_observed"])
-    latent = [(guide_trace.nodes[name], site["fn"]) for name, site in sites if not site["is_observed"]]
-    return sum(q["scale"] * kl_divergence(q["fn"], prior).sum() for q, prior in latent) - log_likelihood
 
 
 class Observed(Messenger):

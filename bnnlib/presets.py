@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from bnnlib.augment import AUGMENTATIONS
 from bnnlib.errors import BnnlibError
+from bnnlib.layers.bayesian_linear import FACTOR_RANGE
 from bnnlib.limits import LIMITS, MAX_HIDDEN_LAYERS, check_range
 from bnnlib.models import BayesianConfig, DropoutConfig, TrainableConfig
-from bnnlib.models.bayesian import FACTOR_RANGE
 
 KINDS = ("dropout", "bayesian")
 OBJECTIVES = ("elbo", "published")

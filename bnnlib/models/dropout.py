@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bnnlib.models.products import linear
+from bnnlib.layers.products import linear
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.distributions import kl_divergence
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from bnnlib.layers.linear_normal import LinearNormal
 from bnnlib.models import BayesianConfig, BayesianNetwork
-from bnnlib.models.layers import LinearNormal
 from bnnlib.objectives import make_objective
 
 N, BATCH = 60_000, 24

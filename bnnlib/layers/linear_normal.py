@@ -15,7 +15,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.distributions import Normal, constraints, kl_divergence, register_kl
 
-from bnnlib.models.products import product
+from bnnlib.layers.products import product
 
 TINY = 1e-12  # added to a variance: keeps the root's gradient finite where it is 0 (a blank image without a bias)
 
