@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from bnnlib import BnnlibError, deterministic_probs, sample_probs
+from bnnlib.drawing.strokes import ink
 from bnnlib.metrics.answer import Answer, make_answer
 from bnnlib.models import DropoutNetwork, Network
 from bnnlib.plots import Series, answers_figure
-from bnnlib.strokes import ink
 from bnnlib.words import Speaker, ink_note, sentence, speaker_names
 from ui import verdict
 from ui.canvas import digit_canvas, drawn

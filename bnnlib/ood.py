@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from bnnlib.data import Split, data_folders
-from bnnlib.drawing import image_from_file, image_from_strokes
+from bnnlib.drawing.raster import image_from_file, image_from_strokes
+from bnnlib.drawing.unipen import read_unipen
 from bnnlib.errors import BnnlibError
-from bnnlib.unipen import read_unipen
 
 MAX_IMAGES = 10_000  # of one set: as many as there are test digits
 NOISE_IMAGES = 2_000

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bnnlib.strokes import SHEET, ink, make_stroke
+from bnnlib.drawing.strokes import SHEET, ink, make_stroke
 from bnnlib.words import Speaker, ink_note, sentence, speaker_names
 
 

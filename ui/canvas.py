@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from bnnlib.strokes import SHEET, Stroke, make_stroke
+from bnnlib.drawing.strokes import SHEET, Stroke, make_stroke
 
 INK, PAPER = "#ffffff", "#000000"  # in both themes, as the networks know digits
 CURVE_STEPS = np.linspace(0.25, 1, 4)[:, None]

@@ -7,8 +7,9 @@ import numpy as np
 import streamlit as st
 from torch import Tensor
 
+from bnnlib.drawing.codec import from_text, to_text
+from bnnlib.drawing.strokes import Stroke, drawn_image
 from bnnlib.errors import BnnlibError
-from bnnlib.strokes import Stroke, drawn_image, from_text, to_text
 from ui.gallery import BY_SLUG, EXAMPLES
 from ui.loaders import DEFAULT_NETWORKS
 

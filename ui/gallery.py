@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from bnnlib.strokes import Stroke, ink, make_stroke
+from bnnlib.drawing.strokes import Stroke, ink, make_stroke
 
 Points = list[tuple[float, float]]
 THUMBNAIL = 56

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import expect
 
-from bnnlib.strokes import from_text
+from bnnlib.drawing.codec import from_text
 
 SENTENCE = ".sentence"
 

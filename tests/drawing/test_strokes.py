@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from bnnlib.drawing import image_from_canvas
+from bnnlib.drawing.codec import from_text, to_text
+from bnnlib.drawing.raster import image_from_canvas
+from bnnlib.drawing.strokes import SHEET, Stroke, drawn_image, ink, make_stroke
 from bnnlib.errors import BnnlibError
-from bnnlib.strokes import SHEET, Stroke, drawn_image, from_text, ink, make_stroke, to_text
 from ui.gallery import EXAMPLES
 
 

@@ -1,10 +1,8 @@
-"""Pen strokes on a square sheet: kept small, written as text for an address, rasterised as the canvas shows them.
+"""Pen strokes on a square sheet: kept small, rasterised as the canvas shows them.
 
 A drawing is a list of strokes on a sheet of `SHEET` x `SHEET` pixels, x to the right and y down.
 """
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from bnnlib.drawing import FIELD, image_from_ink
+from bnnlib.drawing.raster import FIELD, image_from_ink
 from bnnlib.errors import BnnlibError
 
 SHEET = 280
@@ -93,37 +91,3 @@ def drawn_image(strokes: Sequence[Stroke], start: NDArray[np.uint8] | None = Non
     cell = SHEET // FIELD
     over = ink(strokes).reshape(FIELD, cell, FIELD, cell).mean((1, 3))
     return torch.from_numpy(np.maximum(start.astype(np.float32) / 255, over))
-
-
-def to_text(strokes: Sequence[Stroke]) -> str:
-    """The drawing as text that needs no escaping in an address: strokes joined by dots, two characters a number."""
-    return ".".join(_pack([stroke.width, *(v + OFFSET for point in stroke.points for v in point)]) for stroke in strokes)
-
-
-def from_text(text: str) -> list[Stroke]:
-    """The drawing that `to_text` wrote; raises BnnlibError if the text is no drawing."""
-    try:
-        strokes = []
-        for part in text.split(".") if text else []:
-            width, *numbers = _unpack(part)
-            if len(numbers) % 2 or not WIDTHS[0] <= width <= WIDTHS[1]:
-                raise ValueError
-            strokes.append(make_stroke(np.array(numbers).reshape(-1, 2) - OFFSET, width))
-    except (ValueError, binascii.Error, BnnlibError):
-        raise BnnlibError("The address holds a drawing that cannot be read: copy the whole address, or draw anew.") from None
-    return strokes
-
-
-def _pack(numbers: Sequence[int]) -> str:
-    bits = "".join(f"{number:012b}" for number in numbers)
-    bits += "0" * (-len(bits) % 24)
-    packed = int(bits, 2).to_bytes(len(bits) // 8, "big")
-    return base64.urlsafe_b64encode(packed).decode()[: 2 * len(numbers)]
-
-
-def _unpack(text: str) -> list[int]:
-    if len(text) % 2 or not text.isascii():
-        raise ValueError
-    packed = base64.b64decode(text + "A" * (-len(text) % 4), altchars=b"-_", validate=True)
-    bits = f"{int.from_bytes(packed, 'big'):0{8 * len(packed)}b}"
-    return [int(bits[k : k + 12], 2) for k in range(0, 6 * len(text), 12)]

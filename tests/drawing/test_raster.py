@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bnnlib import BnnlibError, load_checkpoint, sample_probs
 from bnnlib.data import Digits, data_folders
-from bnnlib.drawing import CENTRE, image_from_canvas, image_from_file, image_from_ink, image_from_strokes
+from bnnlib.drawing.raster import CENTRE, image_from_canvas, image_from_file, image_from_ink, image_from_strokes
 
 
 def centre_of_mass(image: Tensor) -> tuple[float, float]:
