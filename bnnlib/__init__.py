@@ -1,7 +1,7 @@
 """Bayesian and dropout networks on MNIST: train them, load them, and ask them what they do not know."""
 
 from bnnlib.checkpoints import list_checkpoints, load_checkpoint, save_checkpoint
-from bnnlib.data import load_mnist
+from bnnlib.datasets.mnist import load_mnist
 from bnnlib.drawing import raster as drawing
 from bnnlib.errors import BnnlibError
 from bnnlib.metrics import uncertainty

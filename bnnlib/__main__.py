@@ -8,7 +8,13 @@ from typing import Any, NoReturn
 
 from bnnlib.errors import BnnlibError
 
-SHIFTS = ("rotation", "translation", "blur", "noise", "occlusion")  # of bnnlib.shifts, named here so that --help need not load torch
+SHIFTS = (
+    "rotation",
+    "translation",
+    "blur",
+    "noise",
+    "occlusion",
+)  # of bnnlib.datasets.shifts, named here so that --help need not load torch
 OOD_HELP = (
     "pictures that are no digits: fashion-mnist, fashion-matched, kmnist, emnist-letters, letters, noise, all (those at hand), "
     "a folder of pictures, or a UNIPEN file"
@@ -219,7 +225,7 @@ def _markdown(name: str, card: dict[str, Any]) -> list[str]:
 
 
 def run_download(options: argparse.Namespace) -> int:
-    from bnnlib.data import data_folders, find_mnist, load_mnist
+    from bnnlib.datasets.mnist import data_folders, find_mnist, load_mnist
 
     if find_mnist() is None:
         print("Downloading MNIST (11 MB); given up after 20 s without progress.", file=sys.stderr)

@@ -10,7 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from bnnlib.checkpoints import FOLDER, check_destination, load_checkpoint, save_checkpoint, update_card
-from bnnlib.data import Digits, load_mnist
+from bnnlib.datasets.mnist import Digits, load_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.models import BayesianConfig, BayesianNetwork, Network, TrainableConfig
 from bnnlib.presets import LIMITS, TrainingConfig, check_range, preset, replace, with_width

@@ -7,7 +7,7 @@ from typing import Any
 
 from bnnlib.checkpoints import FOLDER, MAX_MEMBERS, load_checkpoint
 from bnnlib.commands import keep, measure, prepare_folder
-from bnnlib.data import load_mnist
+from bnnlib.datasets.mnist import load_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.models import DropoutNetwork, EnsembleNetwork
 

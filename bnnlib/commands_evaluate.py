@@ -8,11 +8,11 @@ from typing import Any
 from tqdm import tqdm
 
 from bnnlib.checkpoints import find_checkpoint, load_checkpoint, update_card
-from bnnlib.data import load_mnist
+from bnnlib.datasets.mnist import load_mnist
+from bnnlib.datasets.ood import available_sets
 from bnnlib.errors import BnnlibError
 from bnnlib.limits import check_range
 from bnnlib.metrics import WORDS
-from bnnlib.ood import available_sets
 from bnnlib.report import Plan, examine
 from bnnlib.results import Results, save_results
 

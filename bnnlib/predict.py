@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from bnnlib.data import to_float
+from bnnlib.datasets.mnist import to_float
 from bnnlib.errors import BnnlibError
 from bnnlib.layers.products import keep_freed_memory
 from bnnlib.models import DropoutNetwork, EnsembleNetwork, Network

@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 
-from bnnlib.augment import AUGMENTATIONS
+from bnnlib.datasets.augment import AUGMENTATIONS
 from bnnlib.errors import BnnlibError
 from bnnlib.layers.bayesian_linear import FACTOR_RANGE
 from bnnlib.limits import LIMITS, MAX_HIDDEN_LAYERS, check_range

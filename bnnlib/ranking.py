@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bnnlib.data import Digits, Split, held_out
+from bnnlib.datasets.mnist import Digits, Split, held_out
 from bnnlib.metrics import uncertainty
 from bnnlib.models import Network
 from bnnlib.predict import sample_probs

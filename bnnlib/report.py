@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from bnnlib import metrics
-from bnnlib.data import Digits, Split, held_out, to_float
+from bnnlib.datasets.mnist import Digits, Split, held_out, to_float
+from bnnlib.datasets.ood import available_sets, load_ood
+from bnnlib.datasets.shifts import SHIFTS, shift_images
 from bnnlib.errors import BnnlibError
 from bnnlib.models import DropoutNetwork, Network
-from bnnlib.ood import available_sets, load_ood
 from bnnlib.predict import deterministic_probs, sample_probs
 from bnnlib.report_parts import (
     SHIFT_IMAGES,
@@ -25,7 +26,6 @@ from bnnlib.report_parts import (
     temperature_figures,
 )
 from bnnlib.results import Results
-from bnnlib.shifts import SHIFTS, shift_images
 
 CHUNK = 10  # samples between two signs of progress
 Progress = Callable[[float, str], None]

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from bnnlib import metrics
-from bnnlib.data import Split
+from bnnlib.datasets.mnist import Split
+from bnnlib.datasets.shifts import SHIFTS
 from bnnlib.errors import BnnlibError
-from bnnlib.shifts import SHIFTS
 
 COVERAGE = 0.95  # of validation digits that the refusal rule answers
 SHIFT_IMAGES = 1_000

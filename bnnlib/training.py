@@ -14,9 +14,9 @@ from torch.optim.swa_utils import AveragedModel
 
 from bnnlib import metrics
 from bnnlib.adversarial import perturbed
-from bnnlib.augment import augment
 from bnnlib.compiled import CompiledStep
-from bnnlib.data import Digits, Split
+from bnnlib.datasets.augment import augment
+from bnnlib.datasets.mnist import Digits, Split
 from bnnlib.errors import BnnlibError
 from bnnlib.models import BayesianNetwork, DropoutConfig, DropoutNetwork, Trainable, TrainableConfig
 from bnnlib.objectives import Loss, make_objective

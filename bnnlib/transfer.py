@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bnnlib.checkpoints import save_checkpoint
-from bnnlib.data import SOURCES
+from bnnlib.datasets.mnist import SOURCES
 from bnnlib.errors import BnnlibError
 from bnnlib.files import write_text
 from bnnlib.heartbeat import this_process, write_beat

@@ -17,7 +17,7 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
-from bnnlib.data import Digits, load_mnist
+from bnnlib.datasets.mnist import Digits, load_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.files import locked, remove_leftovers
 from bnnlib.heartbeat import Heart

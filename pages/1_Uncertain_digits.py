@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 from torch import Tensor
 
-from bnnlib.data import Digits
+from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.metrics.answer import Answer, make_answer
 from bnnlib.models import DropoutNetwork

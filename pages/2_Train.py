@@ -5,7 +5,7 @@ import torch
 
 from bnnlib import jobs
 from bnnlib.checkpoints import list_checkpoints, load_checkpoint
-from bnnlib.data import Digits
+from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.mosaic import mosaic
 from bnnlib.plots import network_colours

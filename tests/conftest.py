@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bnnlib.data import Digits, find_mnist, load_mnist
+from bnnlib.datasets.mnist import Digits, find_mnist, load_mnist
 from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
 from bnnlib.run_config import RunConfig
 from bnnlib.runs import Run, create_run
@@ -35,7 +35,7 @@ def own_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def without_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without the full MNIST, whatever this one has."""
-    monkeypatch.setattr("bnnlib.data.find_mnist", lambda: None)
+    monkeypatch.setattr("bnnlib.datasets.mnist.find_mnist", lambda: None)
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +48,7 @@ def mnist() -> Digits:
 def embedded() -> Digits:
     """The 5,000 embedded digits, always at hand."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bnnlib.data.find_mnist", lambda: None)
+        patch.setattr("bnnlib.datasets.mnist.find_mnist", lambda: None)
         return load_mnist()
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bnnlib.adversarial import perturbed
-from bnnlib.data import Digits
+from bnnlib.datasets.mnist import Digits
 from bnnlib.models import BayesianConfig, DropoutConfig
 from bnnlib.presets import TrainingConfig
 from bnnlib.training import Trainer, build

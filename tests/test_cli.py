@@ -13,7 +13,7 @@ from PIL import Image
 
 from bnnlib import checkpoints, save_checkpoint
 from bnnlib.__main__ import main
-from bnnlib.data import Digits
+from bnnlib.datasets.mnist import Digits
 from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork, Network
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -306,10 +306,10 @@ def test_a_damaged_checkpoint_is_one_sentence_for_every_verb(one_name: str, shel
 
 
 def test_download_says_where_mnist_is_or_that_it_is_out_of_reach(without_mnist, monkeypatch, capsys, one_sentence) -> None:
-    monkeypatch.setattr("bnnlib.download.download_mnist", lambda folder: None)
+    monkeypatch.setattr("bnnlib.datasets.download.download_mnist", lambda folder: None)
     assert main(["download"]) == 2
     assert one_sentence(capsys.readouterr().err.splitlines()[-1])
-    monkeypatch.setattr("bnnlib.data.find_mnist", lambda: Path("somewhere"))
+    monkeypatch.setattr("bnnlib.datasets.mnist.find_mnist", lambda: Path("somewhere"))
     assert main(["download"]) == 0
     assert "somewhere" in capsys.readouterr().out
 

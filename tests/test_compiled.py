@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bnnlib.compiled import Draws
-from bnnlib.data import Digits
+from bnnlib.datasets.mnist import Digits
 from bnnlib.models import BayesianConfig, DropoutConfig, TrainableConfig
 from bnnlib.presets import TrainingConfig
 from bnnlib.training import Trainer, build, fit

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from bnnlib import checkpoints
 from bnnlib.checkpoints import load_checkpoint, save_checkpoint
-from bnnlib.data import Digits
+from bnnlib.datasets.mnist import Digits
 from bnnlib.findings import percent
 from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
 from bnnlib.report import Plan, examine

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from bnnlib import findings, metrics
 from bnnlib.__main__ import main
 from bnnlib.checkpoints import load_checkpoint, save_checkpoint
-from bnnlib.data import Digits
+from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
 from bnnlib.predict import sample_probs

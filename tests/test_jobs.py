@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from bnnlib import jobs, worker
-from bnnlib.data import Digits
+from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.heartbeat import read_beat, this_process, write_beat
 from bnnlib.models import BayesianConfig, DropoutConfig
@@ -259,7 +259,7 @@ import torch
 import torch._dynamo  # which the first optimiser would load
 torch.set_num_threads(1)
 from bnnlib import heartbeat, worker
-from bnnlib.data import Digits, Split
+from bnnlib.datasets.mnist import Digits, Split
 from bnnlib.runs import Run
 heartbeat.BEAT_SECONDS = 0.01
 parts = torch.load(sys.argv[1], weights_only=True)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from bnnlib.data import Digits, Split
+from bnnlib.datasets.mnist import Digits, Split
 from bnnlib.plots_uncertain import cells, describe, grid, votes_caption
 from bnnlib.predict import sample_probs
 from bnnlib.ranking import MEASURES, Opinions, Survey, disagreement, held_out_index, rank, to_csv, vote_shares

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bnnlib import checkpoints
-from bnnlib.data import Digits
+from bnnlib.datasets.mnist import Digits
 from bnnlib.plots_train import learning_curve, usable_history
 
 PAGE = "pages/2_Train.py"

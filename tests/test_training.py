@@ -6,8 +6,9 @@ import math
 import pytest
 import torch
 
-from bnnlib import BnnlibError, data, metrics, sample_probs, training
-from bnnlib.data import Digits
+from bnnlib import BnnlibError, metrics, sample_probs, training
+from bnnlib.datasets import mnist as data
+from bnnlib.datasets.mnist import Digits
 from bnnlib.models import BayesianConfig, BayesianNetwork, Config, DropoutConfig
 from bnnlib.presets import PRESETS, TrainingConfig, preset
 from bnnlib.training import DivergedError, Trainer, build, fit, pick_device

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bnnlib.checkpoints import load_checkpoint
-from bnnlib.data import Digits
+from bnnlib.datasets.mnist import Digits
 from bnnlib.ranking import Opinions, Survey, rank
 from ui.surveys import SEED
 
@@ -189,7 +189,7 @@ def test_every_picture_is_described_and_every_control_explained(app: AppTest) ->
 
 
 def test_the_full_mnist_is_offered_where_it_is_missing(app: AppTest, monkeypatch: pytest.MonkeyPatch, one_sentence) -> None:
-    monkeypatch.setattr("bnnlib.download.download_mnist", lambda folder: None)  # as where nothing can be reached
+    monkeypatch.setattr("bnnlib.datasets.download.download_mnist", lambda folder: None)  # as where nothing can be reached
     page = opened(app)
     button(page, "Download MNIST (11 MB)").click().run()
     assert not page.exception

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from bnnlib.data import Digits, data_folders, load_mnist
+from bnnlib.datasets.mnist import Digits, data_folders, load_mnist
 
 
 def data_notice(digits: Digits) -> None:

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from bnnlib import findings
-from bnnlib.data import Digits
+from bnnlib.datasets.mnist import Digits
 from bnnlib.findings import percent
 from bnnlib.metrics import WORDS
 from bnnlib.plots_evaluate import paper, reliability_figure

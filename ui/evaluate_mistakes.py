@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from bnnlib import findings
-from bnnlib.data import Digits
+from bnnlib.datasets.mnist import Digits
 from bnnlib.findings import percent
 from bnnlib.plots_evaluate import class_error_figure, confusion_figure
 from ui.evaluate_parts import Found, chart, gallery, shown, side_by_side, stand_in

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from bnnlib import findings
-from bnnlib.apart import load_ood_apart
-from bnnlib.data import Digits
+from bnnlib.datasets.isolated import load_ood_apart
+from bnnlib.datasets.mnist import Digits
+from bnnlib.datasets.ood import available_sets
 from bnnlib.errors import BnnlibError
 from bnnlib.metrics import WORDS
-from bnnlib.ood import available_sets
 from bnnlib.plots_evaluate import doubt_figure
 from bnnlib.report_parts import EDGES
 from ui.evaluate_parts import Found, chart, side_by_side, summaries

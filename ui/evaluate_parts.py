@@ -7,7 +7,7 @@ import streamlit as st
 from torch import Tensor
 
 from bnnlib import findings
-from bnnlib.data import Digits
+from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.findings import percent
 from bnnlib.results import Results

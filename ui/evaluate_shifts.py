@@ -5,11 +5,11 @@ import pandas as pd
 import streamlit as st
 
 from bnnlib import findings
-from bnnlib.data import Digits, to_float
+from bnnlib.datasets.mnist import Digits, to_float
+from bnnlib.datasets.shifts import SHIFTS, shift_images
 from bnnlib.findings import percent
 from bnnlib.metrics import WORDS
 from bnnlib.plots_evaluate import Curve, shift_figure
-from bnnlib.shifts import SHIFTS, shift_images
 from ui.evaluate_parts import Found, chart
 from ui.page import is_dark
 

@@ -7,9 +7,9 @@ import streamlit as st
 import torch
 
 from bnnlib import results
-from bnnlib.apart import load_mnist_apart
 from bnnlib.checkpoints import SHIPPED, find_checkpoint, list_checkpoints, load_checkpoint
-from bnnlib.data import Digits, find_mnist
+from bnnlib.datasets.isolated import load_mnist_apart
+from bnnlib.datasets.mnist import Digits, find_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.models import Network
 from bnnlib.results import AnswerRule, cache_folder
@@ -64,7 +64,7 @@ def _rule(folder: str, modified: int, cache_modified: int) -> AnswerRule | None:
 
 
 def mnist_state() -> str:
-    """Which source `load_digits` would read, without reading it: `mnist` or `embedded` (see `bnnlib.data.SOURCES`)."""
+    """Which source `load_digits` would read, without reading it: `mnist` or `embedded` (see `bnnlib.datasets.mnist.SOURCES`)."""
     return "mnist" if find_mnist() else "embedded"
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from torch import Tensor
 
 from bnnlib.checkpoints import find_checkpoint
-from bnnlib.data import Digits
+from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.report import Plan, examine
 from bnnlib.results import Results, load_results, results_files, save_results

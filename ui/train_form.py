@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from bnnlib import jobs
-from bnnlib.augment import AUGMENTATIONS
-from bnnlib.data import Digits
+from bnnlib.datasets.augment import AUGMENTATIONS
+from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.limits import LIMITS
 from bnnlib.models import BayesianConfig, TrainableConfig

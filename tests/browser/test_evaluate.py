@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from bnnlib.checkpoints import load_checkpoint
-from bnnlib.data import load_mnist
+from bnnlib.datasets.mnist import load_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.report import Plan, examine
 from bnnlib.results import load_results, save_results

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from bnnlib import BnnlibError, load_checkpoint, sample_probs
-from bnnlib.data import Digits, data_folders
+from bnnlib.datasets.mnist import Digits, data_folders
 from bnnlib.drawing.raster import CENTRE, image_from_canvas, image_from_file, image_from_ink, image_from_strokes
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bnnlib.augment import AUGMENTATIONS, ROTATION, augment
+from bnnlib.datasets.augment import AUGMENTATIONS, ROTATION, augment
 
 
 def block(n: int = 64) -> torch.Tensor:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bnnlib import download
-from bnnlib.download import download_mnist
+from bnnlib.datasets import download
+from bnnlib.datasets.download import download_mnist
 
 FILL = "import sys, pathlib; raw = pathlib.Path(sys.argv[1], 'MNIST', 'raw'); raw.mkdir(parents=True); (raw / 'images').write_text('whole')"
 
@@ -66,8 +66,8 @@ class Clockwork:
         self.returncode: int | None = None
 
     def start(self, command: list[str], cwd: Path, **streams: int) -> "Clockwork":
-        assert command[:3] == [sys.executable, "-m", "bnnlib.download"]
-        assert (cwd / "bnnlib" / "download.py").is_file()  # or -m would not find it from elsewhere
+        assert command[:3] == [sys.executable, "-m", "bnnlib.datasets.download"]
+        assert (cwd / "bnnlib" / "datasets" / "download.py").is_file()  # or -m would not find it from elsewhere
         self.staging = Path(command[3])
         return self
 

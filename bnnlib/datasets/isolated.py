@@ -1,6 +1,6 @@
 """Read data sets by a process of their own: torchvision, which reading alone needs, would take a server 150 MB for good.
 
-`python -m bnnlib.apart mnist FILE`, or the name of a set of `bnnlib.ood`, writes tensors to a safetensors file. The reader maps it, so
+`python -m bnnlib.datasets.isolated mnist FILE`, or the name of a set of `bnnlib.datasets.ood`, writes tensors to a safetensors file. The reader maps it, so
 that images nobody looks at take no memory either.
 """
 
@@ -13,10 +13,10 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from bnnlib import data
-from bnnlib.data import Digits, Split, load_mnist
+from bnnlib.datasets import mnist as data
+from bnnlib.datasets.mnist import Digits, Split, load_mnist
+from bnnlib.datasets.ood import load_ood
 from bnnlib.errors import BnnlibError
-from bnnlib.ood import load_ood
 
 PARTS = ("train", "validation", "test")
 
@@ -36,10 +36,10 @@ def load_ood_apart(name: str) -> Tensor:
 
 
 def _read(name: str) -> dict[str, Tensor]:
-    path = os.pathsep.join(filter(None, (str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH"))))
+    path = os.pathsep.join(filter(None, (str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH"))))
     with tempfile.TemporaryDirectory(prefix="bnnlib-", ignore_cleanup_errors=True) as folder:  # the mapped file outlives its name
         file = str(Path(folder) / "set.safetensors")
-        command = [sys.executable, "-m", "bnnlib.apart", name, file]
+        command = [sys.executable, "-m", "bnnlib.datasets.isolated", name, file]
         done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE)
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip() or f"The set {name} was not read (exit code {done.returncode}): try again."

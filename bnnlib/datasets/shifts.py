@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bnnlib.data import to_float
+from bnnlib.datasets.mnist import to_float
 from bnnlib.errors import BnnlibError
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from bnnlib import BnnlibError, data
-from bnnlib.data import Digits, Split, fingerprints, held_out, load_mnist, to_float
+from bnnlib import BnnlibError
+from bnnlib.datasets import mnist as data
+from bnnlib.datasets.mnist import Digits, Split, fingerprints, held_out, load_mnist, to_float
 from bnnlib.models import DropoutConfig, DropoutNetwork
 from bnnlib.report import evaluate
 
@@ -96,7 +97,7 @@ def test_training_images_are_never_held_out(embedded: Digits, one_sentence) -> N
 
 
 def test_bnnlib_data_comes_first_then_the_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    beside = Path(data.__file__).parent.parent / "data"
+    beside = Path(data.__file__).parents[2] / "data"
     monkeypatch.delenv("BNNLIB_DATA", raising=False)
     assert data.data_folders() == [beside]
     monkeypatch.setenv("BNNLIB_DATA", str(tmp_path))
@@ -112,7 +113,7 @@ def test_the_first_folder_with_all_four_files_is_taken(monkeypatch: pytest.Monke
 
 
 def test_without_mnist_the_embedded_digits_serve_and_nothing_is_downloaded(without_mnist: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bnnlib.download.download_mnist", lambda folder: pytest.fail("a download nobody asked for"))
+    monkeypatch.setattr("bnnlib.datasets.download.download_mnist", lambda folder: pytest.fail("a download nobody asked for"))
     digits = load_mnist()
     assert digits.source == "embedded"
     assert "3,500 to train on, 500 to validate, 1,000 held out" in digits.description
@@ -120,7 +121,7 @@ def test_without_mnist_the_embedded_digits_serve_and_nothing_is_downloaded(witho
 
 def test_a_download_that_fails_leaves_the_embedded_digits(without_mnist: None, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr("bnnlib.download.download_mnist", asked.append)
+    monkeypatch.setattr("bnnlib.datasets.download.download_mnist", asked.append)
     assert load_mnist(download=True).source == "embedded"
     assert asked == [data.data_folders()[-1]]
 

@@ -1,4 +1,4 @@
-"""Download MNIST in a process of its own, given up when it stands still: `python -m bnnlib.download FOLDER`."""
+"""Download MNIST in a process of its own, given up when it stands still: `python -m bnnlib.datasets.download FOLDER`."""
 
 import contextlib
 import os
@@ -11,8 +11,8 @@ from pathlib import Path
 
 STALL_SECONDS = 20.0
 POLL_SECONDS = 0.25
-PROJECT = Path(__file__).resolve().parent.parent  # where `-m bnnlib.download` is found, whatever the caller's working folder
-FETCH = [sys.executable, "-m", "bnnlib.download"]
+PROJECT = Path(__file__).resolve().parents[2]  # where `-m bnnlib.datasets.download` is found, whatever the caller's working folder
+FETCH = [sys.executable, "-m", "bnnlib.datasets.download"]
 
 
 def download_mnist(folder: Path, stall_seconds: float = STALL_SECONDS) -> Path | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bnnlib.data import Split, data_folders
+from bnnlib.datasets.mnist import Split, data_folders
 from bnnlib.drawing.raster import image_from_file, image_from_strokes
 from bnnlib.drawing.unipen import read_unipen
 from bnnlib.errors import BnnlibError

@@ -71,7 +71,7 @@ def to_float(images: Tensor) -> Tensor:
 
 def data_folders() -> list[Path]:
     """Where MNIST is looked for, in order: `BNNLIB_DATA`, then `data/` beside the package."""
-    beside = Path(__file__).resolve().parent.parent / "data"
+    beside = Path(__file__).resolve().parents[2] / "data"
     named = os.environ.get("BNNLIB_DATA")
     return [Path(named), beside] if named else [beside]
 
@@ -94,7 +94,7 @@ def load_mnist(download: bool = False) -> Digits:
     """
     folder = find_mnist()
     if folder is None and download:
-        from bnnlib.download import download_mnist
+        from bnnlib.datasets.download import download_mnist
 
         folder = download_mnist(data_folders()[-1])
     return _embedded() if folder is None else _full(folder)

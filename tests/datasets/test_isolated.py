@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from bnnlib import BnnlibError, load_mnist
-from bnnlib.apart import PARTS, load_mnist_apart, load_ood_apart
-from bnnlib.data import find_mnist
-from bnnlib.ood import load_ood
+from bnnlib.datasets.isolated import PARTS, load_mnist_apart, load_ood_apart
+from bnnlib.datasets.mnist import find_mnist
+from bnnlib.datasets.ood import load_ood
 
 
 @pytest.mark.mnist
@@ -20,7 +20,7 @@ def test_mnist_is_the_same_and_torchvision_stays_away() -> None:
     for part in PARTS:
         assert torch.equal(here.split(part).images, apart.split(part).images)
         assert torch.equal(here.split(part).labels, apart.split(part).labels)
-    code = "import sys, bnnlib.apart; bnnlib.apart.load_mnist_apart(); sys.exit('torchvision' in sys.modules)"
+    code = "import sys, bnnlib.datasets.isolated; bnnlib.datasets.isolated.load_mnist_apart(); sys.exit('torchvision' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

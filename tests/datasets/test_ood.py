@@ -7,11 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from bnnlib import ood
-from bnnlib.data import Digits
+from bnnlib.datasets import ood
+from bnnlib.datasets.mnist import Digits
+from bnnlib.datasets.shifts import SHIFTS, rotate, shift_images
 from bnnlib.drawing.unipen import read_unipen
 from bnnlib.errors import BnnlibError
-from bnnlib.shifts import SHIFTS, rotate, shift_images
 
 LETTER = '.LEXICON "a" "1"\n.SEGMENT CHARACTER 0 ? "a"\n.PEN_DOWN\n 0 0\n 10 100\n 20 0\n.PEN_UP\n.PEN_DOWN\n 5 50\n 15 50\n.PEN_UP\n'
 DIGIT = LETTER.replace('? "a"', '? "1"')

@@ -1,0 +1,1 @@
+"""Images to train on, to report on, and to be unsure of."""
