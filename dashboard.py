@@ -7,7 +7,7 @@ from torch import Tensor
 from bnnlib import BnnlibError, deterministic_probs, sample_probs
 from bnnlib.drawing.strokes import ink
 from bnnlib.metrics.answer import Answer, make_answer
-from bnnlib.models import DropoutNetwork, Network
+from bnnlib.networks import DropoutNetwork, Network
 from bnnlib.plots import Series, answers_figure
 from bnnlib.words import Speaker, ink_note, sentence, speaker_names
 from ui import verdict

@@ -19,7 +19,7 @@ from pyro.optim import PyroOptim
 from torch import Tensor, nn
 
 from bnnlib.compiled import CompiledStep
-from bnnlib.models import BayesianConfig, BayesianNetwork
+from bnnlib.networks import BayesianConfig, BayesianNetwork
 from bnnlib.objectives import Loss, make_objective
 
 SIZES = (784, 1024, 1024, 1024, 10)

@@ -24,7 +24,7 @@ def start(name: str) -> dict[str, float]:
 
     torch_imported = time.perf_counter()
     from bnnlib import BnnlibError, load_checkpoint, sample_probs
-    from bnnlib.models import BayesianNetwork
+    from bnnlib.networks import BayesianNetwork
 
     imported = time.perf_counter()
     try:

@@ -14,7 +14,7 @@ from benchmarks import measure, peers
 from benchmarks.measure import ROOT, Times, in_a_process, interleaved
 from bnnlib import BnnlibError, load_mnist, sample_probs
 from bnnlib.layers.products import product
-from bnnlib.models import BayesianNetwork, DropoutNetwork
+from bnnlib.networks import BayesianNetwork, DropoutNetwork
 from bnnlib.presets import preset, replace
 from bnnlib.training import Trainer, build
 
@@ -74,7 +74,7 @@ def training_step(device: str, quick: bool) -> Section:
         headlines["ours / stock Pyro, peak memory"] = peak[peers.OURS] / peak[peers.STOCK]
     notes += [
         "Batch 128, the same fused Adam for all, float32 unless it says otherwise; an epoch is 391 such steps.",
-        "A plain MLP has half the products. All but bnnlib take torch's own fp32 product; bnnlib takes oneDNN's (models/products.py).",
+        "A plain MLP has half the products. All but bnnlib take torch's own fp32 product; bnnlib takes oneDNN's (layers/products.py).",
         "All but the products (Adam on 5.8 million numbers, exp, noise) is float32 in both: bf16 / fp32 of a step lies "
         "well above that of its products, which is the processor's own limit. Compiled: with `--compile`, the compiling not counted "
         "in the times; its memory holds the compiler.",

@@ -5,7 +5,7 @@ from bnnlib.datasets.mnist import load_mnist
 from bnnlib.drawing import raster as drawing
 from bnnlib.errors import BnnlibError
 from bnnlib.metrics import uncertainty
-from bnnlib.predict import deterministic_probs, sample_probs
+from bnnlib.networks.sampling import deterministic_probs, sample_probs
 
 __all__ = [
     "BnnlibError",

@@ -131,7 +131,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
 def run_predict(options: argparse.Namespace) -> int:
     from bnnlib.checkpoints import load_checkpoint
     from bnnlib.drawing.raster import image_from_file
-    from bnnlib.predict import sample_probs
+    from bnnlib.networks.sampling import sample_probs
     from bnnlib.presets import check_range
 
     check_range("--samples", options.samples, 1, 10_000)

@@ -21,16 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from bnnlib.errors import BnnlibError
-from bnnlib.models import (
-    BayesianConfig,
-    BayesianNetwork,
-    Config,
-    DropoutConfig,
-    DropoutNetwork,
-    EnsembleConfig,
-    EnsembleNetwork,
-    Network,
-)
+from bnnlib.networks import BayesianConfig, BayesianNetwork, Config, DropoutConfig, DropoutNetwork, EnsembleConfig, EnsembleNetwork, Network
 
 FORMAT = 1
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from bnnlib.checkpoints import FOLDER, check_destination, load_checkpoint, save_checkpoint, update_card
 from bnnlib.datasets.mnist import Digits, load_mnist
 from bnnlib.errors import BnnlibError
-from bnnlib.models import BayesianConfig, BayesianNetwork, Network, TrainableConfig
+from bnnlib.networks import BayesianConfig, BayesianNetwork, Network, TrainableConfig
 from bnnlib.presets import LIMITS, TrainingConfig, check_range, preset, replace, with_width
 from bnnlib.report import evaluate
 from bnnlib.run_config import FLAGS, RunConfig

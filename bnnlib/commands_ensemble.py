@@ -9,7 +9,7 @@ from bnnlib.checkpoints import FOLDER, MAX_MEMBERS, load_checkpoint
 from bnnlib.commands import keep, measure, prepare_folder
 from bnnlib.datasets.mnist import load_mnist
 from bnnlib.errors import BnnlibError
-from bnnlib.models import DropoutNetwork, EnsembleNetwork
+from bnnlib.networks import DropoutNetwork, EnsembleNetwork
 
 KEPT = ("command", "seed", "best_epoch", "training", "figures")  # of a member's card
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from bnnlib.layers.elbo import negative_elbo
 from bnnlib.layers.products import keep_freed_memory
-from bnnlib.models import BayesianNetwork, DropoutNetwork, Trainable
+from bnnlib.networks import BayesianNetwork, DropoutNetwork, Trainable
 
 
 @dataclass

@@ -7,7 +7,7 @@ from bnnlib.datasets.augment import AUGMENTATIONS
 from bnnlib.errors import BnnlibError
 from bnnlib.layers.bayesian_linear import FACTOR_RANGE
 from bnnlib.limits import LIMITS, MAX_HIDDEN_LAYERS, check_range
-from bnnlib.models import BayesianConfig, DropoutConfig, TrainableConfig
+from bnnlib.networks import BayesianConfig, DropoutConfig, TrainableConfig
 
 KINDS = ("dropout", "bayesian")
 OBJECTIVES = ("elbo", "published")

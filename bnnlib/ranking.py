@@ -16,8 +16,8 @@ from torch import Tensor
 
 from bnnlib.datasets.mnist import Digits, Split, held_out
 from bnnlib.metrics import uncertainty
-from bnnlib.models import Network
-from bnnlib.predict import sample_probs
+from bnnlib.networks import Network
+from bnnlib.networks.sampling import sample_probs
 
 MEASURES = ("variation_ratio", "predictive_entropy", "mutual_information", "confidently_wrong")
 

@@ -12,8 +12,8 @@ from bnnlib.datasets.mnist import Digits, Split, held_out, to_float
 from bnnlib.datasets.ood import available_sets, load_ood
 from bnnlib.datasets.shifts import SHIFTS, shift_images
 from bnnlib.errors import BnnlibError
-from bnnlib.models import DropoutNetwork, Network
-from bnnlib.predict import deterministic_probs, sample_probs
+from bnnlib.networks import DropoutNetwork, Network
+from bnnlib.networks.sampling import deterministic_probs, sample_probs
 from bnnlib.report_parts import (
     SHIFT_IMAGES,
     Asked,

@@ -7,7 +7,7 @@ from typing import Any
 
 from bnnlib.checkpoints import config_from_card
 from bnnlib.errors import BnnlibError
-from bnnlib.models import BayesianConfig, EnsembleConfig, TrainableConfig
+from bnnlib.networks import BayesianConfig, EnsembleConfig, TrainableConfig
 from bnnlib.presets import TrainingConfig, check_network, preset
 
 FORMAT = 1

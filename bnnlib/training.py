@@ -18,9 +18,9 @@ from bnnlib.compiled import CompiledStep
 from bnnlib.datasets.augment import augment
 from bnnlib.datasets.mnist import Digits, Split
 from bnnlib.errors import BnnlibError
-from bnnlib.models import BayesianNetwork, DropoutConfig, DropoutNetwork, Trainable, TrainableConfig
+from bnnlib.networks import BayesianNetwork, DropoutConfig, DropoutNetwork, Trainable, TrainableConfig
+from bnnlib.networks.sampling import sample_probs
 from bnnlib.objectives import Loss, make_objective
-from bnnlib.predict import sample_probs
 from bnnlib.presets import TrainingConfig
 
 VALIDATION_SAMPLES = 5  # an epoch; the card's figures take 100

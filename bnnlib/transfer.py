@@ -15,7 +15,7 @@ from bnnlib.errors import BnnlibError
 from bnnlib.files import write_text
 from bnnlib.heartbeat import this_process, write_beat
 from bnnlib.limits import MAX_ARCHIVE, MAX_RUNS, MAX_UNPACKED
-from bnnlib.models import BayesianNetwork, Trainable
+from bnnlib.networks import BayesianNetwork, Trainable
 from bnnlib.run_config import RunConfig, command
 from bnnlib.runs import CONFIG, HISTORY, LOG, PINNED, STATE, Run, add_run, check_name, checked_pinned, list_runs, parse_history
 from bnnlib.state import read_state, write_state

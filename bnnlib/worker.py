@@ -21,7 +21,7 @@ from bnnlib.datasets.mnist import Digits, load_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.files import locked, remove_leftovers
 from bnnlib.heartbeat import Heart
-from bnnlib.predict import sample_probs
+from bnnlib.networks.sampling import sample_probs
 from bnnlib.report import evaluate
 from bnnlib.runs import LOG, STATE, Run, list_runs
 from bnnlib.state import write_state

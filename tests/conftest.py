@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bnnlib.datasets.mnist import Digits, find_mnist, load_mnist
-from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
+from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
 from bnnlib.run_config import RunConfig
 from bnnlib.runs import Run, create_run
 

@@ -7,7 +7,7 @@ import torch
 
 from bnnlib.adversarial import perturbed
 from bnnlib.datasets.mnist import Digits
-from bnnlib.models import BayesianConfig, DropoutConfig
+from bnnlib.networks import BayesianConfig, DropoutConfig
 from bnnlib.presets import TrainingConfig
 from bnnlib.training import Trainer, build
 

@@ -37,18 +37,18 @@ def test_what_the_pages_share_knows_no_page(path: Path) -> None:
     assert not below(imports(path), "pages", "dashboard", "benchmarks", "tests")
 
 
-@pytest.mark.parametrize("name", ["datasets.mnist", "metrics.uncertainty", "layers.linear_normal", "models.bayesian", "models.dropout"])
+@pytest.mark.parametrize("name", ["datasets.mnist", "metrics.uncertainty", "layers.linear_normal", "networks.bayesian", "networks.dropout"])
 def test_the_ground_floor_imports_no_siblings(name: str) -> None:
     path = (ROOT / "bnnlib" / name.replace(".", "/")).with_suffix(".py")
     siblings = {module for module in imports(path) if module.startswith("bnnlib.")}
-    assert all(module.startswith(("bnnlib.errors", "bnnlib.models", "bnnlib.layers", "bnnlib.datasets.download")) for module in siblings), (
-        siblings
-    )
+    assert all(
+        module.startswith(("bnnlib.errors", "bnnlib.networks", "bnnlib.layers", "bnnlib.datasets.download")) for module in siblings
+    ), siblings
 
 
 def test_importing_bnnlib_and_asking_a_bayesian_network_loads_nothing_heavy() -> None:
     script = (
-        "import sys, torch, bnnlib; from bnnlib.models import BayesianConfig, BayesianNetwork;"
+        "import sys, torch, bnnlib; from bnnlib.networks import BayesianConfig, BayesianNetwork;"
         "network = BayesianNetwork(BayesianConfig(hidden=(8, 8, 8)));"
         "bnnlib.sample_probs(network, torch.zeros(300, 28, 28), 2, 0); bnnlib.sample_probs(network, torch.zeros(1, 28, 28), 2, 0);"
         "print(*sys.modules)"

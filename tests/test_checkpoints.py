@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from bnnlib import BnnlibError, checkpoints, list_checkpoints, load_checkpoint, sample_probs, save_checkpoint
 from bnnlib.checkpoints import SHIPPED, find_checkpoint, read_card, update_card
-from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork, Network
+from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork, Network
 
 CARD = {"source": "mnist", "seed": 7}
 IMAGES = torch.rand(3, 28, 28, generator=torch.Generator().manual_seed(1))

@@ -14,7 +14,7 @@ from PIL import Image
 from bnnlib import checkpoints, save_checkpoint
 from bnnlib.__main__ import main
 from bnnlib.datasets.mnist import Digits
-from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork, Network
+from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork, Network
 
 ROOT = Path(__file__).resolve().parent.parent
 

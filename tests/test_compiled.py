@@ -11,7 +11,7 @@ import torch
 
 from bnnlib.compiled import Draws
 from bnnlib.datasets.mnist import Digits
-from bnnlib.models import BayesianConfig, DropoutConfig, TrainableConfig
+from bnnlib.networks import BayesianConfig, DropoutConfig, TrainableConfig
 from bnnlib.presets import TrainingConfig
 from bnnlib.training import Trainer, build, fit
 

@@ -13,7 +13,7 @@ from bnnlib import checkpoints
 from bnnlib.checkpoints import load_checkpoint, save_checkpoint
 from bnnlib.datasets.mnist import Digits
 from bnnlib.findings import percent
-from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
+from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
 from bnnlib.report import Plan, examine
 from bnnlib.results import FILE, load_results, save_results
 from ui.evaluate_state import NETWORKS, RANKING, REFUSED

@@ -13,8 +13,8 @@ from bnnlib.__main__ import main
 from bnnlib.checkpoints import load_checkpoint, save_checkpoint
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
-from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
-from bnnlib.predict import sample_probs
+from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
+from bnnlib.networks.sampling import sample_probs
 from bnnlib.report import Plan, evaluate, examine
 from bnnlib.report_parts import EDGES, SHIFT_IMAGES
 from bnnlib.results import FILE, Results, answer_rule, cache_folder, load_results, results_files, save_results

@@ -20,7 +20,7 @@ from bnnlib import jobs, worker
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.heartbeat import read_beat, this_process, write_beat
-from bnnlib.models import BayesianConfig, DropoutConfig
+from bnnlib.networks import BayesianConfig, DropoutConfig
 from bnnlib.presets import TrainingConfig
 from bnnlib.run_config import RunConfig
 from bnnlib.runs import STATE, Run, create_run, list_runs

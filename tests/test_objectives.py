@@ -9,7 +9,7 @@ from pyro.distributions import OneHotCategorical, TorchDistribution
 from pyro.infer import TraceMeanField_ELBO
 from torch import Tensor
 
-from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
+from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
 from bnnlib.objectives import article_constant, make_objective
 from bnnlib.presets import preset
 

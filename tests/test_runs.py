@@ -14,7 +14,7 @@ from bnnlib.errors import BnnlibError
 from bnnlib.files import locked, write_text, write_whole
 from bnnlib.heartbeat import NAME, Beat, is_alive, process_start, this_process, write_beat
 from bnnlib.limits import LIMITS
-from bnnlib.models import BayesianConfig, DropoutConfig
+from bnnlib.networks import BayesianConfig, DropoutConfig
 from bnnlib.presets import TrainingConfig, preset
 from bnnlib.run_config import RunConfig, command, settings
 from bnnlib.runs import Run, check_name, create_run, delete_run, free_name, list_runs, rename_run

@@ -11,7 +11,7 @@ from bnnlib import sample_probs
 from bnnlib.layers import products
 from bnnlib.layers.elbo import negative_elbo
 from bnnlib.layers.products import linear, product
-from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutNetwork, Network
+from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutNetwork, Network
 from bnnlib.objectives import make_objective
 
 N, BATCH = 50_000, 16

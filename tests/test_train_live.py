@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from bnnlib import jobs, worker
 from bnnlib.heartbeat import this_process, write_beat
-from bnnlib.models import BayesianConfig, DropoutConfig
+from bnnlib.networks import BayesianConfig, DropoutConfig
 from bnnlib.plots_runs import Curve, epoch_curves
 from bnnlib.presets import TrainingConfig
 from bnnlib.run_config import RunConfig

@@ -9,7 +9,7 @@ import torch
 from bnnlib import BnnlibError, metrics, sample_probs, training
 from bnnlib.datasets import mnist as data
 from bnnlib.datasets.mnist import Digits
-from bnnlib.models import BayesianConfig, BayesianNetwork, Config, DropoutConfig
+from bnnlib.networks import BayesianConfig, BayesianNetwork, Config, DropoutConfig
 from bnnlib.presets import PRESETS, TrainingConfig, preset
 from bnnlib.training import DivergedError, Trainer, build, fit, pick_device
 

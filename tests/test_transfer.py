@@ -14,8 +14,8 @@ import torch
 from bnnlib import transfer, worker
 from bnnlib.checkpoints import list_checkpoints, load_checkpoint
 from bnnlib.errors import BnnlibError
-from bnnlib.models import BayesianConfig
-from bnnlib.predict import sample_probs
+from bnnlib.networks import BayesianConfig
+from bnnlib.networks.sampling import sample_probs
 from bnnlib.presets import TrainingConfig
 from bnnlib.run_config import RunConfig
 from bnnlib.runs import Run, create_run

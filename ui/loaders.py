@@ -11,7 +11,7 @@ from bnnlib.checkpoints import SHIPPED, find_checkpoint, list_checkpoints, load_
 from bnnlib.datasets.isolated import load_mnist_apart
 from bnnlib.datasets.mnist import Digits, find_mnist
 from bnnlib.errors import BnnlibError
-from bnnlib.models import Network
+from bnnlib.networks import Network
 from bnnlib.results import AnswerRule, cache_folder
 
 DEFAULT_NETWORKS = ("dropout", "bayesian")

@@ -12,7 +12,7 @@ from bnnlib.datasets.augment import AUGMENTATIONS
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.limits import LIMITS
-from bnnlib.models import BayesianConfig, TrainableConfig
+from bnnlib.networks import BayesianConfig, TrainableConfig
 from bnnlib.presets import TrainingConfig, preset, with_width
 from bnnlib.run_config import RunConfig
 from bnnlib.runs import check_name, create_run, free_name, runs_folder

@@ -14,7 +14,7 @@ from torch.distributions import kl_divergence
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bnnlib.layers.linear_normal import LinearNormal
-from bnnlib.models import BayesianConfig, BayesianNetwork
+from bnnlib.networks import BayesianConfig, BayesianNetwork
 from bnnlib.objectives import make_objective
 
 N, BATCH = 60_000, 24

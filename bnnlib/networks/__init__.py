@@ -1,8 +1,8 @@
 """The networks: a dropout MLP, a Bayesian MLP and an ensemble, with the same sizes and asked in the same way."""
 
-from bnnlib.models.bayesian import BayesianConfig, BayesianNetwork
-from bnnlib.models.dropout import DropoutConfig, DropoutNetwork
-from bnnlib.models.ensemble import EnsembleConfig, EnsembleNetwork
+from bnnlib.networks.bayesian import BayesianConfig, BayesianNetwork
+from bnnlib.networks.dropout import DropoutConfig, DropoutNetwork
+from bnnlib.networks.ensemble import EnsembleConfig, EnsembleNetwork
 
 Trainable = DropoutNetwork | BayesianNetwork
 Network = Trainable | EnsembleNetwork

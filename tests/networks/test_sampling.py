@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from bnnlib import BnnlibError, deterministic_probs, predict, sample_probs
-from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork, Network
+from bnnlib import BnnlibError, deterministic_probs, sample_probs
+from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork, Network
+from bnnlib.networks import sampling as predict
 
 
 def seeded(seed: int) -> torch.Generator:

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork, Network
+from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork, Network
 from bnnlib.presets import preset
 
 

@@ -9,7 +9,7 @@ from bnnlib import BnnlibError, deterministic_probs, sample_probs
 from bnnlib.__main__ import main
 from bnnlib.checkpoints import load_checkpoint, save_checkpoint
 from bnnlib.commands_ensemble import assemble
-from bnnlib.models import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork, EnsembleConfig, EnsembleNetwork
+from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork, EnsembleConfig, EnsembleNetwork
 from bnnlib.ranking import Survey
 
 SMALL = DropoutConfig(hidden=(12, 8))
@@ -28,7 +28,7 @@ def folders(tmp_path, *networks) -> list[str]:
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_sample_s_is_member_s_modulo_their_number(shared: bool, monkeypatch) -> None:
-    monkeypatch.setattr("bnnlib.predict.MAX_ROWS", 4)  # in parts
+    monkeypatch.setattr("bnnlib.networks.sampling.MAX_ROWS", 4)  # in parts
     networks = members()
     alone = torch.stack([deterministic_probs(network, IMAGES) for network in networks])
     ensemble = EnsembleNetwork.of(networks)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bnnlib.models.dropout import DropoutConfig, DropoutNetwork
+from bnnlib.networks.dropout import DropoutConfig, DropoutNetwork
 
 
 @dataclass(frozen=True)

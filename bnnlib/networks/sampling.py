@@ -6,7 +6,7 @@ from torch import Tensor
 from bnnlib.datasets.mnist import to_float
 from bnnlib.errors import BnnlibError
 from bnnlib.layers.products import keep_freed_memory
-from bnnlib.models import DropoutNetwork, EnsembleNetwork, Network
+from bnnlib.networks import DropoutNetwork, EnsembleNetwork, Network
 
 MAX_ROWS = 2_048  # rows of activations at once: 2,048 x 1,024 floats are 8 MB a layer; more run slower for want of cache
 SHARED_FROM = 256  # images from which a draw of all weights costs less than doubling every product
