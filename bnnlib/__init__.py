@@ -1,11 +1,11 @@
 """Bayesian and dropout networks on MNIST: train them, load them, and ask them what they do not know."""
 
-from bnnlib.checkpoints import list_checkpoints, load_checkpoint, save_checkpoint
 from bnnlib.datasets.mnist import load_mnist
 from bnnlib.drawing import raster as drawing
 from bnnlib.errors import BnnlibError
 from bnnlib.metrics import uncertainty
 from bnnlib.networks.sampling import deterministic_probs, sample_probs
+from bnnlib.storage.checkpoints import list_checkpoints, load_checkpoint, save_checkpoint
 
 __all__ = [
     "BnnlibError",

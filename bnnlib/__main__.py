@@ -129,10 +129,10 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
 
 def run_predict(options: argparse.Namespace) -> int:
-    from bnnlib.checkpoints import load_checkpoint
     from bnnlib.drawing.raster import image_from_file
     from bnnlib.networks.sampling import sample_probs
     from bnnlib.presets import check_range
+    from bnnlib.storage.checkpoints import load_checkpoint
 
     check_range("--samples", options.samples, 1, 10_000)
     check_range("--seed", options.seed, 0, 2**31 - 1)
@@ -187,7 +187,7 @@ def _sentence(answer: dict[str, Any]) -> str:
 
 
 def run_checkpoints(options: argparse.Namespace) -> int:
-    from bnnlib.checkpoints import list_checkpoints
+    from bnnlib.storage.checkpoints import list_checkpoints
 
     infos = list_checkpoints()
     if options.json:

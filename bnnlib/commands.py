@@ -9,7 +9,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bnnlib.checkpoints import FOLDER, check_destination, load_checkpoint, save_checkpoint, update_card
 from bnnlib.datasets.mnist import Digits, load_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import BayesianConfig, BayesianNetwork, Network, TrainableConfig
@@ -17,6 +16,7 @@ from bnnlib.presets import LIMITS, TrainingConfig, check_range, preset, replace,
 from bnnlib.report import evaluate
 from bnnlib.run_config import FLAGS, RunConfig
 from bnnlib.runs import Run, create_run
+from bnnlib.storage.checkpoints import FOLDER, check_destination, load_checkpoint, save_checkpoint, update_card
 from bnnlib.training import DivergedError, EpochReport, Trainer, build, fit, pick_device
 from bnnlib.transfer import keep_as_checkpoint
 from bnnlib.worker import line, work

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bnnlib.checkpoints import FOLDER, MAX_MEMBERS, load_checkpoint
 from bnnlib.commands import keep, measure, prepare_folder
 from bnnlib.datasets.mnist import load_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import DropoutNetwork, EnsembleNetwork
+from bnnlib.storage.checkpoints import FOLDER, MAX_MEMBERS, load_checkpoint
 
 KEPT = ("command", "seed", "best_epoch", "training", "figures")  # of a member's card
 

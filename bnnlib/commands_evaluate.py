@@ -7,14 +7,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bnnlib.checkpoints import find_checkpoint, load_checkpoint, update_card
 from bnnlib.datasets.mnist import load_mnist
 from bnnlib.datasets.ood import available_sets
 from bnnlib.errors import BnnlibError
 from bnnlib.limits import check_range
 from bnnlib.metrics import WORDS
 from bnnlib.report import Plan, examine
-from bnnlib.results import Results, save_results
+from bnnlib.storage.checkpoints import find_checkpoint, load_checkpoint, update_card
+from bnnlib.storage.evaluations import Results, save_results
 
 BASIC = ("error", "nll", "ece", "brier", "samples", "images", "source", "split", "seed", "deterministic")
 

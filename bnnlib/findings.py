@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from bnnlib.metrics import COVERAGES, WORDS, risk_coverage
-from bnnlib.results import Results
+from bnnlib.storage.evaluations import Results
 
 Summary = Mapping[str, Any]
 CLOSE = 0.002  # confidence and accuracy this near each other count as the same

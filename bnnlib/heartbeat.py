@@ -14,7 +14,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bnnlib.files import write_text
+from bnnlib.storage.files import write_text
 
 NAME = "heartbeat.json"
 BEAT_SECONDS = 1.0

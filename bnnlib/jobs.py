@@ -14,11 +14,11 @@ import threading
 from pathlib import Path
 
 from bnnlib.errors import BnnlibError
-from bnnlib.files import locked
 from bnnlib.heartbeat import this_process, write_beat
 from bnnlib.limits import MAX_DISK, MAX_WAITING, MIN_FREE_DISK
 from bnnlib.run_config import state_bytes
 from bnnlib.runs import LOG, Run, list_runs
+from bnnlib.storage.files import locked
 
 ROOT = Path(__file__).resolve().parent.parent
 NICENESS = 10  # training makes way for drawing

@@ -25,7 +25,7 @@ from bnnlib.report_parts import (
     shift_curve,
     temperature_figures,
 )
-from bnnlib.results import Results
+from bnnlib.storage.evaluations import Results
 
 CHUNK = 10  # samples between two signs of progress
 Progress = Callable[[float, str], None]

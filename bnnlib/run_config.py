@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from bnnlib.checkpoints import config_from_card
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import BayesianConfig, EnsembleConfig, TrainableConfig
 from bnnlib.presets import TrainingConfig, check_network, preset
+from bnnlib.storage.checkpoints import config_from_card
 
 FORMAT = 1
 REMEDY = "start a new run"

@@ -14,7 +14,6 @@ import dataclasses
 import json
 import math
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Sequence
@@ -28,15 +27,15 @@ import torch
 from torch import Tensor
 
 from bnnlib.errors import BnnlibError
-from bnnlib.files import delete_folder, rename_folder, write_text
 from bnnlib.heartbeat import ALIVE, SILENT_SECONDS, Beat, is_alive, read_beat
 from bnnlib.limits import MAX_PINNED, MAX_RUNS
 from bnnlib.presets import check_network
 from bnnlib.run_config import REMEDY, RunConfig
-from bnnlib.state import read_state, write_state
+from bnnlib.storage.files import delete_folder, rename_folder, write_text
+from bnnlib.storage.names import NAMES, check_name
+from bnnlib.storage.tensors import read_state, write_state
 
 CONFIG, HISTORY, LOG, PINNED, STATE = "config.json", "history.jsonl", "log.txt", "pinned.safetensors", "state.safetensors"
-NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 LOG_TAIL = 20_000  # characters of the log that are shown
 
 
@@ -185,15 +184,6 @@ def find_run(name: str) -> Run:
     if NAMES.fullmatch(name) and (runs_folder() / name / CONFIG).exists():
         return Run(runs_folder() / name)
     raise BnnlibError(f"There is no run {name!r}: it may have been renamed or deleted.")
-
-
-def check_name(name: str) -> str:
-    """`name` if a folder may have it; raises BnnlibError."""
-    if not NAMES.fullmatch(name):
-        raise BnnlibError(
-            f"The name {name!r} cannot be used: give up to 60 letters, digits, '-', '_' and '.', the first a letter or digit."
-        )
-    return name
 
 
 def free_name(wanted: str, folder: Path | None = None) -> str:

@@ -19,12 +19,12 @@ from torch import Tensor
 
 from bnnlib.datasets.mnist import Digits, load_mnist
 from bnnlib.errors import BnnlibError
-from bnnlib.files import locked, remove_leftovers
 from bnnlib.heartbeat import Heart
 from bnnlib.networks.sampling import sample_probs
 from bnnlib.report import evaluate
 from bnnlib.runs import LOG, STATE, Run, list_runs
-from bnnlib.state import write_state
+from bnnlib.storage.files import locked, remove_leftovers
+from bnnlib.storage.tensors import write_state
 from bnnlib.training import EpochReport, Trainer, build
 
 PINNED_SAMPLES = 30  # sampled networks that answer each pinned image, an epoch

@@ -4,12 +4,12 @@ import streamlit as st
 import torch
 
 from bnnlib import jobs
-from bnnlib.checkpoints import list_checkpoints, load_checkpoint
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.mosaic import mosaic
 from bnnlib.plots import network_colours
 from bnnlib.plots_train import learning_curve, usable_history
+from bnnlib.storage.checkpoints import list_checkpoints, load_checkpoint
 from ui.data_notice import data_notice
 from ui.loaders import checkpoint_names, choose_networks, chosen_networks, load_digits, load_network, network_version
 from ui.network_card import network_card

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from bnnlib.errors import BnnlibError
-from bnnlib.results import Results
+from bnnlib.storage.evaluations import Results
 from ui.data_notice import data_notice
 from ui.evaluate_figures import calibration, figures
 from ui.evaluate_mistakes import confusions, mistakes

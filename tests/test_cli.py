@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bnnlib import checkpoints, save_checkpoint
+from bnnlib import save_checkpoint
 from bnnlib.__main__ import main
 from bnnlib.datasets.mnist import Digits
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork, Network
+from bnnlib.storage import checkpoints
 
 ROOT = Path(__file__).resolve().parent.parent
 

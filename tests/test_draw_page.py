@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from bnnlib import deterministic_probs, load_checkpoint, sample_probs
 from bnnlib.drawing.codec import to_text
 from bnnlib.drawing.strokes import Stroke, drawn_image, make_stroke
-from bnnlib.results import Results, load_results, save_results
+from bnnlib.storage.evaluations import Results, load_results, save_results
 from ui.canvas import from_fabric, to_fabric
 from ui.gallery import BY_SLUG, EXAMPLES
 

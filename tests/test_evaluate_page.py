@@ -9,13 +9,13 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from bnnlib import checkpoints
-from bnnlib.checkpoints import load_checkpoint, save_checkpoint
 from bnnlib.datasets.mnist import Digits
 from bnnlib.findings import percent
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
 from bnnlib.report import Plan, examine
-from bnnlib.results import FILE, load_results, save_results
+from bnnlib.storage import checkpoints
+from bnnlib.storage.checkpoints import load_checkpoint, save_checkpoint
+from bnnlib.storage.evaluations import FILE, load_results, save_results
 from ui.evaluate_state import NETWORKS, RANKING, REFUSED
 
 PAGE = "pages/3_Evaluate.py"

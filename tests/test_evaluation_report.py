@@ -10,14 +10,14 @@ from safetensors.torch import save_file
 
 from bnnlib import findings, metrics
 from bnnlib.__main__ import main
-from bnnlib.checkpoints import load_checkpoint, save_checkpoint
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
 from bnnlib.networks.sampling import sample_probs
 from bnnlib.report import Plan, evaluate, examine
 from bnnlib.report_parts import EDGES, SHIFT_IMAGES
-from bnnlib.results import FILE, Results, answer_rule, cache_folder, load_results, results_files, save_results
+from bnnlib.storage.checkpoints import load_checkpoint, save_checkpoint
+from bnnlib.storage.evaluations import FILE, Results, answer_rule, cache_folder, load_results, results_files, save_results
 
 PLAN = Plan(samples=7, ood=("noise",), shifts=("rotation", "noise"), refusal=True, temperature_scaling=True)
 
@@ -172,7 +172,7 @@ def test_where_the_checkpoint_cannot_be_written_the_cache_serves(
             raise PermissionError(13, "Permission denied")
         return real(source, target)
 
-    monkeypatch.setattr("bnnlib.results.os.replace", refuse)
+    monkeypatch.setattr("bnnlib.storage.evaluations.os.replace", refuse)
     with pytest.raises(BnnlibError, match="BNNLIB_CACHE") as caught:
         save_results(checkpoint, results)
     assert one_sentence(caught.value)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bnnlib.__main__ import main, parser
-from bnnlib.checkpoints import SHIPPED
+from bnnlib.storage.checkpoints import SHIPPED
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

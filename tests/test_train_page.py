@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from bnnlib import checkpoints
 from bnnlib.datasets.mnist import Digits
 from bnnlib.plots_train import learning_curve, usable_history
+from bnnlib.storage import checkpoints
 
 PAGE = "pages/2_Train.py"
 HISTORY = [

@@ -12,14 +12,14 @@ import pytest
 import torch
 
 from bnnlib import transfer, worker
-from bnnlib.checkpoints import list_checkpoints, load_checkpoint
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import BayesianConfig
 from bnnlib.networks.sampling import sample_probs
 from bnnlib.presets import TrainingConfig
 from bnnlib.run_config import RunConfig
 from bnnlib.runs import Run, create_run
-from bnnlib.state import read_state, write_state
+from bnnlib.storage.checkpoints import list_checkpoints, load_checkpoint
+from bnnlib.storage.tensors import read_state, write_state
 from bnnlib.transfer import best_network, export_run, import_run, keep_as_checkpoint
 
 TINY = RunConfig(

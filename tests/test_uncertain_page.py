@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from bnnlib.checkpoints import load_checkpoint
 from bnnlib.datasets.mnist import Digits
 from bnnlib.ranking import Opinions, Survey, rank
+from bnnlib.storage.checkpoints import load_checkpoint
 from ui.surveys import SEED
 
 PAGE = "pages/1_Uncertain_digits.py"

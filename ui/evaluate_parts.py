@@ -10,7 +10,7 @@ from bnnlib import findings
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.findings import percent
-from bnnlib.results import Results
+from bnnlib.storage.evaluations import Results
 from ui.page import show_error
 from ui.pictures import pictures
 from ui.results import Pictured

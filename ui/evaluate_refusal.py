@@ -9,7 +9,7 @@ from bnnlib.datasets.mnist import Digits
 from bnnlib.findings import percent
 from bnnlib.metrics import WORDS, risk_coverage
 from bnnlib.plots_evaluate import Curve, refusal_figure
-from bnnlib.results import Results
+from bnnlib.storage.evaluations import Results
 from ui.evaluate_parts import Found, chart, gallery, shown, side_by_side, stand_in
 from ui.evaluate_state import LIMIT, RANKING, REFUSED, STEP, write_address
 from ui.page import is_dark

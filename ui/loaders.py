@@ -6,13 +6,13 @@ import numpy as np
 import streamlit as st
 import torch
 
-from bnnlib import results
-from bnnlib.checkpoints import SHIPPED, find_checkpoint, list_checkpoints, load_checkpoint
 from bnnlib.datasets.isolated import load_mnist_apart
 from bnnlib.datasets.mnist import Digits, find_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import Network
-from bnnlib.results import AnswerRule, cache_folder
+from bnnlib.storage import evaluations as results
+from bnnlib.storage.checkpoints import SHIPPED, find_checkpoint, list_checkpoints, load_checkpoint
+from bnnlib.storage.evaluations import AnswerRule, cache_folder
 
 DEFAULT_NETWORKS = ("dropout", "bayesian")
 HOME = "dashboard.py"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import streamlit as st
 from torch import Tensor
 
-from bnnlib.checkpoints import find_checkpoint
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.report import Plan, examine
-from bnnlib.results import Results, load_results, results_files, save_results
+from bnnlib.storage.checkpoints import find_checkpoint
+from bnnlib.storage.evaluations import Results, load_results, results_files, save_results
 from ui.loaders import load_digits, load_network, network_version
 from ui.memory import give_back_memory
 from ui.surveys import finish, survey, unseen

@@ -6,11 +6,13 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from bnnlib import checkpoints, jobs
+from bnnlib import jobs
 from bnnlib.errors import BnnlibError
 from bnnlib.limits import MAX_ARCHIVE
 from bnnlib.run_config import RunConfig
-from bnnlib.runs import Run, Status, check_name, delete_run, free_name, rename_run, runs_folder
+from bnnlib.runs import Run, Status, delete_run, free_name, rename_run, runs_folder
+from bnnlib.storage import checkpoints
+from bnnlib.storage.names import check_name
 from bnnlib.transfer import export_run, import_run, keep_as_checkpoint
 from ui.page import show_error
 

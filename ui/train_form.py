@@ -15,7 +15,8 @@ from bnnlib.limits import LIMITS
 from bnnlib.networks import BayesianConfig, TrainableConfig
 from bnnlib.presets import TrainingConfig, preset, with_width
 from bnnlib.run_config import RunConfig
-from bnnlib.runs import check_name, create_run, free_name, runs_folder
+from bnnlib.runs import create_run, free_name, runs_folder
+from bnnlib.storage.names import check_name
 from ui.page import show_error
 
 KINDS = {"bayesian": "Bayesian", "dropout": "Dropout"}

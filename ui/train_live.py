@@ -9,7 +9,7 @@ from bnnlib.errors import BnnlibError
 from bnnlib.heartbeat import Beat
 from bnnlib.run_config import RunConfig, command
 from bnnlib.runs import STATE, Run, Status, find_run, list_runs
-from bnnlib.state import read_state
+from bnnlib.storage.tensors import read_state
 from ui.memory import spare_the_collector
 from ui.page import is_dark, show_error
 from ui.pinned_grid import pinned_grid

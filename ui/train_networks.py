@@ -3,7 +3,7 @@
 import streamlit as st
 
 from bnnlib import jobs
-from bnnlib.own_checkpoints import delete_checkpoint, own_checkpoints, rename_checkpoint
+from bnnlib.storage.checkpoints import delete_checkpoint, own_checkpoints, rename_checkpoint
 from ui.loaders import DEFAULT_NETWORKS, choose_networks, chosen_networks
 from ui.train_actions import attempt
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from bnnlib.checkpoints import load_checkpoint
 from bnnlib.datasets.mnist import load_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.report import Plan, examine
-from bnnlib.results import load_results, save_results
+from bnnlib.storage.checkpoints import load_checkpoint
+from bnnlib.storage.evaluations import load_results, save_results
 
 PICTURE = "image => image.getAttributeNS('http://www.w3.org/1999/xlink', 'href')"
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from bnnlib.checkpoints import FOLDER
 from bnnlib.runs import Run, list_runs
+from bnnlib.storage.checkpoints import FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120_000  # milliseconds; only ever spent where something is wrong or the machine is busy

@@ -7,10 +7,10 @@ import torch
 
 from bnnlib import BnnlibError, deterministic_probs, sample_probs
 from bnnlib.__main__ import main
-from bnnlib.checkpoints import load_checkpoint, save_checkpoint
 from bnnlib.commands_ensemble import assemble
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork, EnsembleConfig, EnsembleNetwork
 from bnnlib.ranking import Survey
+from bnnlib.storage.checkpoints import load_checkpoint, save_checkpoint
 
 SMALL = DropoutConfig(hidden=(12, 8))
 IMAGES = torch.rand(6, 28, 28, generator=torch.Generator().manual_seed(0))

@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from bnnlib.errors import BnnlibError
-from bnnlib.files import write_whole
+from bnnlib.storage.files import write_whole
 
 TENSOR, PAIRS = "$tensor", "$pairs"  # marks in the JSON: a tensor's name; a dict whose keys are no words
 

@@ -10,9 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from bnnlib import BnnlibError, checkpoints, list_checkpoints, load_checkpoint, sample_probs, save_checkpoint
-from bnnlib.checkpoints import SHIPPED, find_checkpoint, read_card, update_card
+from bnnlib import BnnlibError, list_checkpoints, load_checkpoint, sample_probs, save_checkpoint
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork, Network
+from bnnlib.storage import checkpoints
+from bnnlib.storage.checkpoints import SHIPPED, find_checkpoint, read_card, update_card
 
 CARD = {"source": "mnist", "seed": 7}
 IMAGES = torch.rand(3, 28, 28, generator=torch.Generator().manual_seed(1))
@@ -238,7 +239,7 @@ def test_a_new_checkpoint_replaces_the_old_one_as_a_whole(network: Network, save
     assert [path.name for path in saved.parent.iterdir()] == ["mine"]
 
 
-STEPS = ("bnnlib.checkpoints.save_file", "bnnlib.checkpoints._write_card", "bnnlib.checkpoints.swap_folders")
+STEPS = ("bnnlib.storage.checkpoints.save_file", "bnnlib.storage.checkpoints._write_card", "bnnlib.storage.checkpoints.swap_folders")
 
 
 @pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=["disk full", "Ctrl-C"])

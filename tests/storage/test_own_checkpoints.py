@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from bnnlib import checkpoints
 from bnnlib.errors import BnnlibError
-from bnnlib.own_checkpoints import delete_checkpoint, own_checkpoints, rename_checkpoint
+from bnnlib.storage import checkpoints
+from bnnlib.storage.checkpoints import delete_checkpoint, own_checkpoints, rename_checkpoint
 
 
 @pytest.fixture

@@ -22,9 +22,11 @@ from safetensors.torch import load_file, save_file
 
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import BayesianConfig, BayesianNetwork, Config, DropoutConfig, DropoutNetwork, EnsembleConfig, EnsembleNetwork, Network
+from bnnlib.storage.files import delete_folder, rename_folder
+from bnnlib.storage.names import check_name
 
 FORMAT = 1
-FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
+FOLDER = Path(__file__).resolve().parents[2] / "checkpoints"
 # Come with the project, in the order to offer them.
 SHIPPED = ("dropout", "bayesian", "ensemble", "dropout-robust", "bayesian-robust", "bayesian-published")
 MAX_WIDTH, MAX_DEPTH = 8_192, 16
@@ -248,3 +250,27 @@ def _read_weights(where: Path, expected: dict[str, tuple[int, ...]]) -> dict[str
                 f"{where}: {name} holds values that are no finite numbers: the checkpoint is damaged, train or copy it again."
             )
     return {name: value.float() for name, value in weights.items()}
+
+
+def own_checkpoints() -> list[str]:
+    """Names of the checkpoints that did not come with the project, damaged ones included."""
+    return [info.name for info in list_checkpoints() if info.name not in SHIPPED]
+
+
+def rename_checkpoint(name: str, new_name: str) -> Path:
+    """The folder of the checkpoint under its new name; raises BnnlibError if that name cannot be had."""
+    return rename_folder(_own(name), check_name(new_name), "checkpoint")
+
+
+def delete_checkpoint(name: str) -> None:
+    """Remove the checkpoint for good; raises BnnlibError if it came with the project or cannot be removed."""
+    delete_folder(_own(name), "checkpoint")
+
+
+def _own(name: str) -> Path:
+    if name in SHIPPED:
+        raise BnnlibError(f"The checkpoint {name!r} came with the project and stays: choose one of your own.")
+    folder = FOLDER / check_name(name)
+    if not folder.is_dir():
+        raise BnnlibError(f"There is no checkpoint {name!r}: it may have been renamed or deleted.")
+    return folder

@@ -18,9 +18,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from bnnlib.checkpoints import find_checkpoint
 from bnnlib.errors import BnnlibError
 from bnnlib.metrics import MEASURES
+from bnnlib.storage.checkpoints import find_checkpoint
 
 FORMAT = 1
 FILE = "evaluation.safetensors"
