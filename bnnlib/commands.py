@@ -11,9 +11,9 @@ from tqdm import tqdm
 
 from bnnlib.datasets.mnist import Digits, load_mnist
 from bnnlib.errors import BnnlibError
+from bnnlib.evaluation.evaluate import evaluate
 from bnnlib.networks import BayesianConfig, BayesianNetwork, Network, TrainableConfig
 from bnnlib.presets import LIMITS, TrainingConfig, check_range, preset, replace, with_width
-from bnnlib.report import evaluate
 from bnnlib.run_config import FLAGS, RunConfig
 from bnnlib.runs import Run, create_run
 from bnnlib.storage.checkpoints import FOLDER, check_destination, load_checkpoint, save_checkpoint, update_card

@@ -10,9 +10,9 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from bnnlib.datasets.mnist import Digits
+from bnnlib.evaluation.evaluate import Plan, examine
 from bnnlib.findings import percent
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
-from bnnlib.report import Plan, examine
 from bnnlib.storage import checkpoints
 from bnnlib.storage.checkpoints import load_checkpoint, save_checkpoint
 from bnnlib.storage.evaluations import FILE, load_results, save_results
@@ -171,7 +171,7 @@ def test_five_networks_are_shown_side_by_side_and_a_sixth_is_left_out(page: AppT
 def test_a_network_without_results_is_measured_on_request(page: AppTest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "bayesian" / FILE).unlink()
     monkeypatch.setattr("ui.results.SAMPLES", 2)
-    monkeypatch.setattr("bnnlib.report.available_sets", lambda: ["noise"])
+    monkeypatch.setattr("bnnlib.evaluation.evaluate.available_sets", lambda: ["noise"])
     opened(page)
     assert "**bayesian** has not been evaluated yet." in page.warning[0].value
     assert len(charts(page)) == 7  # the other network is shown all the same

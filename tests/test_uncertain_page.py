@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bnnlib.datasets.mnist import Digits
-from bnnlib.ranking import Opinions, Survey, rank
+from bnnlib.evaluation.survey import Opinions, Survey, rank
 from bnnlib.storage.checkpoints import load_checkpoint
 from ui.surveys import SEED
 

@@ -10,9 +10,9 @@ from bnnlib.datasets.isolated import load_ood_apart
 from bnnlib.datasets.mnist import Digits
 from bnnlib.datasets.ood import available_sets
 from bnnlib.errors import BnnlibError
+from bnnlib.evaluation.sections import EDGES
 from bnnlib.metrics import WORDS
 from bnnlib.plots_evaluate import doubt_figure
-from bnnlib.report_parts import EDGES
 from ui.evaluate_parts import Found, chart, side_by_side, summaries
 from ui.page import is_dark, show_error
 from ui.pictures import pictures

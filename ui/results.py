@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
-from bnnlib.report import Plan, examine
+from bnnlib.evaluation.evaluate import Plan, examine
 from bnnlib.storage.checkpoints import find_checkpoint
 from bnnlib.storage.evaluations import Results, load_results, results_files, save_results
 from ui.loaders import load_digits, load_network, network_version

@@ -3,8 +3,8 @@
 import streamlit as st
 from torch import Tensor
 
+from bnnlib.evaluation.survey import Survey, held_out_index
 from bnnlib.networks import Network
-from bnnlib.ranking import Survey, held_out_index
 from ui.loaders import load_digits, load_network, network_version
 from ui.memory import give_back_memory
 

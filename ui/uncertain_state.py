@@ -5,7 +5,7 @@ Widgets are not bound to the address by Streamlit, because `st.switch_page` fail
 
 import streamlit as st
 
-from bnnlib.ranking import MEASURES
+from bnnlib.evaluation.survey import MEASURES
 from ui.loaders import DEFAULT_NETWORKS, chosen_networks
 
 Value = str | int | bool

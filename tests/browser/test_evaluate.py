@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from bnnlib.datasets.mnist import load_mnist
 from bnnlib.errors import BnnlibError
-from bnnlib.report import Plan, examine
+from bnnlib.evaluation.evaluate import Plan, examine
 from bnnlib.storage.checkpoints import load_checkpoint
 from bnnlib.storage.evaluations import load_results, save_results
 

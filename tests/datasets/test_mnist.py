@@ -12,8 +12,8 @@ import torch
 from bnnlib import BnnlibError
 from bnnlib.datasets import mnist as data
 from bnnlib.datasets.mnist import Digits, Split, fingerprints, held_out, load_mnist, to_float
+from bnnlib.evaluation.evaluate import evaluate
 from bnnlib.networks import DropoutConfig, DropoutNetwork
-from bnnlib.report import evaluate
 
 SPLITS = ("train", "validation", "test")
 

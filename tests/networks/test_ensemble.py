@@ -8,8 +8,8 @@ import torch
 from bnnlib import BnnlibError, deterministic_probs, sample_probs
 from bnnlib.__main__ import main
 from bnnlib.commands_ensemble import assemble
+from bnnlib.evaluation.survey import Survey
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork, EnsembleConfig, EnsembleNetwork
-from bnnlib.ranking import Survey
 from bnnlib.storage.checkpoints import load_checkpoint, save_checkpoint
 
 SMALL = DropoutConfig(hidden=(12, 8))

@@ -12,10 +12,10 @@ from bnnlib import findings, metrics
 from bnnlib.__main__ import main
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
+from bnnlib.evaluation.evaluate import Plan, evaluate, examine
+from bnnlib.evaluation.sections import EDGES, SHIFT_IMAGES
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
 from bnnlib.networks.sampling import sample_probs
-from bnnlib.report import Plan, evaluate, examine
-from bnnlib.report_parts import EDGES, SHIFT_IMAGES
 from bnnlib.storage.checkpoints import load_checkpoint, save_checkpoint
 from bnnlib.storage.evaluations import FILE, Results, answer_rule, cache_folder, load_results, results_files, save_results
 

@@ -12,9 +12,7 @@ from bnnlib.datasets.mnist import Digits, Split, held_out, to_float
 from bnnlib.datasets.ood import available_sets, load_ood
 from bnnlib.datasets.shifts import SHIFTS, shift_images
 from bnnlib.errors import BnnlibError
-from bnnlib.networks import DropoutNetwork, Network
-from bnnlib.networks.sampling import deterministic_probs, sample_probs
-from bnnlib.report_parts import (
+from bnnlib.evaluation.sections import (
     SHIFT_IMAGES,
     Asked,
     choose_measure,
@@ -25,6 +23,8 @@ from bnnlib.report_parts import (
     shift_curve,
     temperature_figures,
 )
+from bnnlib.networks import DropoutNetwork, Network
+from bnnlib.networks.sampling import deterministic_probs, sample_probs
 from bnnlib.storage.evaluations import Results
 
 CHUNK = 10  # samples between two signs of progress

@@ -1,0 +1,1 @@
+"""Networks asked about whole sets of images, and what follows from their answers."""
