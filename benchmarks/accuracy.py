@@ -16,8 +16,9 @@ from torch.distributions import Normal, kl_divergence, register_kl
 
 from bnnlib import load_mnist, metrics, sample_probs
 from bnnlib.layers import linear_normal as layers
-from bnnlib.presets import preset, replace
-from bnnlib.training import build, fit
+from bnnlib.training.config import replace
+from bnnlib.training.presets import preset
+from bnnlib.training.trainer import build, fit
 
 SAMPLES = 30
 

@@ -19,9 +19,10 @@ from playwright.sync_api import sync_playwright
 from benchmarks.draw_latency import CHROMIUM_FLAGS, STROKES, free_port, stroke, wait_until_healthy
 from benchmarks.measure import ROOT
 from bnnlib import jobs
-from bnnlib.presets import preset, replace
 from bnnlib.run_config import RunConfig
 from bnnlib.runs import Run, create_run
+from bnnlib.training.config import replace
+from bnnlib.training.presets import preset
 
 TARGET = 1.0
 

@@ -18,9 +18,9 @@ from pyro.infer import SVI, TraceMeanField_ELBO
 from pyro.optim import PyroOptim
 from torch import Tensor, nn
 
-from bnnlib.compiled import CompiledStep
 from bnnlib.networks import BayesianConfig, BayesianNetwork
-from bnnlib.objectives import Loss, make_objective
+from bnnlib.training.compiled_step import CompiledStep
+from bnnlib.training.objectives import Loss, make_objective
 
 SIZES = (784, 1024, 1024, 1024, 10)
 N_TRAIN, PRIOR, SCALE, LR = 50_000, 0.1, 0.036, 1e-3

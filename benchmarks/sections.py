@@ -15,8 +15,9 @@ from benchmarks.measure import ROOT, Times, in_a_process, interleaved
 from bnnlib import BnnlibError, load_mnist, sample_probs
 from bnnlib.layers.products import product
 from bnnlib.networks import BayesianNetwork, DropoutNetwork
-from bnnlib.presets import preset, replace
-from bnnlib.training import Trainer, build
+from bnnlib.training.config import replace
+from bnnlib.training.presets import preset
+from bnnlib.training.trainer import Trainer, build
 
 Row = dict[str, str | float | None]
 STEPS = math.ceil(peers.N_TRAIN / 128)  # an epoch at batch 128

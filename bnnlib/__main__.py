@@ -131,8 +131,8 @@ def run_evaluate(options: argparse.Namespace) -> int:
 def run_predict(options: argparse.Namespace) -> int:
     from bnnlib.drawing.raster import image_from_file
     from bnnlib.networks.sampling import sample_probs
-    from bnnlib.presets import check_range
     from bnnlib.storage.checkpoints import load_checkpoint
+    from bnnlib.training.limits import check_range
 
     check_range("--samples", options.samples, 1, 10_000)
     check_range("--seed", options.seed, 0, 2**31 - 1)

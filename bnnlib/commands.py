@@ -13,11 +13,13 @@ from bnnlib.datasets.mnist import Digits, load_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.evaluation.evaluate import evaluate
 from bnnlib.networks import BayesianConfig, BayesianNetwork, Network, TrainableConfig
-from bnnlib.presets import LIMITS, TrainingConfig, check_range, preset, replace, with_width
 from bnnlib.run_config import FLAGS, RunConfig
 from bnnlib.runs import Run, create_run
 from bnnlib.storage.checkpoints import FOLDER, check_destination, load_checkpoint, save_checkpoint, update_card
-from bnnlib.training import DivergedError, EpochReport, Trainer, build, fit, pick_device
+from bnnlib.training.config import TrainingConfig, replace, with_width
+from bnnlib.training.limits import LIMITS, check_range
+from bnnlib.training.presets import preset
+from bnnlib.training.trainer import DivergedError, EpochReport, Trainer, build, fit, pick_device
 from bnnlib.transfer import keep_as_checkpoint
 from bnnlib.worker import line, work
 

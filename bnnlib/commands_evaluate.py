@@ -11,10 +11,10 @@ from bnnlib.datasets.mnist import load_mnist
 from bnnlib.datasets.ood import available_sets
 from bnnlib.errors import BnnlibError
 from bnnlib.evaluation.evaluate import Plan, examine
-from bnnlib.limits import check_range
 from bnnlib.metrics import WORDS
 from bnnlib.storage.checkpoints import find_checkpoint, load_checkpoint, update_card
 from bnnlib.storage.evaluations import Results, save_results
+from bnnlib.training.limits import check_range
 
 BASIC = ("error", "nll", "ece", "brier", "samples", "images", "source", "split", "seed", "deterministic")
 

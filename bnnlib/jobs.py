@@ -15,9 +15,9 @@ from pathlib import Path
 
 from bnnlib.errors import BnnlibError
 from bnnlib.heartbeat import this_process, write_beat
-from bnnlib.limits import MAX_DISK, MAX_WAITING, MIN_FREE_DISK
 from bnnlib.run_config import state_bytes
 from bnnlib.runs import LOG, Run, list_runs
+from bnnlib.runs_limits import MAX_DISK, MAX_WAITING, MIN_FREE_DISK
 from bnnlib.storage.files import locked
 
 ROOT = Path(__file__).resolve().parent.parent

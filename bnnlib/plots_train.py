@@ -10,7 +10,7 @@ INK = {False: "#16202C", True: "#E8EDF3"}
 LINES = {False: "rgba(22, 32, 44, 0.12)", True: "rgba(232, 237, 243, 0.14)"}
 
 
-Point = dict[str, Any]  # one epoch of a card's history, the fields of `bnnlib.training.EpochReport`
+Point = dict[str, Any]  # one epoch of a card's history, the fields of `bnnlib.training.trainer.EpochReport`
 
 
 def usable_history(card: dict[str, Any]) -> list[Point]:

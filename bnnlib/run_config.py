@@ -7,8 +7,9 @@ from typing import Any
 
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import BayesianConfig, EnsembleConfig, TrainableConfig
-from bnnlib.presets import TrainingConfig, check_network, preset
 from bnnlib.storage.checkpoints import config_from_card
+from bnnlib.training.config import TrainingConfig, check_network
+from bnnlib.training.presets import preset
 
 FORMAT = 1
 REMEDY = "start a new run"

@@ -28,12 +28,12 @@ from torch import Tensor
 
 from bnnlib.errors import BnnlibError
 from bnnlib.heartbeat import ALIVE, SILENT_SECONDS, Beat, is_alive, read_beat
-from bnnlib.limits import MAX_PINNED, MAX_RUNS
-from bnnlib.presets import check_network
 from bnnlib.run_config import REMEDY, RunConfig
+from bnnlib.runs_limits import MAX_PINNED, MAX_RUNS
 from bnnlib.storage.files import delete_folder, rename_folder, write_text
 from bnnlib.storage.names import NAMES, check_name
 from bnnlib.storage.tensors import read_state, write_state
+from bnnlib.training.config import check_network
 
 CONFIG, HISTORY, LOG, PINNED, STATE = "config.json", "history.jsonl", "log.txt", "pinned.safetensors", "state.safetensors"
 LOG_TAIL = 20_000  # characters of the log that are shown

@@ -25,7 +25,7 @@ from bnnlib.networks.sampling import sample_probs
 from bnnlib.runs import LOG, STATE, Run, list_runs
 from bnnlib.storage.files import locked, remove_leftovers
 from bnnlib.storage.tensors import write_state
-from bnnlib.training import EpochReport, Trainer, build
+from bnnlib.training.trainer import EpochReport, Trainer, build
 
 PINNED_SAMPLES = 30  # sampled networks that answer each pinned image, an epoch
 FIGURE_SAMPLES = 30  # for the figures of a finished run; the shipped checkpoints take 100

@@ -234,7 +234,7 @@ def test_training_is_not_lost_where_the_folder_can_no_longer_be_written(shelf: P
 
 
 def test_a_run_that_diverges_late_keeps_its_best_epoch_and_says_so(shelf: Path, scarce: Digits, capsys, monkeypatch) -> None:
-    from bnnlib.training import Trainer
+    from bnnlib.training.trainer import Trainer
 
     epochs = Trainer.run_epoch
 

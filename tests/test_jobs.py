@@ -21,10 +21,10 @@ from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.heartbeat import read_beat, this_process, write_beat
 from bnnlib.networks import BayesianConfig, DropoutConfig
-from bnnlib.presets import TrainingConfig
 from bnnlib.run_config import RunConfig
 from bnnlib.runs import STATE, Run, create_run, list_runs
-from bnnlib.training import Trainer, build
+from bnnlib.training.config import TrainingConfig
+from bnnlib.training.trainer import Trainer, build
 
 SMALL = (16, 16, 16)
 TINY = TrainingConfig(

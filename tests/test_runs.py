@@ -12,14 +12,15 @@ import torch
 from bnnlib import runs as runs_module
 from bnnlib.errors import BnnlibError
 from bnnlib.heartbeat import NAME, Beat, is_alive, process_start, this_process, write_beat
-from bnnlib.limits import LIMITS
 from bnnlib.networks import BayesianConfig, DropoutConfig
-from bnnlib.presets import TrainingConfig, preset
 from bnnlib.run_config import RunConfig, command, settings
 from bnnlib.runs import Run, create_run, delete_run, free_name, list_runs, rename_run
 from bnnlib.storage.files import locked, write_text, write_whole
 from bnnlib.storage.names import check_name
 from bnnlib.storage.tensors import read_state, write_state
+from bnnlib.training.config import TrainingConfig
+from bnnlib.training.limits import LIMITS
+from bnnlib.training.presets import preset
 
 CONFIG = RunConfig(BayesianConfig(hidden=(8, 8, 8)), TrainingConfig(epochs=2, classes=(1, 7), images=50), "quick", ("a seven",))
 

@@ -11,9 +11,9 @@ from bnnlib import jobs, worker
 from bnnlib.heartbeat import this_process, write_beat
 from bnnlib.networks import BayesianConfig, DropoutConfig
 from bnnlib.plots_runs import Curve, epoch_curves
-from bnnlib.presets import TrainingConfig
 from bnnlib.run_config import RunConfig
 from bnnlib.runs import HISTORY, Run, create_run, list_runs
+from bnnlib.training.config import TrainingConfig
 from ui.train_curves import modified, panels
 
 TINY = RunConfig(

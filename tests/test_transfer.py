@@ -15,11 +15,11 @@ from bnnlib import transfer, worker
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import BayesianConfig
 from bnnlib.networks.sampling import sample_probs
-from bnnlib.presets import TrainingConfig
 from bnnlib.run_config import RunConfig
 from bnnlib.runs import Run, create_run
 from bnnlib.storage.checkpoints import list_checkpoints, load_checkpoint
 from bnnlib.storage.tensors import read_state, write_state
+from bnnlib.training.config import TrainingConfig
 from bnnlib.transfer import best_network, export_run, import_run, keep_as_checkpoint
 
 TINY = RunConfig(

@@ -8,9 +8,9 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from bnnlib import jobs
 from bnnlib.errors import BnnlibError
-from bnnlib.limits import MAX_ARCHIVE
 from bnnlib.run_config import RunConfig
 from bnnlib.runs import Run, Status, delete_run, free_name, rename_run, runs_folder
+from bnnlib.runs_limits import MAX_ARCHIVE
 from bnnlib.storage import checkpoints
 from bnnlib.storage.names import check_name
 from bnnlib.transfer import export_run, import_run, keep_as_checkpoint

@@ -11,12 +11,13 @@ from bnnlib import jobs
 from bnnlib.datasets.augment import AUGMENTATIONS
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
-from bnnlib.limits import LIMITS
 from bnnlib.networks import BayesianConfig, TrainableConfig
-from bnnlib.presets import TrainingConfig, preset, with_width
 from bnnlib.run_config import RunConfig
 from bnnlib.runs import create_run, free_name, runs_folder
 from bnnlib.storage.names import check_name
+from bnnlib.training.config import TrainingConfig, with_width
+from bnnlib.training.limits import LIMITS
+from bnnlib.training.presets import preset
 from ui.page import show_error
 
 KINDS = {"bayesian": "Bayesian", "dropout": "Dropout"}

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from bnnlib.layers.linear_normal import LinearNormal
 from bnnlib.networks import BayesianConfig, BayesianNetwork
-from bnnlib.objectives import make_objective
+from bnnlib.training.objectives import make_objective
 
 N, BATCH = 60_000, 24
 

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork, Network
-from bnnlib.presets import preset
+from bnnlib.training.presets import preset
 
 
 def seeded(seed: int) -> torch.Generator:

@@ -54,7 +54,7 @@ def test_a_name_that_cannot_be_had_loses_nothing(folder: Path, one_sentence, new
 @pytest.fixture
 def page(without_mnist: None, monkeypatch: pytest.MonkeyPatch, folder: Path) -> AppTest:
     monkeypatch.setattr("ui.loaders.find_mnist", lambda: None)
-    app = AppTest.from_file("../dashboard.py", default_timeout=120)
+    app = AppTest.from_file("../../dashboard.py", default_timeout=120)
     app.query_params["left"] = "mine"
     app.run()
     app.switch_page("pages/2_Train.py").run()

@@ -1,4 +1,4 @@
-"""Training settings, and the presets of each network."""
+"""Training settings: what each is, and which values make sense."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from bnnlib.datasets.augment import AUGMENTATIONS
 from bnnlib.errors import BnnlibError
 from bnnlib.layers.bayesian_linear import FACTOR_RANGE
-from bnnlib.limits import LIMITS, MAX_HIDDEN_LAYERS, check_range
-from bnnlib.networks import BayesianConfig, DropoutConfig, TrainableConfig
+from bnnlib.networks import DropoutConfig, TrainableConfig
+from bnnlib.training.limits import LIMITS, MAX_HIDDEN_LAYERS, check_range
 
 KINDS = ("dropout", "bayesian")
 OBJECTIVES = ("elbo", "published")
@@ -20,10 +20,10 @@ class TrainingConfig:
     objective: `elbo`, or `published` for the article's own, wrong sign and all. schedule: `constant`, or `cosine` to zero
     with a linear warm-up of one epoch. temperature: T of the KL (1 = Bayes, below 1 = tempered), reached linearly over
     `temperature_warmup` epochs. average: decay per step of an exponential moving average of the parameters, 0 = none. adversarial: how far
-    the hardest image nearby, learnt beside each image, may be from it, 0 = none (`bnnlib.adversarial`). calibrate: at
+    the hardest image nearby, learnt beside each image, may be from it, 0 = none (`bnnlib.training.adversarial`). calibrate: at
     the end, divide the logits by the temperature that suits the validation images best (Guo et al. 2017). shuffle: a new order
     each epoch (the article keeps its first). precision: dtype of the matrix products, `fp32` or `bf16`. compile: make one program
-    of the whole step (`bnnlib.compiled`). classes: the digits to train and validate on. images: at most so many training
+    of the whole step (`bnnlib.training.compiled_step`). classes: the digits to train and validate on. images: at most so many training
     images, the first ones; None: all. augment: how training images are bent, a key of `augment.AUGMENTATIONS`.
     """
 
@@ -68,65 +68,6 @@ class TrainingConfig:
                 raise BnnlibError(f"{name} is {getattr(self, name)!r}: expected true or false.")
         if not self.classes or not set(self.classes) <= set(range(10)) or len(set(self.classes)) < len(self.classes):
             raise BnnlibError(f"classes is {list(self.classes)}: expected at least one digit from 0 to 9, each once.")
-
-
-PRESETS: dict[tuple[str, str], tuple[TrainableConfig, TrainingConfig]] = {
-    ("dropout", "default"): (
-        DropoutConfig(hidden_dropout=0.2),
-        TrainingConfig(epochs=25, batch_size=256, lr=1e-3, schedule="cosine", average=0.999, adversarial=1.5, calibrate=True),
-    ),
-    ("bayesian", "default"): (
-        BayesianConfig(),
-        TrainingConfig(epochs=20, batch_size=256, lr=1e-3, schedule="cosine", temperature=0.01, average=0.998, adversarial=1.5),
-    ),
-    # For drawings, which no one centres and slants as MNIST's digits are.
-    ("dropout", "robust"): (
-        DropoutConfig(input_dropout=0.1, hidden_dropout=0.2),
-        TrainingConfig(epochs=30, batch_size=256, average=0.999, adversarial=1.0, augment="full", calibrate=True),
-    ),
-    ("bayesian", "robust"): (
-        BayesianConfig(),
-        TrainingConfig(epochs=25, batch_size=256, temperature=0.005, average=0.998, adversarial=1.0, augment="full"),
-    ),
-    # Under a minute on two cores, error about 2 %.
-    ("dropout", "quick"): (
-        DropoutConfig(hidden=(400, 400, 400), input_dropout=0.1, hidden_dropout=0.3),
-        TrainingConfig(epochs=8, batch_size=512, lr=2e-3, schedule="cosine"),
-    ),
-    ("bayesian", "quick"): (
-        BayesianConfig(hidden=(400, 400, 400)),
-        TrainingConfig(epochs=8, batch_size=512, lr=2e-3, schedule="cosine", temperature=0.05),
-    ),
-    # The article: 50 epochs in its code for the dropout network (30 in its text), 30 for the Bayesian one.
-    ("dropout", "article"): (
-        DropoutConfig(),
-        TrainingConfig(
-            optimiser="sgd", epochs=50, batch_size=128, lr=0.1, momentum=0.95, nesterov=False, schedule="constant", shuffle=False
-        ),
-    ),
-    ("bayesian", "article"): (
-        BayesianConfig(
-            prior_scale=1.0,
-            initial_scale=0.1,
-            initial_factors=(0.25, 1.0, 1.0),
-            initial_mean=0.01,
-            minimum_scale=0.01,
-            input_bias=False,
-        ),
-        TrainingConfig(
-            optimiser="sgd", epochs=30, batch_size=128, lr=0.002, momentum=0.9, nesterov=True, schedule="constant", shuffle=False
-        ),
-    ),
-}
-
-
-def preset(kind: str, name: str = "default") -> tuple[TrainableConfig, TrainingConfig]:
-    """The network's and the training's config of a preset; raises BnnlibError for an unknown one."""
-    try:
-        return PRESETS[kind, name]
-    except KeyError:
-        known = ", ".join(f"{k} {n}" for k, n in PRESETS)
-        raise BnnlibError(f"There is no preset {name!r} for a network of kind {kind!r}: there are {known}.") from None
 
 
 def check_network(config: TrainableConfig) -> None:

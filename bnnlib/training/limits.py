@@ -1,4 +1,4 @@
-"""How much a training run may ask for: every limit of the command line, the pages and the run folders, in one place."""
+"""The range of each setting of a training."""
 
 import math
 
@@ -22,13 +22,6 @@ LIMITS: dict[str, tuple[float, float]] = {
 WHOLE = ("epochs", "batch_size", "temperature_warmup", "hidden_width", "images", "seed")  # no fractions
 
 MAX_HIDDEN_LAYERS = 4
-MAX_RUNS = 50  # run folders
-MAX_WAITING = 4  # processes in the queue: each holds some 300 MB of libraries while it waits
-MAX_PINNED = 12  # pinned images a run
-MAX_DISK = 8 * 1024**3  # bytes of all run folders together
-MIN_FREE_DISK = 500 * 1024**2  # bytes left to others
-MAX_ARCHIVE = 64 * 1024**2  # bytes of an imported zip; a Bayesian network 2,048 wide takes 41 MB
-MAX_UNPACKED = 160 * 1024**2  # bytes of all it holds
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:

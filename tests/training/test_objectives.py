@@ -10,8 +10,8 @@ from pyro.infer import TraceMeanField_ELBO
 from torch import Tensor
 
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
-from bnnlib.objectives import article_constant, make_objective
-from bnnlib.presets import preset
+from bnnlib.training.objectives import article_constant, make_objective
+from bnnlib.training.presets import preset
 
 N, BATCH, WIDTH = 50_000, 20, 16
 

@@ -13,15 +13,15 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from bnnlib import metrics
-from bnnlib.adversarial import perturbed
-from bnnlib.compiled import CompiledStep
 from bnnlib.datasets.augment import augment
 from bnnlib.datasets.mnist import Digits, Split
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import BayesianNetwork, DropoutConfig, DropoutNetwork, Trainable, TrainableConfig
 from bnnlib.networks.sampling import sample_probs
-from bnnlib.objectives import Loss, make_objective
-from bnnlib.presets import TrainingConfig
+from bnnlib.training.adversarial import perturbed
+from bnnlib.training.compiled_step import CompiledStep
+from bnnlib.training.config import TrainingConfig
+from bnnlib.training.objectives import Loss, make_objective
 
 VALIDATION_SAMPLES = 5  # an epoch; the card's figures take 100
 CALIBRATION_SAMPLES = 20

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from bnnlib.objectives import Loss
+from bnnlib.training.objectives import Loss
 
 Step = Callable[[Tensor, Tensor], Loss]  # images [B, 28, 28], labels [B] -> the loss, with the parameters' `.grad` set anew
 FIELDS = [field.name for field in dataclasses.fields(Loss)]

@@ -6,12 +6,14 @@ import math
 import pytest
 import torch
 
-from bnnlib import BnnlibError, metrics, sample_probs, training
+from bnnlib import BnnlibError, metrics, sample_probs
 from bnnlib.datasets import mnist as data
 from bnnlib.datasets.mnist import Digits
 from bnnlib.networks import BayesianConfig, BayesianNetwork, Config, DropoutConfig
-from bnnlib.presets import PRESETS, TrainingConfig, preset
-from bnnlib.training import DivergedError, Trainer, build, fit, pick_device
+from bnnlib.training import trainer as training
+from bnnlib.training.config import TrainingConfig
+from bnnlib.training.presets import PRESETS, preset
+from bnnlib.training.trainer import DivergedError, Trainer, build, fit, pick_device
 
 CONFIGS: dict[str, Config] = {"dropout": DropoutConfig(hidden=(16, 16, 16)), "bayesian": BayesianConfig(hidden=(16, 16, 16))}
 BRIEF = TrainingConfig(epochs=3, batch_size=32, lr=1e-2, temperature=0.01, device="cpu")

@@ -12,7 +12,7 @@ from bnnlib.layers import products
 from bnnlib.layers.elbo import negative_elbo
 from bnnlib.layers.products import linear, product
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutNetwork, Network
-from bnnlib.objectives import make_objective
+from bnnlib.training.objectives import make_objective
 
 N, BATCH = 50_000, 16
 ARTICLE = {"prior_scale": 1.0, "initial_scale": 0.1, "initial_factors": (0.25, 1.0, 1.0), "initial_mean": 0.01, "minimum_scale": 0.01}

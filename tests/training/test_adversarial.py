@@ -5,11 +5,11 @@ import dataclasses
 import pytest
 import torch
 
-from bnnlib.adversarial import perturbed
 from bnnlib.datasets.mnist import Digits
 from bnnlib.networks import BayesianConfig, DropoutConfig
-from bnnlib.presets import TrainingConfig
-from bnnlib.training import Trainer, build
+from bnnlib.training.adversarial import perturbed
+from bnnlib.training.config import TrainingConfig
+from bnnlib.training.trainer import Trainer, build
 
 
 def test_an_image_moves_by_the_radius_along_the_gradient() -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from bnnlib.compiled import Draws
 from bnnlib.datasets.mnist import Digits
 from bnnlib.networks import BayesianConfig, DropoutConfig, TrainableConfig
-from bnnlib.presets import TrainingConfig
-from bnnlib.training import Trainer, build, fit
+from bnnlib.training.compiled_step import Draws
+from bnnlib.training.config import TrainingConfig
+from bnnlib.training.trainer import Trainer, build, fit
 
 BRIEF = TrainingConfig(epochs=2, batch_size=32, lr=1e-3, temperature=0.01, temperature_warmup=1, device="cpu", compile=True)
 BAYESIAN, DROPOUT = BayesianConfig(hidden=(16,), initial_factors=(0.5,)), DropoutConfig(hidden=(16,))
