@@ -18,9 +18,9 @@ from playwright.sync_api import sync_playwright
 
 from benchmarks.draw_latency import CHROMIUM_FLAGS, STROKES, free_port, stroke, wait_until_healthy
 from benchmarks.measure import ROOT
-from bnnlib import jobs
-from bnnlib.run_config import RunConfig
-from bnnlib.runs import Run, create_run
+from bnnlib.runs import queue
+from bnnlib.runs.config import RunConfig
+from bnnlib.runs.folder import Run, create_run
 from bnnlib.training.config import replace
 from bnnlib.training.presets import preset
 
@@ -36,12 +36,12 @@ def main() -> int:
         os.environ["BNNLIB_RUNS"] = folder
         network, training = preset("bayesian")
         run = create_run(Path(folder) / "busy", RunConfig(network, replace(training, epochs=1_000)))
-        jobs.start(run)
+        queue.start(run)
         try:
             report = measure(options.chromium, run, options.strokes)
         finally:
             if run.status.active:
-                jobs.stop(run)
+                queue.stop(run)
             while run.status.active:
                 time.sleep(0.2)
     print(json.dumps(report))

@@ -13,15 +13,15 @@ from bnnlib.datasets.mnist import Digits, load_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.evaluation.evaluate import evaluate
 from bnnlib.networks import BayesianConfig, BayesianNetwork, Network, TrainableConfig
-from bnnlib.run_config import FLAGS, RunConfig
-from bnnlib.runs import Run, create_run
+from bnnlib.runs.archive import keep_as_checkpoint
+from bnnlib.runs.config import FLAGS, RunConfig
+from bnnlib.runs.folder import Run, create_run
+from bnnlib.runs.worker import line, work
 from bnnlib.storage.checkpoints import FOLDER, check_destination, load_checkpoint, save_checkpoint, update_card
 from bnnlib.training.config import TrainingConfig, replace, with_width
 from bnnlib.training.limits import LIMITS, check_range
 from bnnlib.training.presets import preset
 from bnnlib.training.trainer import DivergedError, EpochReport, Trainer, build, fit, pick_device
-from bnnlib.transfer import keep_as_checkpoint
-from bnnlib.worker import line, work
 
 CARD_SAMPLES = 100
 

@@ -3,12 +3,12 @@
 import streamlit as st
 import torch
 
-from bnnlib import jobs
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.mosaic import mosaic
 from bnnlib.plots import network_colours
 from bnnlib.plots_train import learning_curve, usable_history
+from bnnlib.runs import queue
 from bnnlib.storage.checkpoints import list_checkpoints, load_checkpoint
 from ui.data_notice import data_notice
 from ui.loaders import checkpoint_names, choose_networks, chosen_networks, load_digits, load_network, network_version
@@ -59,7 +59,7 @@ def train_and_watch(digits: Digits | None) -> None:
     """The form beside the run that it started, or any other."""
     form, view = st.columns([1, 3], gap="large")
     with form:
-        if not jobs.training_allowed():
+        if not queue.training_allowed():
             st.info(
                 "Training is switched off on this server, so that it stays quick for everyone. On your own machine "
                 "`make app` brings this page with it; the runs here can be watched.",

@@ -9,8 +9,8 @@ import torch
 
 from bnnlib.datasets.mnist import Digits, find_mnist, load_mnist
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
-from bnnlib.run_config import RunConfig
-from bnnlib.runs import Run, create_run
+from bnnlib.runs.config import RunConfig
+from bnnlib.runs.folder import Run, create_run
 
 SMALL = (16, 16, 16)
 
@@ -82,7 +82,7 @@ def one_sentence() -> Callable[[str], bool]:
 @pytest.fixture
 def trained(few: Digits, own_runs: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[RunConfig], Run]:
     """Trains a run with two pinned images to its end, on few digits; tests that go on with it train on them too."""
-    from bnnlib import worker  # here, not above: it loads Pyro
+    from bnnlib.runs import worker  # here, not above: it loads Pyro
 
     monkeypatch.setattr(worker, "load_mnist", lambda: few)
 

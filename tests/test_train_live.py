@@ -7,12 +7,12 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from bnnlib import jobs, worker
-from bnnlib.heartbeat import this_process, write_beat
 from bnnlib.networks import BayesianConfig, DropoutConfig
 from bnnlib.plots_runs import Curve, epoch_curves
-from bnnlib.run_config import RunConfig
-from bnnlib.runs import HISTORY, Run, create_run, list_runs
+from bnnlib.runs import queue, worker
+from bnnlib.runs.config import RunConfig
+from bnnlib.runs.folder import HISTORY, Run, create_run, list_runs
+from bnnlib.runs.heartbeat import this_process, write_beat
 from bnnlib.training.config import TrainingConfig
 from ui.train_curves import modified, panels
 
@@ -61,7 +61,7 @@ def test_training_that_is_off_is_said_kindly_and_runs_can_still_be_seen(page, fi
 
 def test_the_form_starts_a_run_with_its_settings(page, own_runs, monkeypatch):
     begun: list[Run] = []
-    monkeypatch.setattr(jobs, "start", begun.append)
+    monkeypatch.setattr(queue, "start", begun.append)
     shown = opened(page)
     shown.number_input(key="form_bayesian_quick_images").set_value(500)
     shown.number_input(key="form_bayesian_quick_epochs").set_value(3)
@@ -81,7 +81,7 @@ def test_the_form_starts_a_run_with_its_settings(page, own_runs, monkeypatch):
 
 @pytest.mark.parametrize("name", ["../evil", "a b", ".hidden"])
 def test_a_name_that_leaves_the_folder_is_refused_in_a_sentence(page, own_runs, monkeypatch, one_sentence, name):
-    monkeypatch.setattr(jobs, "start", lambda run: pytest.fail("started"))
+    monkeypatch.setattr(queue, "start", lambda run: pytest.fail("started"))
     shown = opened(page)
     shown.text_input(key="form_name_0").set_value(name)
     button(shown, "Start training").click().run()

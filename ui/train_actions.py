@@ -6,29 +6,29 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from bnnlib import jobs
 from bnnlib.errors import BnnlibError
-from bnnlib.run_config import RunConfig
-from bnnlib.runs import Run, Status, delete_run, free_name, rename_run, runs_folder
-from bnnlib.runs_limits import MAX_ARCHIVE
+from bnnlib.runs import queue
+from bnnlib.runs.archive import export_run, import_run, keep_as_checkpoint
+from bnnlib.runs.config import RunConfig
+from bnnlib.runs.folder import Run, Status, delete_run, free_name, rename_run, runs_folder
+from bnnlib.runs.limits import MAX_ARCHIVE
 from bnnlib.storage import checkpoints
 from bnnlib.storage.names import check_name
-from bnnlib.transfer import export_run, import_run, keep_as_checkpoint
 from ui.page import show_error
 
 
 def run_actions(run: Run, status: Status, config: RunConfig, has_network: bool) -> None:
     """A row of buttons; only those that make sense now. Where training is off, looking and exporting are all there is."""
-    allowed = jobs.training_allowed()
+    allowed = queue.training_allowed()
     with st.container(horizontal=True, key="run_actions"):
         if allowed and status.active:
             if st.button("Stop", icon=":material/stop:", help="What is finished is kept; resuming goes on after the last finished epoch."):
-                attempt(lambda: jobs.stop(run), "Stopping …")
+                attempt(lambda: queue.stop(run), "Stopping …")
             return
         if allowed and status.state != "finished":
             label = "Start" if status.state == "new" else "Resume"
             if st.button(label, icon=":material/play_arrow:", type="primary", help="Goes on after the last finished epoch."):
-                attempt(lambda: jobs.start(run), rerun=True)
+                attempt(lambda: queue.start(run), rerun=True)
         if allowed and has_network:
             kind = "primary" if status.state == "finished" else "secondary"
             with st.popover("Keep as checkpoint", icon=":material/bookmark_add:", type=kind, help="Use its best network on every page."):

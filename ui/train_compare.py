@@ -4,8 +4,8 @@ import streamlit as st
 
 from bnnlib.errors import BnnlibError
 from bnnlib.plots_runs import PALETTE, Curve, epoch_curves
-from bnnlib.run_config import settings
-from bnnlib.runs import list_runs
+from bnnlib.runs.config import settings
+from bnnlib.runs.folder import list_runs
 from ui.page import is_dark
 from ui.train_curves import STYLE, points
 

@@ -8,8 +8,8 @@ import streamlit as st
 
 from bnnlib.plots import network_colours
 from bnnlib.plots_runs import Curve, epoch_curves
-from bnnlib.run_config import RunConfig
-from bnnlib.runs import HISTORY, Run
+from bnnlib.runs.config import RunConfig
+from bnnlib.runs.folder import HISTORY, Run
 from ui.page import is_dark
 
 STYLE = """<style>

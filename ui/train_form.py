@@ -7,13 +7,13 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from bnnlib import jobs
 from bnnlib.datasets.augment import AUGMENTATIONS
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import BayesianConfig, TrainableConfig
-from bnnlib.run_config import RunConfig
-from bnnlib.runs import create_run, free_name, runs_folder
+from bnnlib.runs import queue
+from bnnlib.runs.config import RunConfig
+from bnnlib.runs.folder import create_run, free_name, runs_folder
 from bnnlib.storage.names import check_name
 from bnnlib.training.config import TrainingConfig, with_width
 from bnnlib.training.limits import LIMITS
@@ -146,7 +146,7 @@ def begin(config: RunConfig, name: str, digits: Digits) -> None:
         run = create_run(runs_folder() / check_name(name), dataclasses.replace(config, captions=captions), images)
         st.query_params["run"] = st.session_state["run"] = run.name
         st.session_state["begun"] = st.session_state.get("begun", 0) + 1  # an empty name for the next one
-        jobs.start(run)
+        queue.start(run)
     except BnnlibError as error:
         show_error(error)
         return

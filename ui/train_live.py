@@ -6,9 +6,9 @@ from pathlib import Path
 import streamlit as st
 
 from bnnlib.errors import BnnlibError
-from bnnlib.heartbeat import Beat
-from bnnlib.run_config import RunConfig, command
-from bnnlib.runs import STATE, Run, Status, find_run, list_runs
+from bnnlib.runs.config import RunConfig, command
+from bnnlib.runs.folder import STATE, Run, Status, find_run, list_runs
+from bnnlib.runs.heartbeat import Beat
 from bnnlib.storage.tensors import read_state
 from ui.memory import spare_the_collector
 from ui.page import is_dark, show_error

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from bnnlib import jobs
+from bnnlib.runs import queue
 from bnnlib.storage.checkpoints import delete_checkpoint, own_checkpoints, rename_checkpoint
 from ui.loaders import DEFAULT_NETWORKS, choose_networks, chosen_networks
 from ui.train_actions import attempt
@@ -11,7 +11,7 @@ from ui.train_actions import attempt
 def own_networks() -> None:
     """A row to rename or delete a checkpoint that was kept from a run; nothing where there is none or training is off."""
     names = own_checkpoints()
-    if not names or not jobs.training_allowed():
+    if not names or not queue.training_allowed():
         return
     st.subheader("Your own networks")
     with st.container(horizontal=True, vertical_alignment="bottom", key="own_networks"):

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from bnnlib.runs import Run, list_runs
+from bnnlib.runs.folder import Run, list_runs
 from bnnlib.storage.checkpoints import FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]

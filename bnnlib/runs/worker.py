@@ -20,9 +20,9 @@ from torch import Tensor
 from bnnlib.datasets.mnist import Digits, load_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.evaluation.evaluate import evaluate
-from bnnlib.heartbeat import Heart
 from bnnlib.networks.sampling import sample_probs
-from bnnlib.runs import LOG, STATE, Run, list_runs
+from bnnlib.runs.folder import LOG, STATE, Run, list_runs
+from bnnlib.runs.heartbeat import Heart
 from bnnlib.storage.files import locked, remove_leftovers
 from bnnlib.storage.tensors import write_state
 from bnnlib.training.trainer import EpochReport, Trainer, build

@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from bnnlib import jobs, worker
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
-from bnnlib.heartbeat import read_beat, this_process, write_beat
 from bnnlib.networks import BayesianConfig, DropoutConfig
-from bnnlib.run_config import RunConfig
-from bnnlib.runs import STATE, Run, create_run, list_runs
+from bnnlib.runs import queue, worker
+from bnnlib.runs.config import RunConfig
+from bnnlib.runs.folder import STATE, Run, create_run, list_runs
+from bnnlib.runs.heartbeat import read_beat, this_process, write_beat
 from bnnlib.training.config import TrainingConfig
 from bnnlib.training.trainer import Trainer, build
 
@@ -59,7 +59,7 @@ def started(own_runs: Path) -> Iterator[Callable[[Run], None]]:
     runs: list[Run] = []
 
     def start(run: Run) -> None:
-        jobs.start(run)
+        queue.start(run)
         runs.append(run)
 
     yield start
@@ -211,7 +211,7 @@ def test_killed_at_twenty_random_moments_nothing_is_lost_but_the_unfinished_epoc
     dice, done = random.Random(5), 0
     command = [sys.executable, str(tmp_path / "train.py"), str(tmp_path / "few.pt"), str(run.folder)]
     with subprocess.Popen(
-        command, env={**os.environ, "PYTHONPATH": str(jobs.ROOT)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command, env={**os.environ, "PYTHONPATH": str(queue.ROOT)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as nursery:
         assert nursery.stdin is not None
         assert nursery.stdout is not None
@@ -258,9 +258,9 @@ import pyro
 import torch
 import torch._dynamo  # which the first optimiser would load
 torch.set_num_threads(1)
-from bnnlib import heartbeat, worker
+from bnnlib.runs import heartbeat, worker
 from bnnlib.datasets.mnist import Digits, Split
-from bnnlib.runs import Run
+from bnnlib.runs.folder import Run
 heartbeat.BEAT_SECONDS = 0.01
 parts = torch.load(sys.argv[1], weights_only=True)
 worker.load_mnist = lambda: Digits(Split(*parts[:2]), Split(*parts[2:4]), Split(*parts[4:]), "embedded")
@@ -284,25 +284,25 @@ def test_one_trains_the_others_wait_their_turn_and_a_killed_one_frees_it(own_run
     wait_for(lambda: first.history())
     assert (second.status.state, third.status.state) == ("queued", "queued")
     with pytest.raises(BnnlibError, match="already"):
-        jobs.start(second)
+        queue.start(second)
     beat = first.status.beat
     assert beat is not None
     os.kill(beat.pid, signal.SIGKILL)
     wait_for(lambda: first.status.state == "interrupted", 10)  # a dead process is noticed within 10 s
     wait_for(lambda: second.status.state == "running")
     assert third.status.state == "queued"
-    jobs.stop(second)
+    queue.stop(second)
     wait_for(lambda: second.status.state == "stopped")
     wait_for(lambda: third.status.state == "running")
-    jobs.stop(third)
+    queue.stop(third)
     wait_for(lambda: not third.status.active)
     with pytest.raises(BnnlibError, match="nothing to stop"):
-        jobs.stop(third)
+        queue.stop(third)
     done = len(first.history())
     assert done >= 1
     started(first)
     wait_for(lambda: len(first.history()) > done)
-    jobs.stop(first)
+    queue.stop(first)
     wait_for(lambda: first.status.state == "stopped")
     assert "Resuming after epoch" in first.log()
 
@@ -317,7 +317,7 @@ def test_a_frozen_process_is_silent_and_stop_ends_it(own_runs, started, monkeypa
     os.kill(beat.pid, signal.SIGSTOP)
     wait_for(lambda: run.status.silent, 30)
     assert run.status.active
-    jobs.stop(run)
+    queue.stop(run)
     wait_for(lambda: run.status.state == "interrupted")
 
 
@@ -333,9 +333,9 @@ def test_two_processes_never_train_the_same_run(few_digits, own_runs):
 def test_training_can_be_switched_off(own_runs, monkeypatch, one_sentence):
     run = create_run(own_runs / "off", config())
     monkeypatch.setenv("BNNLIB_TRAINING", "off")
-    assert not jobs.training_allowed()
+    assert not queue.training_allowed()
     with pytest.raises(BnnlibError, match="switched off") as caught:
-        jobs.start(run)
+        queue.start(run)
     assert one_sentence(caught.value)
     assert run.status.state == "new"
 
@@ -343,25 +343,25 @@ def test_training_can_be_switched_off(own_runs, monkeypatch, one_sentence):
 def test_queue_and_disk_have_limits(own_runs, monkeypatch):
     run = create_run(own_runs / "one", config())
     with monkeypatch.context() as patch:
-        patch.setattr(jobs, "MAX_DISK", 10)
+        patch.setattr(queue, "MAX_DISK", 10)
         with pytest.raises(BnnlibError, match="delete one first"):
-            jobs.start(run)
+            queue.start(run)
     with monkeypatch.context() as patch:
-        patch.setattr(jobs, "MIN_FREE_DISK", 2**60)
+        patch.setattr(queue, "MIN_FREE_DISK", 2**60)
         with pytest.raises(BnnlibError, match="no room"):
-            jobs.start(run)
-    for k in range(jobs.MAX_WAITING + 1):
+            queue.start(run)
+    for k in range(queue.MAX_WAITING + 1):
         beat = this_process()
         write_beat(create_run(own_runs / f"busy{k}", config()).folder, beat)
     with pytest.raises(BnnlibError, match="wait already"):
-        jobs.start(run)
+        queue.start(run)
     assert run.status.state == "new"
 
 
 def bnnlib(*arguments: str, data: Path) -> subprocess.CompletedProcess:
     environment = {**os.environ, "BNNLIB_DATA": str(data), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
-        [sys.executable, "-m", "bnnlib", "train", *arguments], cwd=jobs.ROOT, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "bnnlib", "train", *arguments], cwd=queue.ROOT, env=environment, capture_output=True, text=True, check=False
     )
 
 

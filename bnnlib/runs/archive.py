@@ -11,17 +11,17 @@ from torch import Tensor
 
 from bnnlib.datasets.mnist import SOURCES
 from bnnlib.errors import BnnlibError
-from bnnlib.heartbeat import this_process, write_beat
 from bnnlib.networks import BayesianNetwork, Trainable
-from bnnlib.run_config import RunConfig, command
-from bnnlib.runs import CONFIG, HISTORY, LOG, PINNED, STATE, Run, add_run, checked_pinned, list_runs, parse_history
-from bnnlib.runs_limits import MAX_ARCHIVE, MAX_RUNS, MAX_UNPACKED
+from bnnlib.runs.config import RunConfig, command
+from bnnlib.runs.folder import CONFIG, HISTORY, LOG, PINNED, STATE, Run, add_run, checked_pinned, list_runs, parse_history
+from bnnlib.runs.heartbeat import this_process, write_beat
+from bnnlib.runs.limits import MAX_ARCHIVE, MAX_RUNS, MAX_UNPACKED
+from bnnlib.runs.worker import FOR_TRAINING
 from bnnlib.storage.checkpoints import save_checkpoint
 from bnnlib.storage.files import write_text
 from bnnlib.storage.names import check_name
 from bnnlib.storage.tensors import read_state, write_state
 from bnnlib.training.trainer import build
-from bnnlib.worker import FOR_TRAINING
 
 MEMBERS = {CONFIG: 100_000, HISTORY: 2_000_000, LOG: 5_000_000, PINNED: 100_000, STATE: MAX_UNPACKED}  # name: bytes at most
 NEEDED = (CONFIG, HISTORY, STATE)

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from bnnlib import transfer, worker
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import BayesianConfig
 from bnnlib.networks.sampling import sample_probs
-from bnnlib.run_config import RunConfig
-from bnnlib.runs import Run, create_run
+from bnnlib.runs import archive, worker
+from bnnlib.runs.archive import best_network, export_run, import_run, keep_as_checkpoint
+from bnnlib.runs.config import RunConfig
+from bnnlib.runs.folder import Run, create_run
 from bnnlib.storage.checkpoints import list_checkpoints, load_checkpoint
 from bnnlib.storage.tensors import read_state, write_state
 from bnnlib.training.config import TrainingConfig
-from bnnlib.transfer import best_network, export_run, import_run, keep_as_checkpoint
 
 TINY = RunConfig(
     BayesianConfig(hidden=(16, 16, 16)), TrainingConfig(epochs=2, batch_size=100, device="cpu"), "quick", ("a digit", "another")
@@ -149,7 +149,7 @@ def hostile_zips(content: bytes, fired: Path) -> dict[str, tuple[Callable[[], io
         "a pickle beside": (lambda: with_member("weights.pkl", pickled), "belongs to no run"),
         "a pickle as the state": (lambda: changed(content, state_safetensors=pickled), "cannot be read"),
         "a pickle as the config": (lambda: changed(content, config_json=pickled), "damaged"),
-        "a bomb": (lambda: changed(content, state_safetensors=bytes(transfer.MAX_UNPACKED + 1)), "too large"),
+        "a bomb": (lambda: changed(content, state_safetensors=bytes(archive.MAX_UNPACKED + 1)), "too large"),
         "a small bomb": (lambda: changed(content, pinned_safetensors=bytes(1 << 22)), "larger than"),
         "a lying header": (lying, ""),
         "no config": (lambda: changed(content, config_json=None), "lacks config.json"),

@@ -27,9 +27,9 @@ import torch
 from torch import Tensor
 
 from bnnlib.errors import BnnlibError
-from bnnlib.heartbeat import ALIVE, SILENT_SECONDS, Beat, is_alive, read_beat
-from bnnlib.run_config import REMEDY, RunConfig
-from bnnlib.runs_limits import MAX_PINNED, MAX_RUNS
+from bnnlib.runs.config import REMEDY, RunConfig
+from bnnlib.runs.heartbeat import ALIVE, SILENT_SECONDS, Beat, is_alive, read_beat
+from bnnlib.runs.limits import MAX_PINNED, MAX_RUNS
 from bnnlib.storage.files import delete_folder, rename_folder, write_text
 from bnnlib.storage.names import NAMES, check_name
 from bnnlib.storage.tensors import read_state, write_state
@@ -170,7 +170,7 @@ def checked_pinned(images: Any, where: object) -> Tensor:
 
 def runs_folder() -> Path:
     """Where the runs are: `BNNLIB_RUNS`, else `runs/` beside the package."""
-    return Path(os.environ.get("BNNLIB_RUNS") or Path(__file__).resolve().parent.parent / "runs").absolute()
+    return Path(os.environ.get("BNNLIB_RUNS") or Path(__file__).resolve().parents[2] / "runs").absolute()
 
 
 def list_runs(folder: Path | None = None) -> list[Run]:
