@@ -9,7 +9,7 @@ from bnnlib.drawing.strokes import ink
 from bnnlib.metrics.answer import Answer, make_answer
 from bnnlib.networks import DropoutNetwork, Network
 from bnnlib.plots import Series, answers_figure
-from bnnlib.words import Speaker, ink_note, sentence, speaker_names
+from bnnlib.sentences.answers import Speaker, ink_note, sentence, speaker_names
 from ui import verdict
 from ui.canvas import digit_canvas, drawn
 from ui.draw_state import DrawState, draw_state, write_address

@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from bnnlib.datasets.mnist import Digits
 from bnnlib.evaluation.evaluate import Plan, examine
-from bnnlib.findings import percent
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
+from bnnlib.sentences.evaluation import percent
 from bnnlib.storage import checkpoints
 from bnnlib.storage.checkpoints import load_checkpoint, save_checkpoint
 from bnnlib.storage.evaluations import FILE, load_results, save_results

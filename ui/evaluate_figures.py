@@ -3,24 +3,24 @@
 import pandas as pd
 import streamlit as st
 
-from bnnlib import findings
 from bnnlib.datasets.mnist import Digits
-from bnnlib.findings import percent
 from bnnlib.metrics import WORDS
 from bnnlib.plots_evaluate import paper, reliability_figure
+from bnnlib.sentences import evaluation as sentences
+from bnnlib.sentences.evaluation import percent
 from ui.evaluate_parts import Found, chart, summaries
 from ui.page import is_dark
 
 
 def figures(results: Found, digits: Digits) -> None:
     """The table of figures, the better one marked."""
-    st.markdown(findings.on_errors(summaries(results)))
+    st.markdown(sentences.on_errors(summaries(results)))
     lines = ["| | " + " | ".join(f"**{name}**" for name in results) + " |", "|:--|" + ":--|" * len(results)]
     gap = " " if len(results) <= 2 else "<br>"  # narrow columns
     for key, (label, written, _) in findings.FIGURES.items():
         values = [found.summary[key] for found in results.values()]
         intervals = [found.summary["intervals"][key] for found in results.values()]
-        best = findings.better(values, intervals)
+        best = sentences.better(values, intervals)
         cells = []
         for place, (value, (low, high)) in enumerate(zip(values, intervals, strict=True)):
             mark = ""
@@ -61,7 +61,7 @@ def more_figures(results: Found) -> pd.DataFrame:
         column = {"Adaptive ECE": percent(summary["adaptive_ece"], 2)}
         column |= {
             f"Right, surest {share} answered": percent(value, 2)
-            for share, value in findings.coverage_row(summary, "least_confidence").items()
+            for share, value in sentences.coverage_row(summary, "least_confidence").items()
         }
         column |= {
             f"Finds its mistakes by {WORDS[key]} (AUROC)": f"{value['auroc']:.4f}" for key, value in summary["mistakes"].items() if value
@@ -80,7 +80,7 @@ def calibration(results: Found, digits: Digits) -> None:
     """The reliability diagram."""
     st.header("Is it right as often as it says?")
     tables = {name: found.arrays["reliability"] for name, found in results.items()}
-    sentence = findings.on_calibration(tables)
+    sentence = sentences.on_calibration(tables)
     st.markdown(sentence)
     figure = reliability_figure([(name, place, table.numpy()) for place, (name, table) in enumerate(tables.items())], is_dark())
     chart(figure, "reliability", f"Reliability diagram. {sentence}")

@@ -3,10 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from bnnlib import findings
 from bnnlib.datasets.mnist import Digits
-from bnnlib.findings import percent
 from bnnlib.plots_evaluate import class_error_figure, confusion_figure
+from bnnlib.sentences import evaluation as sentences
+from bnnlib.sentences.evaluation import percent
 from ui.evaluate_parts import Found, chart, gallery, shown, side_by_side, stand_in
 from ui.page import is_dark
 from ui.results import pictured
@@ -19,7 +19,7 @@ def mistakes(results: Found, digits: Digits) -> None:
     def show(name: str) -> None:
         at_hand = pictured(name, results[name], digits, ("least_confidence",))
         doubt = at_hand.doubts["least_confidence"]
-        st.markdown(findings.on_mistakes(name, doubt, at_hand.labels, at_hand.predicted))
+        st.markdown(sentences.on_mistakes(name, doubt, at_hand.labels, at_hand.predicted))
         wrong = (at_hand.predicted != at_hand.labels).nonzero()[:, 0]
         order = wrong[doubt[wrong].argsort(stable=True)][: shown(results)]
         gallery(at_hand, order, 1 - doubt, "confidence")
@@ -34,13 +34,13 @@ def confusions(results: Found, digits: Digits) -> None:
 
     def show(name: str) -> None:
         matrix = results[name].arrays["confusion"]
-        sentence = findings.on_confusion(name, matrix, results[name].summary["per_class_error"])
+        sentence = sentences.on_confusion(name, matrix, results[name].summary["per_class_error"])
         st.markdown(sentence)
         chart(confusion_figure(matrix.numpy(), list(results).index(name), is_dark()), f"confusion_{name}", f"Confusion matrix. {sentence}")
 
     side_by_side(results, show)
     errors = [(name, place, found.summary["per_class_error"]) for place, (name, found) in enumerate(results.items())]
-    sentence = findings.on_classes({name: shares for name, _, shares in errors})
+    sentence = sentences.on_classes({name: shares for name, _, shares in errors})
     st.markdown(sentence)
     chart(class_error_figure(errors, is_dark()), "class_errors", f"Share of each digit's images that are wrong. {sentence}")
     with st.expander("The same as a table"):

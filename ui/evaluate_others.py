@@ -5,7 +5,6 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from bnnlib import findings
 from bnnlib.datasets.isolated import load_ood_apart
 from bnnlib.datasets.mnist import Digits
 from bnnlib.datasets.ood import available_sets
@@ -13,6 +12,7 @@ from bnnlib.errors import BnnlibError
 from bnnlib.evaluation.sections import EDGES
 from bnnlib.metrics import WORDS
 from bnnlib.plots_evaluate import doubt_figure
+from bnnlib.sentences import evaluation as sentences
 from ui.evaluate_parts import Found, chart, side_by_side, summaries
 from ui.page import is_dark, show_error
 from ui.pictures import pictures
@@ -45,7 +45,7 @@ def others(results: Found, digits: Digits) -> None:
     examples(chosen)
     facts = summaries(known)
     for measure_name in ("predictive_entropy", "mutual_information"):
-        st.markdown(f"**{WORDS[measure_name].capitalize()}.** {findings.on_others(facts, chosen, measure_name)}")
+        st.markdown(f"**{WORDS[measure_name].capitalize()}.** {sentences.on_others(facts, chosen, measure_name)}")
 
         def show(name: str, measure_name: str = measure_name) -> None:
             found = known[name]

@@ -6,10 +6,10 @@ import plotly.graph_objects as go
 import streamlit as st
 from torch import Tensor
 
-from bnnlib import findings
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
-from bnnlib.findings import percent
+from bnnlib.sentences import evaluation as sentences
+from bnnlib.sentences.evaluation import percent
 from bnnlib.storage.evaluations import Results
 from ui.page import show_error
 from ui.pictures import pictures
@@ -30,7 +30,7 @@ def gallery(at_hand: Pictured, order: Tensor, values: Tensor, words: str) -> Non
         true, said, value = int(at_hand.labels[i]), int(at_hand.predicted[i]), float(values[i])
         number = percent(value, 1) if words == "confidence" else f"{value:.2f}"
         captions.append(f"{'✗' if true != said else '✓'} is {true}, says {said}\n{number}")
-        alts.append(f"{findings.a_digit(true).capitalize()}, answered {said}, {'wrong' if true != said else 'right'}; {words} {number}")
+        alts.append(f"{sentences.a_digit(true).capitalize()}, answered {said}, {'wrong' if true != said else 'right'}; {words} {number}")
         framed.append(true != said)
     if captions:
         pictures(at_hand.images[order].numpy(), captions, alts, framed)

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from bnnlib import findings
 from bnnlib.datasets.mnist import Digits
-from bnnlib.findings import percent
 from bnnlib.metrics import WORDS, risk_coverage
 from bnnlib.plots_evaluate import Curve, refusal_figure
+from bnnlib.sentences import evaluation as sentences
+from bnnlib.sentences.evaluation import percent
 from bnnlib.storage.evaluations import Results
 from ui.evaluate_parts import Found, chart, gallery, shown, side_by_side, stand_in
 from ui.evaluate_state import LIMIT, RANKING, REFUSED, STEP, write_address
@@ -30,7 +30,7 @@ def refusal(results: Found, digits: Digits) -> None:
             key=RANKING, persist_state="session", width=240, help="The measure of doubt by which digits are refused.",
         )  # fmt: skip
     write_address()  # a fragment runs without the rest of the page
-    sentence = findings.on_refusal(results, ranking, refused)
+    sentence = sentences.on_refusal(results, ranking, refused)
     st.markdown(sentence)
     curves = []
     for place, (name, found) in enumerate(results.items()):
@@ -38,7 +38,7 @@ def refusal(results: Found, digits: Digits) -> None:
         keep = np.unique(np.linspace(0, len(coverage) - 1, 1001).astype(int))
         curves.append(Curve(name, place, 1 - coverage.numpy()[keep][::-1], risk.numpy()[keep][::-1]))
     chart(refusal_figure(curves, refused, is_dark(), LIMIT / 100), "risk_coverage", f"Risk-coverage curves. {sentence}")
-    st.caption("  \n".join(findings.on_rule(name, found.summary) for name, found in results.items() if found.summary.get("refusal")))
+    st.caption("  \n".join(sentences.on_rule(name, found.summary) for name, found in results.items() if found.summary.get("refusal")))
     side_by_side(results, lambda name: show_refused(name, results[name], digits, ranking, refused, shown(results)))
     with st.expander("The same as a table"):
         shares = (0, 0.01, 0.02, 0.05, 0.1, 0.2)

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from bnnlib import findings
 from bnnlib.datasets.mnist import Digits, to_float
 from bnnlib.datasets.shifts import SHIFTS, shift_images
-from bnnlib.findings import percent
 from bnnlib.metrics import WORDS
 from bnnlib.plots_evaluate import Curve, shift_figure
+from bnnlib.sentences import evaluation as sentences
+from bnnlib.sentences.evaluation import percent
 from ui.evaluate_parts import Found, chart
 from ui.page import is_dark
 
@@ -43,7 +43,7 @@ def shifts(results: Found, digits: Digits) -> None:
             help="Which digit the pictures under the curves show; the curves are about all digits.",
         )
     curves = {name: found.summary["shifts"][kind] for name, found in results.items()}
-    sentence = findings.on_shift(curves, SHIFTS[kind].words)
+    sentence = sentences.on_shift(curves, SHIFTS[kind].words)
     st.markdown(sentence)
     strengths = next(iter(curves.values()))["strengths"]
     panels = {

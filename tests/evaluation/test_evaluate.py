@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from bnnlib import findings, metrics
+from bnnlib import metrics
 from bnnlib.__main__ import main
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
@@ -16,6 +16,7 @@ from bnnlib.evaluation.evaluate import Plan, evaluate, examine
 from bnnlib.evaluation.sections import EDGES, SHIFT_IMAGES
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
 from bnnlib.networks.sampling import sample_probs
+from bnnlib.sentences import evaluation as sentences
 from bnnlib.storage.checkpoints import load_checkpoint, save_checkpoint
 from bnnlib.storage.evaluations import FILE, Results, answer_rule, cache_folder, load_results, results_files, save_results
 
@@ -232,31 +233,31 @@ def test_the_command_line_prints_keeps_and_explains(checkpoint: Path, few: Digit
 
 
 def test_the_better_figure_and_whether_it_is_more_than_chance() -> None:
-    assert findings.better([0.02, 0.01], [(0.018, 0.022), (0.008, 0.012)]) == (1, True)
-    assert findings.better([0.02, 0.01], [(0.01, 0.03), (0.005, 0.015)]) == (1, False)
-    assert findings.better([0.01, 0.01], [(0, 1), (0, 1)]) is None
-    assert findings.better([0.01], [(0, 1)]) is None
+    assert sentences.better([0.02, 0.01], [(0.018, 0.022), (0.008, 0.012)]) == (1, True)
+    assert sentences.better([0.02, 0.01], [(0.01, 0.03), (0.005, 0.015)]) == (1, False)
+    assert sentences.better([0.01, 0.01], [(0, 1), (0, 1)]) is None
+    assert sentences.better([0.01], [(0, 1)]) is None
 
 
 def test_the_sentences_follow_their_data(results: Results) -> None:
-    assert findings.percent(0.99999) == "over 99.9\u202f%"
-    assert findings.percent(1.0) == "100.0\u202f%"
-    assert findings.percent(0.0001, 2) == "0.01\u202f%"
+    assert sentences.percent(0.99999) == "over 99.9\u202f%"
+    assert sentences.percent(1.0) == "100.0\u202f%"
+    assert sentences.percent(0.0001, 2) == "0.01\u202f%"
     sure = torch.tensor([[0.0, 100.0], [0.0, 0.95], [0.0, 0.9]])
-    assert "too sure by 5.0 points" in findings.on_calibration({"a": sure})
-    assert "as sure as it should be" in findings.on_calibration({"a": torch.tensor([[100.0], [0.9], [0.901]])})
-    everything = findings.on_refusal({"a": results}, "predictive_entropy", 0)
+    assert "too sure by 5.0 points" in sentences.on_calibration({"a": sure})
+    assert "as sure as it should be" in sentences.on_calibration({"a": torch.tensor([[100.0], [0.9], [0.901]])})
+    everything = sentences.on_refusal({"a": results}, "predictive_entropy", 0)
     assert "Refusing nothing" in everything
-    assert findings.percent(1 - results.summary["error"], 2) in everything
+    assert sentences.percent(1 - results.summary["error"], 2) in everything
     doubt, labels = torch.tensor([0.3, 0.05, 0.0]), torch.tensor([1, 2, 3])
-    words = findings.on_mistakes("a", doubt, labels, torch.tensor([7, 8, 3]))
+    words = sentences.on_mistakes("a", doubt, labels, torch.tensor([7, 8, 3]))
     assert "a 2 that it takes for an 8 (95.0\u202f%); 1 of its 2 mistakes" in words
-    assert "makes no mistake" in findings.on_mistakes("a", doubt, labels, labels)
+    assert "makes no mistake" in sentences.on_mistakes("a", doubt, labels, labels)
     matrix = torch.tensor([[5, 2], [0, 4]])
-    assert findings.on_classes({"a": [0.1, 0.2, None], "b": [0.1, 0.4, 0.9]}) == (
+    assert sentences.on_classes({"a": [0.1, 0.2, None], "b": [0.1, 0.4, 0.9]}) == (
         "The hardest digit is 1: 30.0\u202f% of them are answered wrongly on average; the easiest is 0 with 10.0\u202f%."
     )
-    assert "too few digits" in findings.on_classes({"a": [0.1, None]})
-    three = findings.on_calibration(dict.fromkeys("abc", sure))
+    assert "too few digits" in sentences.on_classes({"a": [0.1, None]})
+    three = sentences.on_calibration(dict.fromkeys("abc", sure))
     assert [line[:9] for line in three.strip().splitlines()] == ["- **a** s", "- **b** s", "- **c** s"]
-    assert "takes a 0 for a 1 (2 times); its hardest digit is 0" in findings.on_confusion("a", matrix, [2 / 7, 0.0])
+    assert "takes a 0 for a 1 (2 times); its hardest digit is 0" in sentences.on_confusion("a", matrix, [2 / 7, 0.0])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bnnlib.drawing.strokes import SHEET, ink, make_stroke
-from bnnlib.words import Speaker, ink_note, sentence, speaker_names
+from bnnlib.sentences.answers import Speaker, ink_note, sentence, speaker_names
 
 
 def speaker(kind: str, votes: dict[int, int], probability: float, aleatoric: float = 0.2, epistemic: float = 0.1) -> Speaker:

@@ -1,0 +1,1 @@
+"""Figures told in plain sentences."""
