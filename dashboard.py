@@ -6,9 +6,9 @@ from torch import Tensor
 
 from bnnlib import BnnlibError, deterministic_probs, sample_probs
 from bnnlib.drawing.strokes import ink
+from bnnlib.figures.answers import Series, answers_figure
 from bnnlib.metrics.answer import Answer, make_answer
 from bnnlib.networks import DropoutNetwork, Network
-from bnnlib.plots import Series, answers_figure
 from bnnlib.sentences.answers import Speaker, ink_note, sentence, speaker_names
 from ui import verdict
 from ui.canvas import digit_canvas, drawn

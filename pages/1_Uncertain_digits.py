@@ -10,12 +10,12 @@ from torch import Tensor
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.evaluation.survey import Opinions, disagreement, rank, to_csv
+from bnnlib.figures.answers import Series, answers_figure
+from bnnlib.figures.digit_grid import cells, describe, grid, votes_caption
+from bnnlib.figures.mosaic import enlarge, mosaic, to_png
 from bnnlib.metrics.answer import Answer, make_answer
-from bnnlib.mosaic import enlarge, mosaic, to_png
 from bnnlib.networks import DropoutNetwork
 from bnnlib.networks.sampling import deterministic_probs, sample_probs
-from bnnlib.plots import Series, answers_figure
-from bnnlib.plots_uncertain import cells, describe, grid, votes_caption
 from ui.data_notice import data_notice
 from ui.loaders import chosen_networks, load_digits, load_network, send_to_draw
 from ui.page import is_dark, page_setup, show_error

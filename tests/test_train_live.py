@@ -7,8 +7,8 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from bnnlib.figures.curves import Curve, epoch_curves
 from bnnlib.networks import BayesianConfig, DropoutConfig
-from bnnlib.plots_runs import Curve, epoch_curves
 from bnnlib.runs import queue, worker
 from bnnlib.runs.config import RunConfig
 from bnnlib.runs.folder import HISTORY, Run, create_run, list_runs

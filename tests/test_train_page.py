@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bnnlib.datasets.mnist import Digits
-from bnnlib.plots_train import learning_curve, usable_history
+from bnnlib.figures.curves import learning_curve, usable_history
 from bnnlib.storage import checkpoints
 
 PAGE = "pages/2_Train.py"

@@ -4,8 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from bnnlib.datasets.mnist import Digits
+from bnnlib.figures.evaluation import paper, reliability_figure
 from bnnlib.metrics import WORDS
-from bnnlib.plots_evaluate import paper, reliability_figure
 from bnnlib.sentences import evaluation as sentences
 from bnnlib.sentences.evaluation import percent
 from ui.evaluate_parts import Found, chart, summaries
@@ -17,7 +17,7 @@ def figures(results: Found, digits: Digits) -> None:
     st.markdown(sentences.on_errors(summaries(results)))
     lines = ["| | " + " | ".join(f"**{name}**" for name in results) + " |", "|:--|" + ":--|" * len(results)]
     gap = " " if len(results) <= 2 else "<br>"  # narrow columns
-    for key, (label, written, _) in findings.FIGURES.items():
+    for key, (label, written, _) in sentences.FIGURES.items():
         values = [found.summary[key] for found in results.values()]
         intervals = [found.summary["intervals"][key] for found in results.values()]
         best = sentences.better(values, intervals)
@@ -37,7 +37,7 @@ def figures(results: Found, digits: Digits) -> None:
         f"In brackets: 95\u202f% bootstrap intervals. Less is better in every row. Measured on {source_words(results)}; samples: {said}."
     )
     with st.expander("What these figures mean, and more of them"):
-        st.markdown("\n".join(f"- **{label}**: {meaning}." for label, _, meaning in findings.FIGURES.values()))
+        st.markdown("\n".join(f"- **{label}**: {meaning}." for label, _, meaning in sentences.FIGURES.values()))
         st.dataframe(more_figures(results), width="stretch")
         for name, found in results.items():
             for note in found.summary.get("notes", []):

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from bnnlib.datasets.mnist import Digits
-from bnnlib.plots_evaluate import class_error_figure, confusion_figure
+from bnnlib.figures.evaluation import class_error_figure, confusion_figure
 from bnnlib.sentences import evaluation as sentences
 from bnnlib.sentences.evaluation import percent
 from ui.evaluate_parts import Found, chart, gallery, shown, side_by_side, stand_in

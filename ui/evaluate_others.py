@@ -10,8 +10,8 @@ from bnnlib.datasets.mnist import Digits
 from bnnlib.datasets.ood import available_sets
 from bnnlib.errors import BnnlibError
 from bnnlib.evaluation.sections import EDGES
+from bnnlib.figures.evaluation import doubt_figure
 from bnnlib.metrics import WORDS
-from bnnlib.plots_evaluate import doubt_figure
 from bnnlib.sentences import evaluation as sentences
 from ui.evaluate_parts import Found, chart, side_by_side, summaries
 from ui.page import is_dark, show_error

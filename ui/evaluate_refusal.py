@@ -5,8 +5,8 @@ import pandas as pd
 import streamlit as st
 
 from bnnlib.datasets.mnist import Digits
+from bnnlib.figures.evaluation import Curve, refusal_figure
 from bnnlib.metrics import WORDS, risk_coverage
-from bnnlib.plots_evaluate import Curve, refusal_figure
 from bnnlib.sentences import evaluation as sentences
 from bnnlib.sentences.evaluation import percent
 from bnnlib.storage.evaluations import Results

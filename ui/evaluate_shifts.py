@@ -6,8 +6,8 @@ import streamlit as st
 
 from bnnlib.datasets.mnist import Digits, to_float
 from bnnlib.datasets.shifts import SHIFTS, shift_images
+from bnnlib.figures.evaluation import Curve, shift_figure
 from bnnlib.metrics import WORDS
-from bnnlib.plots_evaluate import Curve, shift_figure
 from bnnlib.sentences import evaluation as sentences
 from bnnlib.sentences.evaluation import percent
 from ui.evaluate_parts import Found, chart

@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from bnnlib.mosaic import data_uri
+from bnnlib.figures.mosaic import data_uri
 
 STYLE = """<style>
 .pictures { display: flex; flex-wrap: wrap; gap: .55rem .6rem; margin: 0 !important; padding: 0 !important; list-style: none; }

@@ -6,8 +6,8 @@ import html
 import numpy as np
 from torch import Tensor
 
+from bnnlib.figures.mosaic import data_uri
 from bnnlib.metrics import uncertainty
-from bnnlib.mosaic import data_uri
 
 STYLE = """<style>
 .pinned { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: .6rem; }

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from bnnlib.errors import BnnlibError
-from bnnlib.plots_runs import PALETTE, Curve, epoch_curves
+from bnnlib.figures.curves import PALETTE, Curve, epoch_curves
 from bnnlib.runs.config import settings
 from bnnlib.runs.folder import list_runs
 from ui.page import is_dark

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from bnnlib.figures.answers import network_colours
 from bnnlib.metrics.answer import Answer
-from bnnlib.plots import network_colours
 
 KINDS = {"dropout": "Monte Carlo dropout", "bayesian": "Bayesian", "ensemble": "deep ensemble"}
 

@@ -10,8 +10,8 @@ import torch
 
 from bnnlib.datasets.mnist import Digits, Split
 from bnnlib.evaluation.survey import MEASURES, Opinions, Survey, disagreement, held_out_index, rank, to_csv, vote_shares
+from bnnlib.figures.digit_grid import cells, describe, grid, votes_caption
 from bnnlib.networks.sampling import sample_probs
-from bnnlib.plots_uncertain import cells, describe, grid, votes_caption
 
 # Two sampled networks, five images, three classes.
 PROBS = torch.tensor(

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from torch import Tensor
 
 from bnnlib.evaluation.survey import Opinions, vote_shares
-from bnnlib.mosaic import FRAME, INK, SCALE, data_uri
+from bnnlib.figures.mosaic import FRAME, INK, SCALE, data_uri
 
 SIDE = 28 * SCALE + 2 * FRAME  # pixels of a digit with its frame
 ROW = SIDE + 60  # and its captions: three lines

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from bnnlib.mosaic import FRAME, MISTAKE, SCALE, enlarge, mosaic, to_png
+from bnnlib.figures.mosaic import FRAME, MISTAKE, SCALE, enlarge, mosaic, to_png
 
 
 def test_enlarged_digit_keeps_every_pixel_and_frames_a_mistake() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from bnnlib.plots_evaluate import (
+from bnnlib.figures.evaluation import (
     DASHES,
     PATTERNS,
     SYMBOLS,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from bnnlib.figures.answers import BINS, LEFT, RIGHT, RIGHT_DARK, STRIP, Series, answers_figure, network_colours, swarm, text_colours
 from bnnlib.metrics.answer import make_answer
-from bnnlib.plots import BINS, LEFT, RIGHT, RIGHT_DARK, STRIP, Series, answers_figure, network_colours, swarm, text_colours
 
 
 def series(place: int, samples: int = 40, baseline: bool = False) -> Series:

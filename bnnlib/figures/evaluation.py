@@ -12,8 +12,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from bnnlib.mosaic import data_uri
-from bnnlib.plots import BASELINE, GRID, GRID_DARK, TEXT, TEXT_DARK, network_colours
+from bnnlib.figures.answers import BASELINE, GRID, GRID_DARK, TEXT, TEXT_DARK, network_colours
+from bnnlib.figures.mosaic import data_uri
 
 EXTRA = ("#009E73", "#CC79A7", "#D55E00")  # Okabe & Ito's green, purple and vermilion, for a third network and more
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x")

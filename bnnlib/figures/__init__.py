@@ -1,0 +1,1 @@
+"""Arrays made into plotly figures, all in one theme."""
