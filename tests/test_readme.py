@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bnnlib.__main__ import main, parser
+from bnnlib.cli.parser import main, parser
 from bnnlib.storage.checkpoints import SHIPPED
 
 ROOT = Path(__file__).resolve().parent.parent

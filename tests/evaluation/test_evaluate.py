@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from bnnlib import metrics
-from bnnlib.__main__ import main
+from bnnlib.cli.parser import main
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.evaluation.evaluate import Plan, evaluate, examine
@@ -207,7 +207,7 @@ def test_damaged_results_get_one_sentence(damage: str, results: Results, checkpo
 
 
 def test_the_command_line_prints_keeps_and_explains(checkpoint: Path, few: Digits, monkeypatch, capsys, one_sentence) -> None:
-    monkeypatch.setattr("bnnlib.commands_evaluate.load_mnist", lambda: few)
+    monkeypatch.setattr("bnnlib.cli.evaluate.load_mnist", lambda: few)
     name = str(checkpoint)
     assert main(["evaluate", name, "--samples", "3", "--json"]) == 0
     plain = json.loads(capsys.readouterr().out)

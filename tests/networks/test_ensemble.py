@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from bnnlib import BnnlibError, deterministic_probs, sample_probs
-from bnnlib.__main__ import main
-from bnnlib.commands_ensemble import assemble
+from bnnlib.cli.ensemble import assemble
+from bnnlib.cli.parser import main
 from bnnlib.evaluation.survey import Survey
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork, EnsembleConfig, EnsembleNetwork
 from bnnlib.storage.checkpoints import load_checkpoint, save_checkpoint

@@ -12,19 +12,19 @@ import pytest
 from PIL import Image
 
 from bnnlib import save_checkpoint
-from bnnlib.__main__ import main
+from bnnlib.cli.parser import main
 from bnnlib.datasets.mnist import Digits
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork, Network
 from bnnlib.storage import checkpoints
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch) -> Path:
     """An empty `checkpoints/`."""
     monkeypatch.setattr(checkpoints, "FOLDER", tmp_path / "checkpoints")
-    monkeypatch.setattr("bnnlib.commands.FOLDER", tmp_path / "checkpoints")
+    monkeypatch.setattr("bnnlib.cli.train.FOLDER", tmp_path / "checkpoints")
     return tmp_path / "checkpoints"
 
 
@@ -45,8 +45,8 @@ def one_name(shelf: Path) -> str:
 @pytest.fixture
 def scarce(few: Digits, monkeypatch) -> Digits:
     """Only a few digits at hand, for the commands too."""
-    for module in ("commands", "commands_evaluate"):
-        monkeypatch.setattr(f"bnnlib.{module}.load_mnist", lambda: few)
+    for module in ("train", "ensemble", "evaluate"):
+        monkeypatch.setattr(f"bnnlib.cli.{module}.load_mnist", lambda: few)
     return few
 
 
@@ -184,7 +184,7 @@ def test_the_same_command_gives_the_same_weights(shelf: Path, scarce: Digits, ca
 
 
 def test_ctrl_c_while_training_keeps_the_best_so_far(shelf: Path, scarce: Digits, capsys, monkeypatch) -> None:
-    from bnnlib.commands import Progress
+    from bnnlib.cli.train import Progress
 
     def interrupt(progress: Progress, report) -> None:
         raise KeyboardInterrupt
@@ -197,7 +197,7 @@ def test_ctrl_c_while_training_keeps_the_best_so_far(shelf: Path, scarce: Digits
 
 
 def test_ctrl_c_in_the_first_epoch_has_nothing_to_keep(shelf: Path, scarce: Digits, capsys, monkeypatch) -> None:
-    from bnnlib.commands import Progress
+    from bnnlib.cli.train import Progress
 
     def interrupt(progress: Progress, step: int, steps: int) -> None:
         raise KeyboardInterrupt
@@ -307,10 +307,11 @@ def test_a_damaged_checkpoint_is_one_sentence_for_every_verb(one_name: str, shel
 
 
 def test_download_says_where_mnist_is_or_that_it_is_out_of_reach(without_mnist, monkeypatch, capsys, one_sentence) -> None:
+    monkeypatch.setattr("bnnlib.cli.download.find_mnist", lambda: None)
     monkeypatch.setattr("bnnlib.datasets.download.download_mnist", lambda folder: None)
     assert main(["download"]) == 2
     assert one_sentence(capsys.readouterr().err.splitlines()[-1])
-    monkeypatch.setattr("bnnlib.datasets.mnist.find_mnist", lambda: Path("somewhere"))
+    monkeypatch.setattr("bnnlib.cli.download.find_mnist", lambda: Path("somewhere"))
     assert main(["download"]) == 0
     assert "somewhere" in capsys.readouterr().out
 

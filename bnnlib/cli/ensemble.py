@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bnnlib.commands import keep, measure, prepare_folder
+from bnnlib.cli.train import keep, measure, prepare_folder
 from bnnlib.datasets.mnist import load_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import DropoutNetwork, EnsembleNetwork
