@@ -11,9 +11,9 @@ from bnnlib.metrics.answer import Answer, make_answer
 from bnnlib.networks import DropoutNetwork, Network
 from bnnlib.sentences.answers import Speaker, ink_note, sentence, speaker_names
 from ui import verdict
-from ui.canvas import digit_canvas, drawn
-from ui.draw_state import DrawState, draw_state, write_address
-from ui.gallery import BY_SLUG, EXAMPLES
+from ui.draw.canvas import digit_canvas, drawn
+from ui.draw.examples import BY_SLUG, EXAMPLES
+from ui.draw.state import DrawState, draw_state, write_address
 from ui.loaders import answer_rule, checkpoint_names, choose_networks, chosen_networks, load_network
 from ui.memory import spare_the_collector
 from ui.page import is_dark, page_setup, show_error

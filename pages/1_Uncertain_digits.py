@@ -20,7 +20,7 @@ from ui.data_notice import data_notice
 from ui.loaders import chosen_networks, load_digits, load_network, send_to_draw
 from ui.page import is_dark, page_setup, show_error
 from ui.surveys import SEED, finish, survey, unseen
-from ui.uncertain_state import choices, key, read_address, write_address
+from ui.uncertain.state import choices, key, read_address, write_address
 from ui.verdict import figures_table, legend, percent
 
 SHOWN = 64  # images at once, 8 x 8 as in the article

@@ -12,13 +12,13 @@ from bnnlib.runs import queue
 from bnnlib.storage.checkpoints import list_checkpoints, load_checkpoint
 from ui.data_notice import data_notice
 from ui.loaders import checkpoint_names, choose_networks, chosen_networks, load_digits, load_network, network_version
-from ui.network_card import network_card
 from ui.page import is_dark, page_setup, show_error
-from ui.train_actions import import_form
-from ui.train_compare import compare_runs
-from ui.train_form import train_form
-from ui.train_live import chosen_run, live
-from ui.train_networks import own_networks
+from ui.train.actions import import_form
+from ui.train.compare import compare_runs
+from ui.train.form import train_form
+from ui.train.live import chosen_run, live
+from ui.train.network_card import network_card
+from ui.train.networks import own_networks
 
 SHOWN = 64  # training images at once, 8 x 8 as in the article
 CURVES = (

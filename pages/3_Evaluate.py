@@ -5,15 +5,15 @@ import streamlit as st
 from bnnlib.errors import BnnlibError
 from bnnlib.storage.evaluations import Results
 from ui.data_notice import data_notice
-from ui.evaluate_figures import calibration, figures
-from ui.evaluate_mistakes import confusions, mistakes
-from ui.evaluate_others import others
-from ui.evaluate_refusal import refusal
-from ui.evaluate_shifts import shifts
-from ui.evaluate_state import MOST, NETWORKS, read_address, write_address
+from ui.evaluate.figures import calibration, figures
+from ui.evaluate.mistakes import confusions, mistakes
+from ui.evaluate.not_digits import others
+from ui.evaluate.refusal import refusal
+from ui.evaluate.results import SAMPLES, find_results, measure
+from ui.evaluate.shifts import shifts
+from ui.evaluate.state import MOST, NETWORKS, read_address, write_address
 from ui.loaders import checkpoint_names, choose_networks, load_digits
 from ui.page import is_dark, page_setup, show_error
-from ui.results import SAMPLES, find_results, measure
 
 STYLE = """<style>
 h2 { font-size: 1.35rem !important; padding: 1.4rem 0 .2rem !important; }

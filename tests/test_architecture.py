@@ -32,7 +32,7 @@ def test_the_library_knows_no_streamlit_and_nothing_above_it(path: Path) -> None
     assert not below(imports(path), "streamlit", "streamlit_drawable_canvas", "ui", "pages", "dashboard", "benchmarks", "tests")
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "ui").glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "ui").rglob("*.py")), ids=lambda path: path.name)
 def test_what_the_pages_share_knows_no_page(path: Path) -> None:
     assert not below(imports(path), "pages", "dashboard", "benchmarks", "tests")
 

@@ -8,7 +8,7 @@ from bnnlib.drawing.codec import from_text, to_text
 from bnnlib.drawing.raster import image_from_canvas
 from bnnlib.drawing.strokes import SHEET, Stroke, drawn_image, ink, make_stroke
 from bnnlib.errors import BnnlibError
-from ui.gallery import EXAMPLES
+from ui.draw.examples import EXAMPLES
 
 
 def test_thinning_keeps_only_the_corners_of_straight_lines():

@@ -19,7 +19,7 @@ from bnnlib.figures.evaluation import (
     shift_figure,
     wilson,
 )
-from ui.evaluate_state import MOST
+from ui.evaluate.state import MOST
 
 EDGES = np.array([0.0, 0.001, 0.01, 0.1, 1.0])
 

@@ -5,7 +5,7 @@ import streamlit as st
 from bnnlib.runs import queue
 from bnnlib.storage.checkpoints import delete_checkpoint, own_checkpoints, rename_checkpoint
 from ui.loaders import DEFAULT_NETWORKS, choose_networks, chosen_networks
-from ui.train_actions import attempt
+from ui.train.actions import attempt
 
 
 def own_networks() -> None:

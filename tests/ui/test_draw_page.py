@@ -16,16 +16,16 @@ from bnnlib import deterministic_probs, load_checkpoint, sample_probs
 from bnnlib.drawing.codec import to_text
 from bnnlib.drawing.strokes import Stroke, drawn_image, make_stroke
 from bnnlib.storage.evaluations import Results, load_results, save_results
-from ui.canvas import from_fabric, to_fabric
-from ui.gallery import BY_SLUG, EXAMPLES
+from ui.draw.canvas import from_fabric, to_fabric
+from ui.draw.examples import BY_SLUG, EXAMPLES
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ONE = make_stroke([(140, 40), (140, 240)])
 DASH = make_stroke([(60, 140), (220, 140)])
 
 
 def opened(**address: str) -> AppTest:
-    app = AppTest.from_file("../dashboard.py", default_timeout=120)
+    app = AppTest.from_file("../../dashboard.py", default_timeout=120)
     for name, value in {"samples": "20", **address}.items():
         app.query_params[name] = value
     app.session_state["figures"] = True  # the table below the chart unfolded

@@ -11,9 +11,9 @@ from bnnlib.errors import BnnlibError
 from bnnlib.sentences import evaluation as sentences
 from bnnlib.sentences.evaluation import percent
 from bnnlib.storage.evaluations import Results
+from ui.evaluate.results import Pictured
 from ui.page import show_error
 from ui.pictures import pictures
-from ui.results import Pictured
 
 Found = dict[str, Results]
 

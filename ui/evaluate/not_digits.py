@@ -13,7 +13,7 @@ from bnnlib.evaluation.sections import EDGES
 from bnnlib.figures.evaluation import doubt_figure
 from bnnlib.metrics import WORDS
 from bnnlib.sentences import evaluation as sentences
-from ui.evaluate_parts import Found, chart, side_by_side, summaries
+from ui.evaluate.parts import Found, chart, side_by_side, summaries
 from ui.page import is_dark, show_error
 from ui.pictures import pictures
 

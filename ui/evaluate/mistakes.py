@@ -7,9 +7,9 @@ from bnnlib.datasets.mnist import Digits
 from bnnlib.figures.evaluation import class_error_figure, confusion_figure
 from bnnlib.sentences import evaluation as sentences
 from bnnlib.sentences.evaluation import percent
-from ui.evaluate_parts import Found, chart, gallery, shown, side_by_side, stand_in
+from ui.evaluate.parts import Found, chart, gallery, shown, side_by_side, stand_in
+from ui.evaluate.results import pictured
 from ui.page import is_dark
-from ui.results import pictured
 
 
 def mistakes(results: Found, digits: Digits) -> None:

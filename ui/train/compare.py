@@ -7,7 +7,7 @@ from bnnlib.figures.curves import PALETTE, Curve, epoch_curves
 from bnnlib.runs.config import settings
 from bnnlib.runs.folder import list_runs
 from ui.page import is_dark
-from ui.train_curves import STYLE, points
+from ui.train.curves import STYLE, points
 
 FIELDS = (
     ("validation_error", "Validation error", True),

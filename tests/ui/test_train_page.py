@@ -33,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def page(without_mnist: None, monkeypatch: pytest.MonkeyPatch, folder: Path) -> AppTest:
     """The dashboard on a machine without the full MNIST; the Train page is opened by `opened`."""
     monkeypatch.setattr("ui.loaders.find_mnist", lambda: None)
-    return AppTest.from_file("../dashboard.py", default_timeout=120)
+    return AppTest.from_file("../../dashboard.py", default_timeout=120)
 
 
 def opened(page: AppTest) -> AppTest:

@@ -20,7 +20,7 @@ SAMPLES = 10
 def app(without_mnist: None, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The dashboard on a machine without the full MNIST, at its first screen."""
     monkeypatch.setattr("ui.loaders.find_mnist", lambda: None)
-    return AppTest.from_file("../dashboard.py", default_timeout=120).run()
+    return AppTest.from_file("../../dashboard.py", default_timeout=120).run()
 
 
 def opened(app: AppTest, **address: str) -> AppTest:

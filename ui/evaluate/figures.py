@@ -8,7 +8,7 @@ from bnnlib.figures.evaluation import paper, reliability_figure
 from bnnlib.metrics import WORDS
 from bnnlib.sentences import evaluation as sentences
 from bnnlib.sentences.evaluation import percent
-from ui.evaluate_parts import Found, chart, summaries
+from ui.evaluate.parts import Found, chart, summaries
 from ui.page import is_dark
 
 

@@ -12,9 +12,9 @@ from bnnlib.runs.heartbeat import Beat
 from bnnlib.storage.tensors import read_state
 from ui.memory import spare_the_collector
 from ui.page import is_dark, show_error
-from ui.pinned_grid import pinned_grid
-from ui.train_actions import run_actions
-from ui.train_curves import colour_of, curves, modified
+from ui.train.actions import run_actions
+from ui.train.curves import colour_of, curves, modified
+from ui.train.pinned_grid import pinned_grid
 
 POLL_SECONDS = 1.0
 STATES = {

@@ -10,7 +10,7 @@ from torch import Tensor
 from bnnlib.drawing.codec import from_text, to_text
 from bnnlib.drawing.strokes import Stroke, drawn_image
 from bnnlib.errors import BnnlibError
-from ui.gallery import BY_SLUG, EXAMPLES
+from ui.draw.examples import BY_SLUG, EXAMPLES
 from ui.loaders import DEFAULT_NETWORKS
 
 SAMPLES, SEED, PEN = 200, 0, 20

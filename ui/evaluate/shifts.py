@@ -10,7 +10,7 @@ from bnnlib.figures.evaluation import Curve, shift_figure
 from bnnlib.metrics import WORDS
 from bnnlib.sentences import evaluation as sentences
 from bnnlib.sentences.evaluation import percent
-from ui.evaluate_parts import Found, chart
+from ui.evaluate.parts import Found, chart
 from ui.page import is_dark
 
 

@@ -14,7 +14,7 @@ from bnnlib.runs.config import RunConfig
 from bnnlib.runs.folder import HISTORY, Run, create_run, list_runs
 from bnnlib.runs.heartbeat import this_process, write_beat
 from bnnlib.training.config import TrainingConfig
-from ui.train_curves import modified, panels
+from ui.train.curves import modified, panels
 
 TINY = RunConfig(
     BayesianConfig(hidden=(8, 8, 8)), TrainingConfig(epochs=2, batch_size=100, classes=(3, 7), device="cpu"), "quick", ("a three", "mine")
@@ -24,7 +24,7 @@ TINY = RunConfig(
 @pytest.fixture
 def page(without_mnist: None, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.setattr("ui.loaders.find_mnist", lambda: None)
-    return AppTest.from_file("../dashboard.py", default_timeout=120)
+    return AppTest.from_file("../../dashboard.py", default_timeout=120)
 
 
 @pytest.fixture

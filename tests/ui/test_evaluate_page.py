@@ -16,7 +16,7 @@ from bnnlib.sentences.evaluation import percent
 from bnnlib.storage import checkpoints
 from bnnlib.storage.checkpoints import load_checkpoint, save_checkpoint
 from bnnlib.storage.evaluations import FILE, load_results, save_results
-from ui.evaluate_state import NETWORKS, RANKING, REFUSED
+from ui.evaluate.state import NETWORKS, RANKING, REFUSED
 
 PAGE = "pages/3_Evaluate.py"
 PLAN = Plan(samples=5, ood=("noise",), shifts=("rotation",), refusal=True, temperature_scaling=True)
@@ -62,7 +62,7 @@ def folder(measured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 def page(without_mnist: None, monkeypatch: pytest.MonkeyPatch, folder: Path) -> AppTest:
     """The dashboard on a machine without the full MNIST; `opened` opens the Evaluate page."""
     monkeypatch.setattr("ui.loaders.find_mnist", lambda: None)
-    return AppTest.from_file("../dashboard.py", default_timeout=120)
+    return AppTest.from_file("../../dashboard.py", default_timeout=120)
 
 
 def opened(page: AppTest, **address: str) -> AppTest:
@@ -170,7 +170,7 @@ def test_five_networks_are_shown_side_by_side_and_a_sixth_is_left_out(page: AppT
 
 def test_a_network_without_results_is_measured_on_request(page: AppTest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "bayesian" / FILE).unlink()
-    monkeypatch.setattr("ui.results.SAMPLES", 2)
+    monkeypatch.setattr("ui.evaluate.results.SAMPLES", 2)
     monkeypatch.setattr("bnnlib.evaluation.evaluate.available_sets", lambda: ["noise"])
     opened(page)
     assert "**bayesian** has not been evaluated yet." in page.warning[0].value

@@ -10,10 +10,10 @@ from bnnlib.metrics import WORDS, risk_coverage
 from bnnlib.sentences import evaluation as sentences
 from bnnlib.sentences.evaluation import percent
 from bnnlib.storage.evaluations import Results
-from ui.evaluate_parts import Found, chart, gallery, shown, side_by_side, stand_in
-from ui.evaluate_state import LIMIT, RANKING, REFUSED, STEP, write_address
+from ui.evaluate.parts import Found, chart, gallery, shown, side_by_side, stand_in
+from ui.evaluate.results import pictured
+from ui.evaluate.state import LIMIT, RANKING, REFUSED, STEP, write_address
 from ui.page import is_dark
-from ui.results import pictured
 
 
 @st.fragment
