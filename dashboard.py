@@ -63,11 +63,30 @@ def drawing(state: DrawState, key: str, image: Tensor) -> None:
     digit_canvas(state.on_canvas, state.pen, key, under)
     with st.container(horizontal=True, key="tools", vertical_alignment="center"):
         st.button(
-            "Undo", icon=":material/undo:", on_click=undo, args=(state,), disabled=not state.strokes, help="Take back the last stroke"
+            "Undo",
+            icon=":material/undo:",
+            on_click=undo,
+            args=(state,),
+            disabled=not state.strokes,
+            help="Take back the last stroke",
         )
-        st.button("Clear", icon=":material/delete:", on_click=state.put, args=((),), help="Empty the canvas")
+        st.button(
+            "Clear",
+            icon=":material/delete:",
+            on_click=state.put,
+            args=((),),
+            help="Empty the canvas",
+        )
         st.slider(
-            "Pen width", 8, 40, state.pen, 2, key="pen_width", on_change=set_pen, args=(state,), help="In pixels of the canvas (280 wide)"
+            "Pen width",
+            8,
+            40,
+            state.pen,
+            2,
+            key="pen_width",
+            on_change=set_pen,
+            args=(state,),
+            help="In pixels of the canvas (280 wide)",
         )
     caption = "Cut out, scaled to 20 pixels and centred by its mass, as MNIST made its own: 28 x 28 pixels."
     if state.sent:
@@ -95,19 +114,28 @@ def answers(state: DrawState, image: Tensor) -> None:
         names.append(name)
         found.append((place, ask(networks[-1], image, state)))
     kinds = [network.config.kind for network in networks]
-    speakers = [Speaker(*words, answer) for words, (_, answer) in zip(speaker_names(names, kinds), found, strict=True)]
+    speakers = [
+        Speaker(*words, answer)
+        for words, (_, answer) in zip(speaker_names(names, kinds), found, strict=True)
+    ]
     note = None if state.sent else ink_note(ink(state.strokes))
     thresholds = [threshold_of(name, state) for name in names]
     said = sentence(speakers, thresholds)
     dark = is_dark()
-    series = [series_of(name, place, answer) for name, (place, answer) in zip(names, found, strict=True)]
-    figure = answers_figure(series, thresholds, dark)  # before anything is shown, so that all of it comes in one go
+    series = [
+        series_of(name, place, answer) for name, (place, answer) in zip(names, found, strict=True)
+    ]
+    figure = answers_figure(
+        series, thresholds, dark
+    )  # before anything is shown, so that all of it comes in one go
     st.html(f'<p class="sentence" role="status">{note or said}</p>')
     if not speakers:
         return
     cards = [
         verdict.card(name, kind, answer, threshold, place, dark)
-        for name, kind, threshold, (place, answer) in zip(names, kinds, thresholds, found, strict=True)
+        for name, kind, threshold, (place, answer) in zip(
+            names, kinds, thresholds, found, strict=True
+        )
     ]
     legend = verdict.legend(any(answer.deterministic is not None for _, answer in found))
     st.html(f'<div class="verdicts">{"".join(cards)}</div>{legend}')
@@ -127,7 +155,9 @@ def ask(network: Network, image: Tensor, state: DrawState) -> Answer:
     """Sample the network's answer to the image, float `[28, 28]`; the state's seed makes it repeatable."""
     images = image[None]
     probs = sample_probs(network, images, state.samples, torch.Generator().manual_seed(state.seed))
-    return make_answer(probs, deterministic_probs(network, images) if isinstance(network, DropoutNetwork) else None)
+    return make_answer(
+        probs, deterministic_probs(network, images) if isinstance(network, DropoutNetwork) else None
+    )
 
 
 def threshold_of(name: str, state: DrawState) -> float:
@@ -141,7 +171,18 @@ def threshold_of(name: str, state: DrawState) -> float:
 def series_of(name: str, place: int, answer: Answer) -> Series:
     """An answer as the figure wants it."""
     a = answer
-    return Series(name, place, a.samples, a.mean, a.low, a.high, a.votes, a.aleatoric, a.epistemic, a.deterministic)
+    return Series(
+        name,
+        place,
+        a.samples,
+        a.mean,
+        a.low,
+        a.high,
+        a.votes,
+        a.aleatoric,
+        a.epistemic,
+        a.deterministic,
+    )
 
 
 def gallery() -> None:
@@ -150,7 +191,13 @@ def gallery() -> None:
     with st.container(horizontal=True, key="gallery"):
         for example, thumbnail in zip(EXAMPLES, thumbnails(), strict=True):
             label, key = f"![]({thumbnail}) {example.name}", f"example-{example.slug}"
-            st.button(label, key=key, on_click=put_example, args=(example.slug,), help=example.shows.capitalize())
+            st.button(
+                label,
+                key=key,
+                on_click=put_example,
+                args=(example.slug,),
+                help=example.shows.capitalize(),
+            )
 
 
 def put_example(slug: str) -> None:
@@ -159,7 +206,9 @@ def put_example(slug: str) -> None:
 
 def mark_example(slug: str | None) -> None:
     """A frame around the example that is on the canvas; a style, so that a stroke need not show the gallery again."""
-    st.html(f"<style>.st-key-example-{slug} button {{ outline: 3px solid var(--chosen); outline-offset: -1px }}</style>")
+    st.html(
+        f"<style>.st-key-example-{slug} button {{ outline: 3px solid var(--chosen); outline-offset: -1px }}</style>"
+    )
 
 
 @st.cache_resource
@@ -183,7 +232,12 @@ def controls(state: DrawState) -> None:
             on_change=set_networks,
             help="Any trained network in the folder checkpoints/; chosen for all pages",
         )
-    st.session_state.update({"samples": state.samples, "threshold": LEARNT if state.threshold is None else state.threshold})
+    st.session_state.update(
+        {
+            "samples": state.samples,
+            "threshold": LEARNT if state.threshold is None else state.threshold,
+        }
+    )
     three.slider(
         "Sampled networks",
         10,

@@ -61,14 +61,22 @@ def main() -> None:
             config, training = preset("bayesian", "quick")
             network = build(config, seed)
             with patch.object(layers, "LinearNormal", layer):
-                fit(network, digits, replace(training, seed=seed, precision=precision, compile=compiled))
+                fit(
+                    network,
+                    digits,
+                    replace(training, seed=seed, precision=precision, compile=compiled),
+                )
             for name, found in errors[way].items():
                 split = getattr(digits, name)
                 probs = sample_probs(network, split.images, SAMPLES, 0, shared=True).mean(0)
                 found.append(100 * metrics.error(probs, split.labels))
     report = {
         way: {
-            name: {"mean": statistics.fmean(v), "spread": statistics.stdev(v) if len(v) > 1 else 0.0, "errors": v}
+            name: {
+                "mean": statistics.fmean(v),
+                "spread": statistics.stdev(v) if len(v) > 1 else 0.0,
+                "errors": v,
+            }
             for name, v in found.items()
         }
         for way, found in errors.items()

@@ -65,7 +65,9 @@ def wait_until_healthy(port: int, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
-            with urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1) as answer:
+            with urllib.request.urlopen(
+                f"http://localhost:{port}/_stcore/health", timeout=1
+            ) as answer:
                 if answer.status == 200:
                     return
         except (urllib.error.URLError, OSError):
@@ -94,27 +96,50 @@ def open_pages(page: Page) -> None:
     for name in OTHER_PAGES:
         page.get_by_test_id("stSidebar").get_by_role("link", name=name, exact=True).click()
         page.wait_for_url(f"**/{name.replace(' ', '_')}*")
-        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=120_000)
+        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(
+            timeout=120_000
+        )
         page.evaluate(CALM)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.draw_latency", description=__doc__)
-    parser.add_argument("--chromium", default=shutil.which("chromium") or "chromium", help="the browser to drive")
-    parser.add_argument("--strokes", type=int, default=STROKES, help=f"how many strokes are timed (default {STROKES})")
+    parser.add_argument(
+        "--chromium", default=shutil.which("chromium") or "chromium", help="the browser to drive"
+    )
+    parser.add_argument(
+        "--strokes",
+        type=int,
+        default=STROKES,
+        help=f"how many strokes are timed (default {STROKES})",
+    )
     options = parser.parse_args()
     port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.port", str(port), "--server.headless", "true"]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        "dashboard.py",
+        "--server.port",
+        str(port),
+        "--server.headless",
+        "true",
+    ]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=options.chromium, args=CHROMIUM_FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         start = time.monotonic()  # the browser is a person's: it is running already
-        server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        server = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
             wait_until_healthy(port)
             healthy = time.monotonic() - start
             page.goto(f"http://localhost:{port}")
-            page.locator(".js-plotly-plot .scatterlayer path").first.wait_for(state="attached", timeout=60_000)
+            page.locator(".js-plotly-plot .scatterlayer path").first.wait_for(
+                state="attached", timeout=60_000
+            )
             first_screen = time.monotonic() - start
             page.locator("canvas.upper-canvas").wait_for(timeout=60_000)
             page.wait_for_timeout(1_500)
@@ -138,7 +163,9 @@ def main() -> int:
                 "server_healthy": round(healthy, 2),
                 "first_screen": round(first_screen, 2),
                 "pen_up_median": round(statistics.median(latencies), 3),
-                "pen_up_p95": round(statistics.quantiles(latencies, n=20, method="inclusive")[-1], 3),
+                "pen_up_p95": round(
+                    statistics.quantiles(latencies, n=20, method="inclusive")[-1], 3
+                ),
                 "server_memory_mb": memory and round(memory / 1e6),
                 "strokes": options.strokes,
                 "load": [round(value, 1) for value in os.getloadavg()],

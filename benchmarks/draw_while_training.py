@@ -28,9 +28,18 @@ TARGET = 1.0
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.draw_while_training", description=__doc__)
-    parser.add_argument("--chromium", default=shutil.which("chromium") or "chromium", help="the browser to drive")
-    parser.add_argument("--strokes", type=int, default=STROKES, help=f"how many strokes are timed (default {STROKES})")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.draw_while_training", description=__doc__
+    )
+    parser.add_argument(
+        "--chromium", default=shutil.which("chromium") or "chromium", help="the browser to drive"
+    )
+    parser.add_argument(
+        "--strokes",
+        type=int,
+        default=STROKES,
+        help=f"how many strokes are timed (default {STROKES})",
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BNNLIB_RUNS"] = folder
@@ -51,10 +60,22 @@ def main() -> int:
 def measure(chromium: str, run: Run, strokes: int) -> dict:
     """Latencies of the one who draws, while the other watches `run` train."""
     port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.port", str(port), "--server.headless", "true"]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        "dashboard.py",
+        "--server.port",
+        str(port),
+        "--server.headless",
+        "true",
+    ]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        server = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
             wait_until_healthy(port)
             watching = browser.new_context().new_page()
@@ -69,7 +90,9 @@ def measure(chromium: str, run: Run, strokes: int) -> dict:
                 if k % 5 == 0:
                     page.get_by_role("button", name="Clear", exact=True).click()
                     page.locator("button:disabled", has_text="Undo").first.wait_for()
-                    page.wait_for_timeout(2_500)  # until the new canvas has taken the old one's place, slower beside a training
+                    page.wait_for_timeout(
+                        2_500
+                    )  # until the new canvas has taken the old one's place, slower beside a training
                     page.locator("canvas.upper-canvas").wait_for()
                 latencies.append(stroke(page, k))
             beat = run.status.beat
@@ -82,7 +105,9 @@ def measure(chromium: str, run: Run, strokes: int) -> dict:
         "pen_up_p95": round(statistics.quantiles(latencies, n=20, method="inclusive")[-1], 3),
         "pen_up_max": round(max(latencies), 3),
         "strokes": strokes,
-        "training_images_per_second": beat and beat.images_per_second and round(beat.images_per_second),
+        "training_images_per_second": beat
+        and beat.images_per_second
+        and round(beat.images_per_second),
         "load": [round(value, 1) for value in os.getloadavg()],
         "target": TARGET,
     }

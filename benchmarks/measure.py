@@ -79,8 +79,14 @@ def peak_memory() -> int:
     """The most bytes this process has had in memory. (Linux hands `ru_maxrss` on from the process that started this one.)"""
     status = Path("/proc/self/status")
     if status.is_file():
-        return next(1024 * int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        return next(
+            1024 * int(line.split()[1])
+            for line in status.read_text().splitlines()
+            if line.startswith("VmHWM")
+        )
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+        1 if sys.platform == "darwin" else 1024
+    )
 
 
 def memory_of(pid: int) -> int | None:
@@ -88,14 +94,22 @@ def memory_of(pid: int) -> int | None:
     status = Path(f"/proc/{pid}/status")
     if not status.is_file():
         return None
-    return next(1024 * int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+    return next(
+        1024 * int(line.split()[1])
+        for line in status.read_text().splitlines()
+        if line.startswith("VmRSS")
+    )
 
 
 def in_a_process(module: str, *arguments: str) -> dict:
     """The JSON that `python -m module arguments` prints last: a fresh process for what cannot be measured in a used one."""
-    result = subprocess.run([sys.executable, "-m", module, *arguments], cwd=ROOT, capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-m", module, *arguments], cwd=ROOT, capture_output=True, text=True
+    )
     if result.returncode:
-        raise RuntimeError(f"{module} {' '.join(arguments)} failed: {result.stderr.strip().splitlines()[-1]}")
+        raise RuntimeError(
+            f"{module} {' '.join(arguments)} failed: {result.stderr.strip().splitlines()[-1]}"
+        )
     return json.loads(result.stdout.strip().splitlines()[-1])
 
 
@@ -104,15 +118,26 @@ def machine(device: str) -> dict[str, str | int | float]:
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
-        cpu = next((line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")), cpu)
+        cpu = next(
+            (
+                line.split(":")[1].strip()
+                for line in info.read_text().splitlines()
+                if line.startswith("model name")
+            ),
+            cpu,
+        )
     return {
         "date": time.strftime("%Y-%m-%d %H:%M"),
         "cpu": cpu,
         "cores": os.cpu_count() or 1,
         "threads": torch.get_num_threads(),
-        "clock": "wall" if clock is time.perf_counter else "CPU seconds of one thread, for the machine was busy",
+        "clock": "wall"
+        if clock is time.perf_counter
+        else "CPU seconds of one thread, for the machine was busy",
         "instructions": torch.backends.cpu.get_cpu_capability(),
-        "gpu": torch.cuda.get_device_name() if device == "cuda" else "none at hand: figures for one are missing here",
+        "gpu": torch.cuda.get_device_name()
+        if device == "cuda"
+        else "none at hand: figures for one are missing here",
         "python": platform.python_version(),
         "torch": torch.__version__,
         "load": round(os.getloadavg()[0], 1),

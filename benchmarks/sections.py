@@ -49,25 +49,39 @@ def training_step(device: str, quick: bool) -> Section:
     """A step of every peer at batch 128, and the products it cannot do without."""
     built, notes = peers.build(device)
     tasks: dict[str, Callable[[], object]] = {name: peer.step for name, peer in built.items()}
-    matmuls = {"fp32 by torch's @": (torch.float32, torch.matmul), "fp32": (torch.float32, product), "bf16": (torch.bfloat16, product)}
+    matmuls = {
+        "fp32 by torch's @": (torch.float32, torch.matmul),
+        "fp32": (torch.float32, product),
+        "bf16": (torch.bfloat16, product),
+    }
     alone = "the six products of a layer alone, {}".format
     floors = {alone(name): partial(_six_products, device, *how) for name, how in matmuls.items()}
-    times = interleaved({**tasks, **{name: floor() for name, floor in floors.items()}}, 5 if quick else 25)
+    times = interleaved(
+        {**tasks, **{name: floor() for name, floor in floors.items()}}, 5 if quick else 25
+    )
     ours = times[peers.OURS]
     rows = [{**_ms(name, t, ours), "epoch (s)": STEPS * t.median} for name, t in times.items()]
     if device == "cpu":
         for row in rows:
-            memory = in_a_process("benchmarks.process", "memory", str(row[""])) if row[""] in built else None
+            memory = (
+                in_a_process("benchmarks.process", "memory", str(row[""]))
+                if row[""] in built
+                else None
+            )
             row["peak memory (MB)"] = memory["peak"] / 1e6 if memory else None
-            row["of it after imports (MB)"] = (memory["peak"] - memory["imported"]) / 1e6 if memory else None
+            row["of it after imports (MB)"] = (
+                (memory["peak"] - memory["imported"]) / 1e6 if memory else None
+            )
     peak = {row[""]: row.get("peak memory (MB)") for row in rows}
     headlines = {
         "stock Pyro / ours, step": times[peers.STOCK].median / ours.median,
         "ours / plain MLP, step": ours.median / times[peers.PLAIN].median,
         "bf16 compiled / fp32, step": times[peers.OURS_BF16_COMPILED].median / ours.median,
         "bf16 / fp32, step, neither compiled": times[peers.OURS_BF16].median / ours.median,
-        "bf16 / fp32, step, both compiled": times[peers.OURS_BF16_COMPILED].median / times[peers.OURS_COMPILED].median,
-        "bf16 / fp32, the products of a step alone": times[alone("bf16")].median / times[alone("fp32")].median,
+        "bf16 / fp32, step, both compiled": times[peers.OURS_BF16_COMPILED].median
+        / times[peers.OURS_COMPILED].median,
+        "bf16 / fp32, the products of a step alone": times[alone("bf16")].median
+        / times[alone("fp32")].median,
     }
     if peers.TORCHBNN in times:
         headlines["ours / torchbnn, step"] = ours.median / times[peers.TORCHBNN].median
@@ -84,9 +98,14 @@ def training_step(device: str, quick: bool) -> Section:
     return Section("Training step", rows, notes, headlines)
 
 
-def _six_products(device: str, dtype: torch.dtype, matmul: Callable[[Tensor, Tensor], Tensor], batch: int = 128) -> Callable[[], None]:
+def _six_products(
+    device: str, dtype: torch.dtype, matmul: Callable[[Tensor, Tensor], Tensor], batch: int = 128
+) -> Callable[[], None]:
     """What a step needs at least: for each layer two products forward, two for the weights' gradients, two for the inputs'."""
-    layers = [[torch.randn(s, device=device).to(dtype) for s in ((batch, i), (i, o), (batch, o))] for i, o in SHAPES]
+    layers = [
+        [torch.randn(s, device=device).to(dtype) for s in ((batch, i), (i, o), (batch, o))]
+        for i, o in SHAPES
+    ]
 
     def task() -> None:
         for k, (x, weight, of_z) in enumerate(layers):
@@ -108,7 +127,9 @@ def sampling(device: str, quick: bool) -> Section:
     ask: dict[str, Callable[[], object]] = {
         "bnnlib, Bayesian": lambda: sample_probs(bayesian, many, s, 0),
         "bnnlib, dropout": lambda: sample_probs(dropout, many, s, 0),
-        "bnnlib, Bayesian, bf16 products": lambda: sample_probs(bayesian, many, s, 0, precision=torch.bfloat16),
+        "bnnlib, Bayesian, bf16 products": lambda: sample_probs(
+            bayesian, many, s, 0, precision=torch.bfloat16
+        ),
     }
     passes, scale = {}, {}
     low = many.flatten(1).to(torch.bfloat16)
@@ -127,7 +148,12 @@ def sampling(device: str, quick: bool) -> Section:
     times = {name: t.scaled(scale.get(name, 1.0)) for name, t in times.items()}
     ours = times["bnnlib, Bayesian"]
     rows = [
-        {"": f"{name}, {n:,} x {s}", "median (s)": t.median, "best (s)": t.best, "times ours": t.median / ours.median}
+        {
+            "": f"{name}, {n:,} x {s}",
+            "median (s)": t.median,
+            "best (s)": t.best,
+            "times ours": t.median / ours.median,
+        }
         for name, t in times.items()
     ]
     single: dict[str, Callable[[], object]] = {
@@ -139,7 +165,12 @@ def sampling(device: str, quick: bool) -> Section:
         few = interleaved(single, 10 if quick else 25)
     few[peers.STOCK] = few[peers.STOCK].scaled(200)
     rows += [
-        {"": f"{name}, 1 x 200", "median (s)": t.median, "best (s)": t.best, "times ours": t.median / few["bnnlib, Bayesian"].median}
+        {
+            "": f"{name}, 1 x 200",
+            "median (s)": t.median,
+            "best (s)": t.best,
+            "times ours": t.median / few["bnnlib, Bayesian"].median,
+        }
         for name, t in few.items()
     ]
     floor = times["the products alone, fp32"]
@@ -167,10 +198,17 @@ def ceiling(device: str, quick: bool) -> Section:
     """How many products a second the machine does, 2,048 x 2,048 x 2,048."""
     a = torch.randn(2_048, 2_048, device=device)
     low = a.to(torch.bfloat16)
-    tasks = {"fp32, torch's @": lambda: a @ a, "fp32, as bnnlib takes it": lambda: product(a, a), "bf16": lambda: product(low, low)}
+    tasks = {
+        "fp32, torch's @": lambda: a @ a,
+        "fp32, as bnnlib takes it": lambda: product(a, a),
+        "bf16": lambda: product(low, low),
+    }
     times = interleaved(tasks, 3 if quick else 10)
     work = 2 * 2_048**3 / 1e9
-    rows: list[Row] = [{"": name, "GFLOP/s, best": work / t.best, "GFLOP/s, median": work / t.median} for name, t in times.items()]
+    rows: list[Row] = [
+        {"": name, "GFLOP/s, best": work / t.best, "GFLOP/s, median": work / t.median}
+        for name, t in times.items()
+    ]
     return Section("The machine's matrix products", rows)
 
 
@@ -178,27 +216,47 @@ def accuracy(device: str, quick: bool) -> Section:
     """Time until 30 samples are right on 96.92 % of the test images: our default preset, measured; stock Pyro, extrapolated."""
     digits = load_mnist()
     if len(digits.test) != 10_000:
-        raise BnnlibError("The official test images are not here: set BNNLIB_DATA to a folder that holds MNIST.")
+        raise BnnlibError(
+            "The official test images are not here: set BNNLIB_DATA to a folder that holds MNIST."
+        )
     config, training = preset("bayesian", "default")
     rows: list[Row] = []
     for precision in ("fp32", "bf16"):
-        trainer = Trainer(build(config, 0), digits.train, digits.validation, replace(training, device=device, precision=precision))
+        trainer = Trainer(
+            build(config, 0),
+            digits.train,
+            digits.validation,
+            replace(training, device=device, precision=precision),
+        )
         seconds, reached = 0.0, 0.0
         while reached < GOAL and len(trainer.history) < training.epochs:
             started = measure.clock()
             trainer.run_epoch()
             seconds += measure.clock() - started
-            probs = sample_probs(trainer.answering, digits.test.images.to(device), GOAL_SAMPLES, 0).mean(0).cpu()
+            probs = (
+                sample_probs(trainer.answering, digits.test.images.to(device), GOAL_SAMPLES, 0)
+                .mean(0)
+                .cpu()
+            )
             reached = float((probs.argmax(-1) == digits.test.labels).float().mean())
         epochs = len(trainer.history)
-        rows.append({"": f"bnnlib, default preset, {precision}", "epochs": epochs, "accuracy": reached, "time (s)": seconds})
+        rows.append(
+            {
+                "": f"bnnlib, default preset, {precision}",
+                "epochs": epochs,
+                "accuracy": reached,
+                "time (s)": seconds,
+            }
+        )
     card = ROOT / "checkpoints" / "bayesian-published" / "card.json"
     notes = ["Ours: training and its own validation, measured; the test images are not counted."]
     headlines = {}
     history = json.loads(card.read_text())["history"] if card.is_file() else []
     epoch = next((row["epoch"] for row in history if row["validation_error"] <= 1 - GOAL), None)
     if epoch is None:
-        notes.append("Stock Pyro: no `bayesian-published` checkpoint says in which epoch the article's objective gets there.")
+        notes.append(
+            "Stock Pyro: no `bayesian-published` checkpoint says in which epoch the article's objective gets there."
+        )
     else:
         images, labels = peers.batch(device)
         stock = peers.stock_pyro(images, labels)
@@ -206,12 +264,21 @@ def accuracy(device: str, quick: bool) -> Section:
             asked = interleaved({"pass": lambda: stock.answer(images)}, 3)["pass"]
         step = interleaved({"step": stock.step}, 6)["step"]
         seconds = epoch * STEPS * (step.median + asked.median)
-        rows.append({"": "stock Pyro, the article's objective (extrapolated)", "epochs": epoch, "accuracy": None, "time (s)": seconds})
+        rows.append(
+            {
+                "": "stock Pyro, the article's objective (extrapolated)",
+                "epochs": epoch,
+                "accuracy": None,
+                "time (s)": seconds,
+            }
+        )
         notes.append(
             f"Stock Pyro: 391 steps and as many passes (the article asks once more after each step), measured, times {epoch}, the first "
             "epoch of `bayesian-published` whose validation error by 5 samples is 3.08 % or less."
         )
-        headlines["stock Pyro / ours, time to 96.92 %"] = seconds / float(rows[0]["time (s)"] or math.nan)
+        headlines["stock Pyro / ours, time to 96.92 %"] = seconds / float(
+            rows[0]["time (s)"] or math.nan
+        )
     return Section("Time to a test accuracy of 96.92 %", rows, notes, headlines)
 
 
@@ -221,8 +288,16 @@ def start_up(device: str, quick: bool) -> Section:
     for name in ("bayesian", "dropout"):
         runs = [in_a_process("benchmarks.process", "start", name) for _ in range(1 if quick else 3)]
         run = min(runs, key=lambda run: sum(run.values()))
-        rows.append({"": name, **{f"{part} (s)": value for part, value in run.items() if part != "pyro"}, "Pyro loaded": run["pyro"]})
-    notes = ["To the first answer, 1 image x 200 samples, of a fresh process: the best, seconds on the wall."]
+        rows.append(
+            {
+                "": name,
+                **{f"{part} (s)": value for part, value in run.items() if part != "pyro"},
+                "Pyro loaded": run["pyro"],
+            }
+        )
+    notes = [
+        "To the first answer, 1 image x 200 samples, of a fresh process: the best, seconds on the wall."
+    ]
     return Section("Start-up", rows, notes)
 
 
@@ -233,21 +308,36 @@ def pages(device: str, quick: bool) -> Section:
     beside = in_a_process("benchmarks.draw_while_training", *strokes)
     chart, memory = "pen up to the new chart", alone["server_memory_mb"]
     found = [
-        ("start of the server to an answered first screen (s)", alone["first_screen"], alone["targets"]["first_screen"]),
+        (
+            "start of the server to an answered first screen (s)",
+            alone["first_screen"],
+            alone["targets"]["first_screen"],
+        ),
         (f"{chart}, median (s)", alone["pen_up_median"], None),
         (f"{chart}, 95th percentile (s)", alone["pen_up_p95"], alone["targets"]["pen_up_p95"]),
         (f"{chart} beside a training that is watched, median (s)", beside["pen_up_median"], None),
-        (f"{chart} beside a training that is watched, slowest (s)", beside["pen_up_max"], beside["target"]),
+        (
+            f"{chart} beside a training that is watched, slowest (s)",
+            beside["pen_up_max"],
+            beside["target"],
+        ),
         ("server memory, all pages opened (MB)", memory, alone["targets"]["server_memory_mb"]),
     ]
-    rows: list[Row] = [{"": name, "measured": value, "at most": target} for name, value, target in found]
+    rows: list[Row] = [
+        {"": name, "measured": value, "at most": target} for name, value, target in found
+    ]
     notes = [
         f"{alone['strokes']} strokes, 200 samples of both networks; 0.2 s of every wait are the canvas's own.",
         "A chart counts when a frame is painted with it in sight.",
         f"While it was watched the training took {beside['training_images_per_second'] or 0:,} images a second.",
     ]
-    headlines = {"pen up to the new chart, 95th percentile (s)": alone["pen_up_p95"], "first screen (s)": alone["first_screen"]}
-    return Section("The pages", rows, notes, headlines | ({"server memory (MB)": memory} if memory else {}))
+    headlines = {
+        "pen up to the new chart, 95th percentile (s)": alone["pen_up_p95"],
+        "first screen (s)": alone["first_screen"],
+    }
+    return Section(
+        "The pages", rows, notes, headlines | ({"server memory (MB)": memory} if memory else {})
+    )
 
 
 SECTIONS: dict[str, Callable[[str, bool], Section]] = {

@@ -14,7 +14,14 @@ def markdown(machine: dict, sections: list[Section], skipped: list[str]) -> str:
     if headlines:
         lines += _table([{"": name, "this run": value} for name, value in headlines.items()])
     for section in sections:
-        lines += ["", f"## {section.title}", "", *_table(section.rows), "", *(f"- {note}" for note in section.notes)]
+        lines += [
+            "",
+            f"## {section.title}",
+            "",
+            *_table(section.rows),
+            "",
+            *(f"- {note}" for note in section.notes),
+        ]
     if skipped:
         lines += ["", "## Not measured", "", *(f"- {reason}" for reason in skipped)]
     return "\n".join(lines).strip() + "\n"
@@ -22,7 +29,17 @@ def markdown(machine: dict, sections: list[Section], skipped: list[str]) -> str:
 
 def as_json(machine: dict, sections: list[Section], skipped: list[str]) -> str:
     """The same, with every digit."""
-    return json.dumps({"machine": machine, "sections": [dataclasses.asdict(s) for s in sections], "skipped": skipped}, indent=1) + "\n"
+    return (
+        json.dumps(
+            {
+                "machine": machine,
+                "sections": [dataclasses.asdict(s) for s in sections],
+                "skipped": skipped,
+            },
+            indent=1,
+        )
+        + "\n"
+    )
 
 
 def _table(rows: list[dict]) -> list[str]:

@@ -1,5 +1,7 @@
 """Bayesian and dropout networks on MNIST: train them, load them, and ask them what they do not know."""
 
+import sys
+
 from bnnlib.datasets.mnist import load_mnist
 from bnnlib.drawing import raster as drawing
 from bnnlib.errors import BnnlibError
@@ -18,3 +20,5 @@ __all__ = [
     "save_checkpoint",
     "uncertainty",
 ]
+
+sys.modules["bnnlib.uncertainty"] = uncertainty  # `import bnnlib.uncertainty` worked before

@@ -25,10 +25,22 @@ from ui.verdict import figures_table, legend, percent
 
 SHOWN = 64  # images at once, 8 x 8 as in the article
 MEASURES = {
-    "variation_ratio": ("Vote disagreement", "the share of the sampled networks that vote against the winner"),
-    "predictive_entropy": ("Predictive entropy", "all of the uncertainty: the entropy of the mean prediction, in nats"),
-    "mutual_information": ("Mutual information", "what the sampled networks disagree about: the epistemic uncertainty, in nats"),
-    "confidently_wrong": ("Confidently wrong", "the mean probability of the winner, where the winner is wrong"),
+    "variation_ratio": (
+        "Vote disagreement",
+        "the share of the sampled networks that vote against the winner",
+    ),
+    "predictive_entropy": (
+        "Predictive entropy",
+        "all of the uncertainty: the entropy of the mean prediction, in nats",
+    ),
+    "mutual_information": (
+        "Mutual information",
+        "what the sampled networks disagree about: the epistemic uncertainty, in nats",
+    ),
+    "confidently_wrong": (
+        "Confidently wrong",
+        "the mean probability of the winner, where the winner is wrong",
+    ),
 }
 # The grid has eight columns, or four where the page has no room for eight: both are drawn, one is shown.
 LAYOUT = """<style>
@@ -99,8 +111,17 @@ def main() -> None:
     with result:
         finish(asked, name, len(index))
     opinions = asked.opinions(digits.test.labels[index])
-    result.html(sentence(opinions, rank(opinions, "variation_ratio", **classes), name, digits.source))
-    ranking = Ranking(digits, index, name, measure, opinions, rank(opinions, measure, **classes, mistakes=mistakes))
+    result.html(
+        sentence(opinions, rank(opinions, "variation_ratio", **classes), name, digits.source)
+    )
+    ranking = Ranking(
+        digits,
+        index,
+        name,
+        measure,
+        opinions,
+        rank(opinions, measure, **classes, mistakes=mistakes),
+    )
     if len(ranking.order):
         ranking = choose_place(ranking)
         write_address()
@@ -111,7 +132,8 @@ def main() -> None:
         downloads(ranking)
     else:
         st.info(
-            "No held-out image passes these filters: choose another class, or look at more than mistakes.", icon=":material/search_off:"
+            "No held-out image passes these filters: choose another class, or look at more than mistakes.",
+            icon=":material/search_off:",
         )
         write_address()
     data_notice(digits)
@@ -143,7 +165,12 @@ def controls(names: tuple[str, str]) -> tuple[str, str, dict[str, int | None], b
             "Samples", choices("samples"), key=key("samples"), width=110, **changes,
             help="How many sampled networks vote on each image. The article asks 30; more take longer.",
         )  # fmt: skip
-        mistakes = st.toggle("Only mistakes", key=key("mistakes"), **changes, help="Only images that the network gets wrong.")
+        mistakes = st.toggle(
+            "Only mistakes",
+            key=key("mistakes"),
+            **changes,
+            help="Only images that the network gets wrong.",
+        )
     chosen = {field: None if digit == "any" else digit for field, digit in classes.items()}
     return names[side == "right"], measure, chosen, mistakes, samples
 
@@ -162,7 +189,11 @@ def sentence(opinions: Opinions, positions: Tensor, name: str, source: str) -> s
         text = f"All sampled networks of {name} vote alike on each of these {images}."
     else:
         text = f"{found.split:,} of {images} split the vote; of those {name} is wrong on {100 * found.error_split:.0f} %"
-        text += "." if found.error_agreed is None else f", of the others on {100 * found.error_agreed:.1f} %."
+        text += (
+            "."
+            if found.error_agreed is None
+            else f", of the others on {100 * found.error_agreed:.1f} %."
+        )
     return f'<p class="sentence" role="status">{text}</p>'
 
 
@@ -179,7 +210,14 @@ def choose_place(ranking: Ranking) -> Ranking:
             ("Previous", ":material/chevron_left:", place - 1, place > 1),
             ("Next", ":material/chevron_right:", place + 1, place < count),
         ):
-            st.button(label, icon=icon, on_click=go_to, args=(to,), disabled=not allowed, help=f"The {label.lower()} image of the ranking.")
+            st.button(
+                label,
+                icon=icon,
+                on_click=go_to,
+                args=(to,),
+                disabled=not allowed,
+                help=f"The {label.lower()} image of the ranking.",
+            )
     script = st.empty()  # always in its place, so that nothing below moves
     if state.pop("glide", False):
         state["glides"] = state.get("glides", 0) + 1
@@ -189,7 +227,10 @@ def choose_place(ranking: Ranking) -> Ranking:
 
 def closer(ranking: Ranking, names: tuple[str, str]) -> None:
     """One image, and its full predictive distribution under both networks in use."""
-    image, label = ranking.digits.test.images[ranking.number], int(ranking.opinions.labels[ranking.position])
+    image, label = (
+        ranking.digits.test.images[ranking.number],
+        int(ranking.opinions.labels[ranking.position]),
+    )
     answers = [answer(name, ranking) for name in names]
     left, right = st.columns([1, 3])
     with left:
@@ -210,11 +251,23 @@ def closer(ranking: Ranking, names: tuple[str, str]) -> None:
     with right:
         st.html(legend(any(a.deterministic is not None for a in answers)))
         series = [
-            Series(name, k, a.samples, a.mean, a.low, a.high, a.votes, a.aleatoric, a.epistemic, a.deterministic)
+            Series(
+                name,
+                k,
+                a.samples,
+                a.mean,
+                a.low,
+                a.high,
+                a.votes,
+                a.aleatoric,
+                a.epistemic,
+                a.deterministic,
+            )
             for k, (name, a) in enumerate(zip(names, answers, strict=True))
         ]
         words = "; ".join(
-            f"{name} says {a.digit} with {a.probability:.2f}, {a.total:.2f} nats" for name, a in zip(names, answers, strict=True)
+            f"{name} says {a.digit} with {a.probability:.2f}, {a.total:.2f} nats"
+            for name, a in zip(names, answers, strict=True)
         )
         st.plotly_chart(
             answers_figure(series, 0, is_dark()), theme=None, config={"displayModeBar": False}, key="answers",
@@ -230,10 +283,14 @@ def answer(name: str, ranking: Ranking) -> Answer:
     image = ranking.digits.test.images[[ranking.number]]
     asked = survey(name, index, samples)
     if asked.done == samples:
-        probs = asked.opinions(ranking.digits.test.labels[index]).probs[:, [ranking.position]].float()
+        probs = (
+            asked.opinions(ranking.digits.test.labels[index]).probs[:, [ranking.position]].float()
+        )
     else:
         probs = sample_probs(network, image, samples, SEED)
-    return make_answer(probs, deterministic_probs(network, image) if isinstance(network, DropoutNetwork) else None)
+    return make_answer(
+        probs, deterministic_probs(network, image) if isinstance(network, DropoutNetwork) else None
+    )
 
 
 def show_grid(ranking: Ranking) -> None:
@@ -266,10 +323,24 @@ def turn_pages(ranking: Ranking) -> None:
     start, count = ranking.start, len(ranking.order)
     with st.container(horizontal=True, horizontal_alignment="center"):
         for label, icon, to, allowed, meaning in (
-            (f"Previous {SHOWN}", ":material/arrow_back:", start - SHOWN + 1, start > 0, "The images ranked before these."),
-            (f"Next {SHOWN}", ":material/arrow_forward:", start + SHOWN + 1, start + SHOWN < count, "The images ranked after these."),
+            (
+                f"Previous {SHOWN}",
+                ":material/arrow_back:",
+                start - SHOWN + 1,
+                start > 0,
+                "The images ranked before these.",
+            ),
+            (
+                f"Next {SHOWN}",
+                ":material/arrow_forward:",
+                start + SHOWN + 1,
+                start + SHOWN < count,
+                "The images ranked after these.",
+            ),
         ):
-            st.button(label, icon=icon, on_click=go_to, args=(to,), disabled=not allowed, help=meaning)
+            st.button(
+                label, icon=icon, on_click=go_to, args=(to,), disabled=not allowed, help=meaning
+            )
 
 
 def downloads(ranking: Ranking) -> None:
@@ -280,7 +351,10 @@ def downloads(ranking: Ranking) -> None:
     first, last = ranking.start + 1, ranking.start + len(shown)
 
     def picture() -> bytes:
-        captions = [f"{text}\nis {label}" if bad else text for text, label, bad in zip(votes, truth, wrong, strict=True)]
+        captions = [
+            f"{text}\nis {label}" if bad else text
+            for text, label, bad in zip(votes, truth, wrong, strict=True)
+        ]
         title = f"{ranking.name}, {len(opinions.probs)} samples: {MEASURES[ranking.measure][0].lower()}, nos. {first} to {last}"
         return to_png(mosaic(ranking.images, captions, wrong, title))
 
@@ -294,8 +368,15 @@ def downloads(ranking: Ranking) -> None:
             icon=":material/image:", help="The images above with their vote shares, in one picture.",
         )  # fmt: skip
     with st.expander("The same as a table", icon=":material/table_rows:"):
-        measures = {label: opinions.measures[measure][shown].tolist() for measure, (label, _) in MEASURES.items()}
-        said = {"label": truth, "predicted": opinions.predicted[shown].tolist(), "votes": [text.replace("\n", ", ") for text in votes]}
+        measures = {
+            label: opinions.measures[measure][shown].tolist()
+            for measure, (label, _) in MEASURES.items()
+        }
+        said = {
+            "label": truth,
+            "predicted": opinions.predicted[shown].tolist(),
+            "votes": [text.replace("\n", ", ") for text in votes],
+        }
         places = {"no.": list(range(first, last + 1)), "test image": ranking.index[shown].tolist()}
         st.dataframe({**places, **said, **measures}, hide_index=True)
 

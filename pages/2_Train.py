@@ -11,7 +11,14 @@ from bnnlib.figures.mosaic import mosaic
 from bnnlib.runs import queue
 from bnnlib.storage.checkpoints import list_checkpoints, load_checkpoint
 from ui.data_notice import data_notice
-from ui.loaders import checkpoint_names, choose_networks, chosen_networks, load_digits, load_network, network_version
+from ui.loaders import (
+    checkpoint_names,
+    choose_networks,
+    chosen_networks,
+    load_digits,
+    load_network,
+    network_version,
+)
 from ui.page import is_dark, page_setup, show_error
 from ui.train.actions import import_form
 from ui.train.compare import compare_runs
@@ -22,17 +29,39 @@ from ui.train.networks import own_networks
 
 SHOWN = 64  # training images at once, 8 x 8 as in the article
 CURVES = (
-    ("validation_error", "Validation error", True, "Share of the validation images that the sampled networks, averaged, get wrong."),
-    ("validation_nll", "Validation NLL (nats)", False, "Negative log-likelihood of the true class, an image."),
-    ("nll", "Training NLL (nats)", False, "The same on the training images, while they were learnt."),
-    ("kl", "KL (nats an image)", False, "How far the posterior went from the prior; only a Bayesian network has one."),
+    (
+        "validation_error",
+        "Validation error",
+        True,
+        "Share of the validation images that the sampled networks, averaged, get wrong.",
+    ),
+    (
+        "validation_nll",
+        "Validation NLL (nats)",
+        False,
+        "Negative log-likelihood of the true class, an image.",
+    ),
+    (
+        "nll",
+        "Training NLL (nats)",
+        False,
+        "The same on the training images, while they were learnt.",
+    ),
+    (
+        "kl",
+        "KL (nats an image)",
+        False,
+        "How far the posterior went from the prior; only a Bayesian network has one.",
+    ),
 )
 
 
 def main() -> None:
     page_setup("Train")
     st.title("Train a network and watch it learn")
-    live_tab, compare_tab, networks_tab, images_tab = st.tabs(["Train", "Compare runs", "Networks in use", "Training images"])
+    live_tab, compare_tab, networks_tab, images_tab = st.tabs(
+        ["Train", "Compare runs", "Networks in use", "Training images"]
+    )
     digits = usable_digits()
     with live_tab:
         train_and_watch(digits)
@@ -72,7 +101,8 @@ def train_and_watch(digits: Digits | None) -> None:
         run = chosen_run()
         if run is None:
             st.info(
-                "No run yet. Start one: its curves grow here, and the digits it is asked about every epoch.", icon=":material/show_chart:"
+                "No run yet. Start one: its curves grow here, and the digits it is asked about every epoch.",
+                icon=":material/show_chart:",
             )
         else:
             live(run)
@@ -82,10 +112,15 @@ def choose_and_show() -> dict[str, dict]:
     """The two networks in use, chosen and described side by side; returns the cards that could be read, by name."""
     names = checkpoint_names()
     if not names:
-        st.info("There is no trained network here yet. Train one: `python -m bnnlib train bayesian`.", icon=":material/info:")
+        st.info(
+            "There is no trained network here yet. Train one: `python -m bnnlib train bayesian`.",
+            icon=":material/info:",
+        )
     st.markdown("Two networks answer side by side on every page. Choose which.")
     cards = {}
-    for side, chosen, column in zip(("left", "right"), chosen_networks(), st.columns(2, gap="large"), strict=True):
+    for side, chosen, column in zip(
+        ("left", "right"), chosen_networks(), st.columns(2, gap="large"), strict=True
+    ):
         with column:
             if chosen in names:
                 st.session_state.setdefault(f"train_{side}", chosen)
@@ -118,7 +153,9 @@ def use_chosen() -> None:
 def damaged_checkpoints() -> None:
     """What is in the folder but cannot be used, and why; those in use have said so themselves."""
     for info in list_checkpoints():
-        if info.name not in chosen_networks() and (problem := info.problem or problem_with(*network_version(info.name))):
+        if info.name not in chosen_networks() and (
+            problem := info.problem or problem_with(*network_version(info.name))
+        ):
             st.warning(f"**{info.name}** cannot be used. {problem}", icon=":material/broken_image:")
 
 
@@ -135,18 +172,38 @@ def problem_with(folder: str, modified: int) -> str | None:
 def learning(cards: dict[str, dict]) -> None:
     """The learning curves of the networks in use, in one row of figures that share their colours."""
     colours = dict(zip(chosen_networks(), network_colours(is_dark()), strict=True))
-    histories = [(name, colours[name], usable_history(card), card.get("best_epoch", 0)) for name, card in cards.items() if name in colours]
+    histories = [
+        (name, colours[name], usable_history(card), card.get("best_epoch", 0))
+        for name, card in cards.items()
+        if name in colours
+    ]
     if not any(history for _, _, history, _ in histories):
         return
     st.header("How they learnt", divider="gray")
     st.caption("The dot is the epoch that was kept.")
-    curves = [curve for curve in CURVES if any(point.get(curve[0]) is not None for _, _, history, _ in histories for point in history)]
-    for column, (field, title, percent, meaning) in zip(st.columns(len(curves)), curves, strict=True):
+    curves = [
+        curve
+        for curve in CURVES
+        if any(
+            point.get(curve[0]) is not None for _, _, history, _ in histories for point in history
+        )
+    ]
+    for column, (field, title, percent, meaning) in zip(
+        st.columns(len(curves)), curves, strict=True
+    ):
         with column:
-            ends = [f"{name} ends at {history[-1][field]:.4g}" for name, _, history, _ in histories if history and history[-1].get(field)]
+            ends = [
+                f"{name} ends at {history[-1][field]:.4g}"
+                for name, _, history, _ in histories
+                if history and history[-1].get(field)
+            ]
             figure = learning_curve(histories, field, title, is_dark(), percent)
             st.plotly_chart(
-                figure, theme=None, config={"displayModeBar": False}, key=f"curve_{field}", alt=f"{title} by epoch: {', '.join(ends)}."
+                figure,
+                theme=None,
+                config={"displayModeBar": False},
+                key=f"curve_{field}",
+                alt=f"{title} by epoch: {', '.join(ends)}.",
             )
             st.caption(meaning)
 
@@ -160,7 +217,11 @@ def training_images(digits: Digits) -> None:
     some = digits.train.select(torch.arange(start, min(start + SHOWN, len(digits.train))))
     labels = [str(label) for label in some.labels.tolist()]
     picture = mosaic(some.images.numpy(), labels, text_size=17, dark=is_dark())
-    st.image(picture, alt=f"Handwritten digits in rows of eight with their labels: {', '.join(labels)}.", output_format="PNG")
+    st.image(
+        picture,
+        alt=f"Handwritten digits in rows of eight with their labels: {', '.join(labels)}.",
+        output_format="PNG",
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Show others",
@@ -168,7 +229,9 @@ def training_images(digits: Digits) -> None:
             on_click=show_others,
             help="The next 64 training images, with the labels people gave them.",
         )
-        st.caption(f"Training images {start + 1:,} to {start + len(labels):,} of {len(digits.train):,}")
+        st.caption(
+            f"Training images {start + 1:,} to {start + len(labels):,} of {len(digits.train):,}"
+        )
 
 
 def show_others() -> None:

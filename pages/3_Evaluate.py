@@ -23,7 +23,9 @@ h2 { font-size: 1.35rem !important; padding: 1.4rem 0 .2rem !important; }
 .st-key-figures :is(th, td):first-child { position: sticky; left: 0; }
 [data-testid="stCaptionContainer"] p { opacity: .95; color: color-mix(in srgb, currentColor, CanvasText 15%); }
 </style>"""
-DARK_STYLE = "<style>[data-testid=stMultiSelect] [data-tag] :is(span, button) { color: #0F151D }</style>"
+DARK_STYLE = (
+    "<style>[data-testid=stMultiSelect] [data-tag] :is(span, button) { color: #0F151D }</style>"
+)
 
 
 def main() -> None:

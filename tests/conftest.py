@@ -22,7 +22,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if find_mnist() is None:
         for item in items:
             if item.get_closest_marker("mnist"):
-                item.add_marker(pytest.mark.skip(reason="the full MNIST is not here: set BNNLIB_DATA to a folder that holds it"))
+                item.add_marker(
+                    pytest.mark.skip(
+                        reason="the full MNIST is not here: set BNNLIB_DATA to a folder that holds it"
+                    )
+                )
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +84,9 @@ def one_sentence() -> Callable[[str], bool]:
 
 
 @pytest.fixture
-def trained(few: Digits, own_runs: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[RunConfig], Run]:
+def trained(
+    few: Digits, own_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[RunConfig], Run]:
     """Trains a run with two pinned images to its end, on few digits; tests that go on with it train on them too."""
     from bnnlib.runs import worker  # here, not above: it loads Pyro
 

@@ -12,14 +12,25 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = [ROOT / "dashboard.py", *(path for folder in ("bnnlib", "ui", "pages") for path in (ROOT / folder).rglob("*.py"))]
-PACKAGES = {"PIL": "pillow", "pyro": "pyro-ppl", "streamlit_drawable_canvas": "streamlit-drawable-canvas"}  # named otherwise than imported
+SOURCES = [
+    ROOT / "dashboard.py",
+    *(path for folder in ("bnnlib", "ui", "pages") for path in (ROOT / folder).rglob("*.py")),
+]
+PACKAGES = {
+    "PIL": "pillow",
+    "pyro": "pyro-ppl",
+    "streamlit_drawable_canvas": "streamlit-drawable-canvas",
+}  # named otherwise than imported
 
 
 def requirements() -> dict[str, str]:
     """Package -> version specifier."""
     lines = (ROOT / "requirements.txt").read_text().splitlines()
-    return dict(re.fullmatch(r"([\w-]+)(.*)", line).groups() for line in lines if line and not line.startswith("#"))
+    return dict(
+        re.fullmatch(r"([\w-]+)(.*)", line).groups()
+        for line in lines
+        if line and not line.startswith("#")
+    )
 
 
 def test_torch_and_torchvision_are_a_pair_that_fits() -> None:
@@ -66,13 +77,17 @@ def test_a_python_that_is_too_old_gets_one_sentence(tmp_path: Path, one_sentence
         check=False,
     )
     assert done.returncode == 2
-    assert one_sentence(next(line for line in done.stderr.splitlines() if "older than 3.11" in line))
+    assert one_sentence(
+        next(line for line in done.stderr.splitlines() if "older than 3.11" in line)
+    )
 
 
 def test_streamlit_never_waits_at_a_prompt_nor_reports_home() -> None:
     config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
     assert config["server"]["showEmailPrompt"] is False
-    assert not config["server"].get("headless")  # where there is a screen, the dashboard opens in the browser by itself
+    assert not config["server"].get(
+        "headless"
+    )  # where there is a screen, the dashboard opens in the browser by itself
     assert config["browser"]["gatherUsageStats"] is False
 
 
@@ -81,11 +96,20 @@ def test_ci_runs_the_readmes_test_command_with_a_browser() -> None:
     assert script.stat().st_mode & 0o111
     text = script.read_text()
     assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
-    assert text.index("export CI=true") < text.index("install -y -qq chromium") < text.rindex("make test")
+    assert (
+        text.index("export CI=true")
+        < text.index("install -y -qq chromium")
+        < text.rindex("make test")
+    )
 
 
-@pytest.mark.parametrize("path", ["data/MNIST/raw/train-images-idx3-ubyte", ".venv/bin/python", "runs/first/state.safetensors"])
+@pytest.mark.parametrize(
+    "path",
+    ["data/MNIST/raw/train-images-idx3-ubyte", ".venv/bin/python", "runs/first/state.safetensors"],
+)
 def test_data_environments_and_runs_are_not_for_git(path: str) -> None:
     if not (ROOT / ".git").exists():
         pytest.skip("this is no git checkout")
-    assert subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False).returncode == 0
+    assert (
+        subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False).returncode == 0
+    )

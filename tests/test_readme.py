@@ -43,7 +43,9 @@ def test_the_folders_and_pages_are_there() -> None:
     for line in block.splitlines():
         for name in line.split("   ")[0].split(", "):
             assert (ROOT / name.strip()).exists(), name
-    pages = {path.stem.split("_", 1)[1].replace("_", " ") for path in (ROOT / "pages").glob("*.py")} | {"Draw"}
+    pages = {
+        path.stem.split("_", 1)[1].replace("_", " ") for path in (ROOT / "pages").glob("*.py")
+    } | {"Draw"}
     section = README.split("## The pages")[1].split("##")[0]
     assert set(re.findall(r"^- \*\*(.+?)\*\*", section, re.MULTILINE)) == pages
 
@@ -52,7 +54,11 @@ def test_the_figures_are_those_of_the_cards(capsys: pytest.CaptureFixture[str]) 
     """To renew them: python -m bnnlib checkpoints --markdown."""
     assert main(["checkpoints", "--markdown"]) == 0
     header, line, *rows = capsys.readouterr().out.strip().splitlines()
-    table = re.search(r"<!-- made by: python -m bnnlib checkpoints --markdown -->\n(.*?)\n<!-- end -->", README, re.DOTALL)[1].splitlines()
+    table = re.search(
+        r"<!-- made by: python -m bnnlib checkpoints --markdown -->\n(.*?)\n<!-- end -->",
+        README,
+        re.DOTALL,
+    )[1].splitlines()
     assert table[:2] == [header, line]
     assert set(table[2:]) <= set(rows)
     named = {row.split("`")[1] for row in table[2:]}

@@ -14,7 +14,9 @@ def data_notice(digits: Digits) -> None:
         "Fetches the four MNIST files once, in a process of its own that gives up after 20 seconds without progress. "
         "Until then everything works with the embedded digits."
     )
-    if not st.button("Download MNIST (11 MB)", icon=":material/download:", help=help_text, key="download_mnist"):
+    if not st.button(
+        "Download MNIST (11 MB)", icon=":material/download:", help=help_text, key="download_mnist"
+    ):
         return
     with st.spinner("Downloading MNIST; given up after 20 seconds without progress …"):
         arrived = load_mnist(download=True).source == "mnist"

@@ -23,8 +23,14 @@ torch.set_num_threads(1)
 
 def checkpoint_names() -> list[str]:
     """The checkpoints whose card can be read and whose weights are there, the shipped ones first."""
-    names = [info.name for info in list_checkpoints() if info.card and (info.folder / "weights.safetensors").is_file()]
-    return [name for name in SHIPPED if name in names] + [name for name in names if name not in SHIPPED]
+    names = [
+        info.name
+        for info in list_checkpoints()
+        if info.card and (info.folder / "weights.safetensors").is_file()
+    ]
+    return [name for name in SHIPPED if name in names] + [
+        name for name in names if name not in SHIPPED
+    ]
 
 
 def load_network(name: str) -> Network:
@@ -95,5 +101,8 @@ def choose_networks(left: str, right: str) -> None:
 
 def send_to_draw(image: np.ndarray, caption: str) -> None:
     """Show `image`, uint8 `[28, 28]`, with its `caption` on the Draw screen, and go there."""
-    st.session_state["sent_image"] = (np.asarray(image, dtype=np.uint8).reshape(28, 28).copy(), caption)
+    st.session_state["sent_image"] = (
+        np.asarray(image, dtype=np.uint8).reshape(28, 28).copy(),
+        caption,
+    )
     st.switch_page(HOME)

@@ -44,10 +44,19 @@ def page_setup(title: str) -> None:
     `st.session_state["arrived"]` then says whether the page was just entered, from another one or at the start of a session.
     """
     spare_the_collector()
-    favicon = str(ROOT / "ui" / "favicon.png")  # an icon given by name would be fetched from another host
-    st.set_page_config(page_title=f"{title} · {NAME}", page_icon=favicon, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH)
+    favicon = str(
+        ROOT / "ui" / "favicon.png"
+    )  # an icon given by name would be fetched from another host
+    st.set_page_config(
+        page_title=f"{title} · {NAME}",
+        page_icon=favicon,
+        layout="wide",
+        initial_sidebar_state=SIDEBAR_WIDTH,
+    )
     st.html(ROOT / "ui" / "style.css")
-    st.html(DARK_STYLE if is_dark() else "<style></style>")  # always something, so that what follows stays where it is
+    st.html(
+        DARK_STYLE if is_dark() else "<style></style>"
+    )  # always something, so that what follows stays where it is
     with st.sidebar:
         st.markdown(f"**{NAME}**  \nWhat does a neural network know, and what not?")
         for path, label, symbol in PAGES:
@@ -64,9 +73,15 @@ def page_setup(title: str) -> None:
 def networks_from_address() -> None:
     """At the start of a session use the networks that the address names; an unknown name gives one sentence."""
     if "networks" not in st.session_state:
-        wanted = tuple(st.query_params.get(side, name) for side, name in zip(("left", "right"), DEFAULT_NETWORKS, strict=True))
+        wanted = tuple(
+            st.query_params.get(side, name)
+            for side, name in zip(("left", "right"), DEFAULT_NETWORKS, strict=True)
+        )
         known = checkpoint_names()
-        found = tuple(name if name in known else default for name, default in zip(wanted, DEFAULT_NETWORKS, strict=True))
+        found = tuple(
+            name if name in known else default
+            for name, default in zip(wanted, DEFAULT_NETWORKS, strict=True)
+        )
         if odd := [name for name, used in zip(wanted, found, strict=True) if name != used]:
             st.warning(
                 f"The address names {' and '.join(map(repr, odd))}, which is no checkpoint here: showing {found[0]} and {found[1]} instead "

@@ -16,7 +16,9 @@ STYLE = """<style>
 </style>"""
 
 
-def pictures(images: np.ndarray, captions: Sequence[str], alts: Sequence[str], framed: Sequence[bool]) -> None:
+def pictures(
+    images: np.ndarray, captions: Sequence[str], alts: Sequence[str], framed: Sequence[bool]
+) -> None:
     """Show images, uint8 `[K, 28, 28]`; `captions` may have lines, `alts` say the same to who cannot see, `framed` marks mistakes."""
     items = "".join(
         f'<li><img src="{data_uri(image, bool(frame))}" alt="{escape(alt, quote=True)}">{escape(caption).replace(chr(10), "<br>")}</li>'

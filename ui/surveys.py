@@ -17,12 +17,29 @@ def survey(name: str, index: Tensor, samples: int) -> Survey:
     Raises BnnlibError if the checkpoint or the digits cannot be read.
     """
     digits = load_digits()
-    return _survey(*network_version(name), samples, SEED, digits.source, len(index), load_network(name), digits.test.images[index])
+    return _survey(
+        *network_version(name),
+        samples,
+        SEED,
+        digits.source,
+        len(index),
+        load_network(name),
+        digits.test.images[index],
+    )
 
 
 # 10,000 images and 100 samples take 40 MB
 @st.cache_resource(max_entries=6, show_spinner=False)
-def _survey(folder: str, modified: int, samples: int, seed: int, source: str, images: int, _network: Network, _images: Tensor) -> Survey:
+def _survey(
+    folder: str,
+    modified: int,
+    samples: int,
+    seed: int,
+    source: str,
+    images: int,
+    _network: Network,
+    _images: Tensor,
+) -> Survey:
     return Survey(_network, _images, samples, seed)
 
 
@@ -41,7 +58,10 @@ def finish(work: Survey, name: str, images: int) -> None:
 
 def unseen(names: tuple[str, ...]) -> Tensor:
     """The test images that none of these networks was trained on: their places in the test split, int64 `[B]`."""
-    return _unseen(load_digits().source, tuple(sorted({str(load_network(name).card.get("source", "mnist")) for name in names})))
+    return _unseen(
+        load_digits().source,
+        tuple(sorted({str(load_network(name).card.get("source", "mnist")) for name in names})),
+    )
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -19,13 +19,21 @@ def card(name: str, kind: str, answer: Answer, threshold: float, place: int, dar
     """One network's verdict: the digit or "I don't know", its probability, the votes, the answer without sampling."""
     knows = answer.probability >= threshold
     digit, votes = answer.digit, answer.votes
-    others = ", ".join(f"{d}: {votes[d]}" for d in np.argsort(-votes, kind="stable") if votes[d] and d != digit)
+    others = ", ".join(
+        f"{d}: {votes[d]}" for d in np.argsort(-votes, kind="stable") if votes[d] and d != digit
+    )
     baseline = ""
     if answer.deterministic is not None:
         sure = int(answer.deterministic.argmax())
-        baseline = f"<li>without sampling: <b>{sure}</b> ({percent(answer.deterministic[sure])})</li>"
+        baseline = (
+            f"<li>without sampling: <b>{sure}</b> ({percent(answer.deterministic[sure])})</li>"
+        )
     headline = f"{digit}" if knows else "?"
-    words = f"{percent(answer.probability)}" if knows else f"I don't know<small>leans to {digit}, {percent(answer.probability)}</small>"
+    words = (
+        f"{percent(answer.probability)}"
+        if knows
+        else f"I don't know<small>leans to {digit}, {percent(answer.probability)}</small>"
+    )
     return f"""<section class="verdict" style="--network: {network_colours(dark)[place]}" aria-label="{html.escape(name)}">
   <h3>{html.escape(name)} <small>{KINDS[kind]}</small></h3>
   <div class="answer"><span class="digit">{headline}</span><span class="probability{"" if knows else " unsure"}">{words}</span></div>
@@ -43,7 +51,9 @@ def legend(baseline: bool) -> str:
         ("plain", "aleatoric: each is torn"),
         ("hatched", "epistemic: they disagree"),
     ]
-    items = "".join(f'<li><i class="{mark}" aria-hidden="true"></i>{text}</li>' for mark, text in marks)
+    items = "".join(
+        f'<li><i class="{mark}" aria-hidden="true"></i>{text}</li>' for mark, text in marks
+    )
     return f'<ul class="legend">{items}</ul>'
 
 
@@ -67,7 +77,11 @@ def figures_table(names: Sequence[str], answers: Sequence[Answer]) -> str:
     for digit in range(10):
         cells = []
         for a in answers:
-            cells += [f"{a.mean[digit]:.3f}", f"{a.low[digit]:.3f} to {a.high[digit]:.3f}", f"{a.votes[digit]}"]
+            cells += [
+                f"{a.mean[digit]:.3f}",
+                f"{a.low[digit]:.3f} to {a.high[digit]:.3f}",
+                f"{a.votes[digit]}",
+            ]
             if a.deterministic is not None:
                 cells.append(f"{a.deterministic[digit]:.3f}")
         rows.append(f"| **{digit}** | " + " | ".join(cells) + " |")

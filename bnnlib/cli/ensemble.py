@@ -16,12 +16,19 @@ KEPT = ("command", "seed", "best_epoch", "training", "figures")  # of a member's
 
 def ensemble(options: argparse.Namespace) -> int:
     """Assemble the members, keep them as one checkpoint and measure it; returns the exit code."""
-    out = prepare_folder(Path(options.out) if options.out else FOLDER / "my-ensemble", options.replace)
+    out = prepare_folder(
+        Path(options.out) if options.out else FOLDER / "my-ensemble", options.replace
+    )
     network, card = assemble(options.members)
     out = keep(out, network, card)
-    print(f"Kept {len(network.members)} members in {out}; measuring them (Ctrl-C skips this).", file=sys.stderr)
+    print(
+        f"Kept {len(network.members)} members in {out}; measuring them (Ctrl-C skips this).",
+        file=sys.stderr,
+    )
     figures = measure(out, load_mnist())["test"]
-    print(f"{out}: test error {figures['error']:.2%}, NLL {figures['nll']:.4f}, ECE {figures['ece']:.2%}")
+    print(
+        f"{out}: test error {figures['error']:.2%}, NLL {figures['nll']:.4f}, ECE {figures['ece']:.2%}"
+    )
     return 0
 
 
@@ -31,20 +38,32 @@ def assemble(names: list[str]) -> tuple[EnsembleNetwork, dict[str, Any]]:
     Raises BnnlibError unless they are 2 to `MAX_MEMBERS` dropout networks of one size, trained on the same source of digits.
     """
     if not 2 <= len(names) <= MAX_MEMBERS:
-        raise BnnlibError(f"There are {len(names)} members: give 2 to {MAX_MEMBERS} dropout checkpoints.")
+        raise BnnlibError(
+            f"There are {len(names)} members: give 2 to {MAX_MEMBERS} dropout checkpoints."
+        )
     networks = []
     for name in names:
         network = load_checkpoint(name)
         if not isinstance(network, DropoutNetwork):
-            raise BnnlibError(f"{name} is of kind {network.config.kind}: the members of an ensemble are dropout networks.")
+            raise BnnlibError(
+                f"{name} is of kind {network.config.kind}: the members of an ensemble are dropout networks."
+            )
         networks.append(network)
     cards = [network.card for network in networks]
     if len(sources := {str(card.get("source", "mnist")) for card in cards}) > 1:
-        raise BnnlibError(f"The members were trained on different digits ({', '.join(sorted(sources))}): give members of one source.")
+        raise BnnlibError(
+            f"The members were trained on different digits ({', '.join(sorted(sources))}): give members of one source."
+        )
     try:
         together = EnsembleNetwork.of(networks)
     except ValueError as error:
         raise BnnlibError(f"There is no ensemble of these: {error}.") from error
     members = [{field: card[field] for field in KEPT if field in card} for card in cards]
-    shared: dict[str, Any] = {field: cards[0][field] for field in ("source", "split") if field in cards[0]}
-    return together, {**shared, "command": f"python -m bnnlib ensemble {' '.join(Path(n).name for n in names)}", "members": members}
+    shared: dict[str, Any] = {
+        field: cards[0][field] for field in ("source", "split") if field in cards[0]
+    }
+    return together, {
+        **shared,
+        "command": f"python -m bnnlib ensemble {' '.join(Path(n).name for n in names)}",
+        "members": members,
+    }

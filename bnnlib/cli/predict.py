@@ -31,9 +31,13 @@ def predict(options: argparse.Namespace) -> int:
             note = f"{path} is blank: the answer is about an empty image"
         if note:
             print(f"Note: {note}.", file=sys.stderr)
-        answers.append(_answer(path, sample_probs(network, image[None], options.samples, options.seed)))
+        answers.append(
+            _answer(path, sample_probs(network, image[None], options.samples, options.seed))
+        )
     if options.json:
-        print(json.dumps({"name": options.name, "samples": options.samples, "predictions": answers}))
+        print(
+            json.dumps({"name": options.name, "samples": options.samples, "predictions": answers})
+        )
     else:
         for answer in answers:
             print(_sentence(answer))

@@ -17,7 +17,13 @@ from bnnlib.runs.archive import keep_as_checkpoint
 from bnnlib.runs.config import FLAGS, RunConfig
 from bnnlib.runs.folder import Run, create_run
 from bnnlib.runs.worker import line, work
-from bnnlib.storage.checkpoints import FOLDER, check_destination, load_checkpoint, save_checkpoint, update_card
+from bnnlib.storage.checkpoints import (
+    FOLDER,
+    check_destination,
+    load_checkpoint,
+    save_checkpoint,
+    update_card,
+)
 from bnnlib.training.config import TrainingConfig, replace, with_width
 from bnnlib.training.limits import LIMITS, check_range
 from bnnlib.training.presets import preset
@@ -31,9 +37,14 @@ def train(options: argparse.Namespace) -> int:
     if options.run or options.resume:
         return train_run(options)
     config, training = configs_from(options)
-    out = prepare_folder(Path(options.out) if options.out else FOLDER / f"my-{options.kind}", options.replace)
+    out = prepare_folder(
+        Path(options.out) if options.out else FOLDER / f"my-{options.kind}", options.replace
+    )
     digits = load_mnist()
-    print(f"Training a {options.kind} network, objective {training.objective}. Data: {digits.description}.", file=sys.stderr)
+    print(
+        f"Training a {options.kind} network, objective {training.objective}. Data: {digits.description}.",
+        file=sys.stderr,
+    )
     network = build(config, training.seed)
     diverged: DivergedError | None = None
     with Progress(training) as progress:
@@ -43,9 +54,14 @@ def train(options: argparse.Namespace) -> int:
             trainer, diverged = error.trainer, error
     if trainer.history:
         out = keep(out, network, make_card(digits, training, trainer))
-        print(f"Kept epoch {trainer.best_epoch} in {out}; measuring the stored weights (Ctrl-C skips this).", file=sys.stderr)
+        print(
+            f"Kept epoch {trainer.best_epoch} in {out}; measuring the stored weights (Ctrl-C skips this).",
+            file=sys.stderr,
+        )
         figures = measure(out, digits)["test"]
-        print(f"{out}: test error {figures['error']:.2%}, NLL {figures['nll']:.4f}, ECE {figures['ece']:.2%}")
+        print(
+            f"{out}: test error {figures['error']:.2%}, NLL {figures['nll']:.4f}, ECE {figures['ece']:.2%}"
+        )
     if diverged:
         raise diverged
     if not trainer.history:
@@ -68,7 +84,9 @@ def configs_from(options: argparse.Namespace) -> tuple[TrainableConfig, Training
     config, training = preset(options.kind, options.preset)
     bayesian = isinstance(config, BayesianConfig)
     if not bayesian and (options.temperature is not None or options.prior_scale is not None):
-        raise BnnlibError("--temperature and --prior-scale are for the bayesian network: leave them out for dropout.")
+        raise BnnlibError(
+            "--temperature and --prior-scale are for the bayesian network: leave them out for dropout."
+        )
     if options.prior_scale is not None:
         check_range("--prior-scale", options.prior_scale, *LIMITS["prior_scale"])
         config = dataclasses.replace(config, prior_scale=options.prior_scale)
@@ -80,9 +98,13 @@ def configs_from(options: argparse.Namespace) -> tuple[TrainableConfig, Training
         if name in LIMITS and getattr(options, name) is not None:
             check_range(f"--{name.replace('_', '-')}", getattr(options, name), *LIMITS[name])
     classes = None if options.classes is None else parse_classes(options.classes)
-    training = replace(training, classes=classes, **{name: getattr(options, name) for name in names})
+    training = replace(
+        training, classes=classes, **{name: getattr(options, name) for name in names}
+    )
     if training.objective == "published" and options.temperature is not None:
-        raise BnnlibError("The published objective has no temperature: leave --temperature out, or train with --objective elbo.")
+        raise BnnlibError(
+            "The published objective has no temperature: leave --temperature out, or train with --objective elbo."
+        )
     pick_device(training.device)
     return config, training
 
@@ -92,7 +114,9 @@ def parse_classes(text: str) -> tuple[int, ...]:
     try:
         return tuple(sorted(int(part) for part in text.split(",")))
     except ValueError:
-        raise BnnlibError(f"--classes is {text!r}: give digits with commas between them, as 0,1,7.") from None
+        raise BnnlibError(
+            f"--classes is {text!r}: give digits with commas between them, as 0,1,7."
+        ) from None
 
 
 RUN_OPTIONS = ("kind", "run", "resume", "out", "replace", "verb")
@@ -106,11 +130,19 @@ def train_run(options: argparse.Namespace) -> int:
     if options.resume:
         run = Run(folder)
         if run.config.network.kind != options.kind:
-            raise BnnlibError(f"The run in {folder} trains a {run.config.network.kind} network: give that kind instead of {options.kind}.")
-        chosen = [name for name, value in vars(options).items() if name not in RUN_OPTIONS and value not in (None, "default")]
+            raise BnnlibError(
+                f"The run in {folder} trains a {run.config.network.kind} network: give that kind instead of {options.kind}."
+            )
+        chosen = [
+            name
+            for name, value in vars(options).items()
+            if name not in RUN_OPTIONS and value not in (None, "default")
+        ]
         if chosen:
             flag = chosen[0].replace("_", "-")
-            raise BnnlibError(f"--resume goes on with the settings in {folder / 'config.json'}: leave out --{flag}, or start a new run.")
+            raise BnnlibError(
+                f"--resume goes on with the settings in {folder / 'config.json'}: leave out --{flag}, or start a new run."
+            )
     out = prepare_folder(Path(options.out), options.replace) if options.out else None
     if not options.resume:
         config, training = configs_from(options)
@@ -127,12 +159,16 @@ def prepare_folder(out: Path, replace_it: bool) -> Path:
     try:
         check_destination(out)
         if (out / "card.json").exists() and not replace_it:
-            raise BnnlibError(f"{out} holds a checkpoint already: give another folder with --out, or --replace to replace it.")
+            raise BnnlibError(
+                f"{out} holds a checkpoint already: give another folder with --out, or --replace to replace it."
+            )
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out.parent):
             return out
     except OSError as error:
-        raise BnnlibError(f"{out} cannot be written ({error.strerror}): give a folder you may write to with --out.") from error
+        raise BnnlibError(
+            f"{out} cannot be written ({error.strerror}): give a folder you may write to with --out."
+        ) from error
 
 
 def make_card(digits: Digits, training: TrainingConfig, trainer: Trainer) -> dict[str, Any]:
@@ -142,11 +178,17 @@ def make_card(digits: Digits, training: TrainingConfig, trainer: Trainer) -> dic
         "training": dataclasses.asdict(training),
         "seed": training.seed,
         "source": digits.source,
-        "split": {"train": len(trainer.train), "validation": len(trainer.validation), "test": len(digits.test)},
+        "split": {
+            "train": len(trainer.train),
+            "validation": len(trainer.validation),
+            "test": len(digits.test),
+        },
         "best_epoch": trainer.best_epoch,
         "history": [dataclasses.asdict(report) for report in trainer.history],
         "command": _command(sys.argv[1:]),
-        **({"sigma_ratios": network.sigma_ratios()} if isinstance(network, BayesianNetwork) else {}),
+        **(
+            {"sigma_ratios": network.sigma_ratios()} if isinstance(network, BayesianNetwork) else {}
+        ),
     }
 
 
@@ -164,7 +206,9 @@ def _command(arguments: list[str]) -> str:
 def measure(folder: Path, digits: Digits) -> dict[str, Any]:
     """Measure the stored weights on validation and test images and add the figures to the card."""
     network = load_checkpoint(folder)
-    figures = {split: evaluate(network, digits, split, CARD_SAMPLES) for split in ("validation", "test")}
+    figures = {
+        split: evaluate(network, digits, split, CARD_SAMPLES) for split in ("validation", "test")
+    }
     update_card(folder, {**network.card, "figures": figures})
     return figures
 
@@ -185,7 +229,13 @@ class Progress:
 
     def batch(self, step: int, steps: int) -> None:
         if self.bar is None:
-            self.bar = tqdm(total=steps * self.training.epochs, unit="step", file=sys.stderr, dynamic_ncols=True, mininterval=0.5)
+            self.bar = tqdm(
+                total=steps * self.training.epochs,
+                unit="step",
+                file=sys.stderr,
+                dynamic_ncols=True,
+                mininterval=0.5,
+            )
         self.bar.update(1)
 
     def epoch(self, report: EpochReport) -> None:

@@ -56,8 +56,12 @@ def _affine(n: int, generator: torch.Generator) -> Tensor:
 
 def _bend(n: int, size: int, generator: torch.Generator) -> Tensor:
     """A smooth random displacement of each pixel, `[n, size, size, 2]` in the units of `affine_grid`."""
-    knots = torch.randn(n, 2, KNOTS, KNOTS, generator=generator, device=generator.device) * (BEND * 2 / size)
-    return F.interpolate(knots, size=(size, size), mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
+    knots = torch.randn(n, 2, KNOTS, KNOTS, generator=generator, device=generator.device) * (
+        BEND * 2 / size
+    )
+    return F.interpolate(knots, size=(size, size), mode="bicubic", align_corners=True).permute(
+        0, 2, 3, 1
+    )
 
 
 def _thickened(x: Tensor, generator: torch.Generator) -> Tensor:

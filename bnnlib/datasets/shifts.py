@@ -24,15 +24,33 @@ class Shift:
 
 
 SHIFTS = {
-    "rotation": Shift(tuple(range(0, 181, 15)), "degrees", "turned counter-clockwise about the centre"),
-    "translation": Shift((0, 1, 2, 3, 4, 5, 6, 8), "pixels", "moved to the right, the left, down and up, a quarter of the images each"),
-    "blur": Shift((0, 0.5, 1, 1.5, 2, 2.5, 3, 4), "pixels", "blurred by a Gaussian of this standard deviation"),
-    "noise": Shift((0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8), "of full ink", "with Gaussian noise of this standard deviation"),
-    "occlusion": Shift((0, 4, 6, 8, 10, 12, 14, 16), "pixels", "with a black square of this side over a random part of the box"),
+    "rotation": Shift(
+        tuple(range(0, 181, 15)), "degrees", "turned counter-clockwise about the centre"
+    ),
+    "translation": Shift(
+        (0, 1, 2, 3, 4, 5, 6, 8),
+        "pixels",
+        "moved to the right, the left, down and up, a quarter of the images each",
+    ),
+    "blur": Shift(
+        (0, 0.5, 1, 1.5, 2, 2.5, 3, 4), "pixels", "blurred by a Gaussian of this standard deviation"
+    ),
+    "noise": Shift(
+        (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8),
+        "of full ink",
+        "with Gaussian noise of this standard deviation",
+    ),
+    "occlusion": Shift(
+        (0, 4, 6, 8, 10, 12, 14, 16),
+        "pixels",
+        "with a black square of this side over a random part of the box",
+    ),
 }
 
 
-def shift_images(images: Tensor, kind: str, strength: float, generator: torch.Generator | None = None) -> Tensor:
+def shift_images(
+    images: Tensor, kind: str, strength: float, generator: torch.Generator | None = None
+) -> Tensor:
     """Images shifted by `strength` of `kind` (a name in SHIFTS), uint8 or float `[B, 28, 28]` -> float32 `[B, 28, 28]` in [0, 1].
 
     generator: for noise and occlusion; None takes seed 0, so that every strength meets the same random numbers. Raises
@@ -91,7 +109,9 @@ def occlude(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
 
     A generator in the same state puts squares of all sizes in corresponding places.
     """
-    top, left = (4 + torch.rand(2, len(images), 1, 1, generator=generator) * max(0, 20 - side)).floor()
+    top, left = (
+        4 + torch.rand(2, len(images), 1, 1, generator=generator) * max(0, 20 - side)
+    ).floor()
     row, column = torch.arange(28).view(1, 28, 1), torch.arange(28).view(1, 1, 28)
     hidden = (row >= top) & (row < top + side) & (column >= left) & (column < left + side)
     return images.masked_fill(hidden, 0)

@@ -1,5 +1,10 @@
 """Ink in any form, made into 28 x 28 images as MNIST made its own."""
 
-from bnnlib.drawing.raster import image_from_canvas, image_from_file, image_from_ink, image_from_strokes
+from bnnlib.drawing.raster import (
+    image_from_canvas,
+    image_from_file,
+    image_from_ink,
+    image_from_strokes,
+)
 
 __all__ = ["image_from_canvas", "image_from_file", "image_from_ink", "image_from_strokes"]

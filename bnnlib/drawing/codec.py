@@ -12,7 +12,10 @@ from bnnlib.errors import BnnlibError
 
 def to_text(strokes: Sequence[Stroke]) -> str:
     """The drawing as text that needs no escaping in an address: strokes joined by dots, two characters a number."""
-    return ".".join(_pack([stroke.width, *(v + OFFSET for point in stroke.points for v in point)]) for stroke in strokes)
+    return ".".join(
+        _pack([stroke.width, *(v + OFFSET for point in stroke.points for v in point)])
+        for stroke in strokes
+    )
 
 
 def from_text(text: str) -> list[Stroke]:
@@ -25,7 +28,9 @@ def from_text(text: str) -> list[Stroke]:
                 raise ValueError
             strokes.append(make_stroke(np.array(numbers).reshape(-1, 2) - OFFSET, width))
     except (ValueError, binascii.Error, BnnlibError):
-        raise BnnlibError("The address holds a drawing that cannot be read: copy the whole address, or draw anew.") from None
+        raise BnnlibError(
+            "The address holds a drawing that cannot be read: copy the whole address, or draw anew."
+        ) from None
     return strokes
 
 

@@ -17,9 +17,14 @@ from bnnlib.errors import BnnlibError
 
 FIELD, BOX, CENTRE = 28, 20, 14
 INK = 0.02  # darker than this is background: below the 5 of 255 that resampling leaves around a stroke
-PEN = 2.4  # pixels of the box: the usual thickness of MNIST's strokes, for drawings given as strokes
+PEN = (
+    2.4  # pixels of the box: the usual thickness of MNIST's strokes, for drawings given as strokes
+)
 SUPERSAMPLE = 12
-MAX_SIDE, MAX_PIXELS = 2_048, 100_000_000  # a larger picture is scaled down first, a still larger one refused
+MAX_SIDE, MAX_PIXELS = (
+    2_048,
+    100_000_000,
+)  # a larger picture is scaled down first, a still larger one refused
 
 
 def image_from_canvas(rgba: ArrayLike) -> Tensor:
@@ -29,7 +34,9 @@ def image_from_canvas(rgba: ArrayLike) -> Tensor:
     """
     pixels = np.asarray(rgba)
     if pixels.ndim != 3 or pixels.shape[2] != 4 or 0 in pixels.shape:
-        raise BnnlibError(f"The canvas has shape {list(pixels.shape)}: expected [H, W, 4] (red, green, blue, alpha).")
+        raise BnnlibError(
+            f"The canvas has shape {list(pixels.shape)}: expected [H, W, 4] (red, green, blue, alpha)."
+        )
     rgb, alpha = pixels[..., :3].astype(np.float32), pixels[..., 3].astype(np.float32)
     return image_from_ink(rgb.mean(-1) * alpha / 255**2)
 
@@ -60,13 +67,19 @@ def _points(stroke: ArrayLike) -> NDArray[np.float64]:
     try:
         line = np.asarray(stroke, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise BnnlibError("A stroke is ragged or holds no numbers: expected [n, 2] finite x-y points.") from error
+        raise BnnlibError(
+            "A stroke is ragged or holds no numbers: expected [n, 2] finite x-y points."
+        ) from error
     if line.size == 0:
         return np.empty((0, 2))
     if line.ndim != 2 or line.shape[1] != 2:
-        raise BnnlibError(f"A stroke has shape {list(line.shape)}: expected [n, 2] finite x-y points.")
+        raise BnnlibError(
+            f"A stroke has shape {list(line.shape)}: expected [n, 2] finite x-y points."
+        )
     if not (np.abs(line) < 1e9).all():
-        raise BnnlibError("A stroke has a point that is not finite or beyond a billion: expected [n, 2] finite x-y points.")
+        raise BnnlibError(
+            "A stroke has a point that is not finite or beyond a billion: expected [n, 2] finite x-y points."
+        )
     return line
 
 
@@ -84,19 +97,31 @@ def image_from_file(path: str) -> tuple[Tensor, str | None]:
             if picture.width * picture.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             if max(picture.size) > MAX_SIDE:
-                notes.append(f"{path} is {picture.width} x {picture.height} pixels and was scaled down")
+                notes.append(
+                    f"{path} is {picture.width} x {picture.height} pixels and was scaled down"
+                )
             if picture.has_transparency_data:
-                notes.append(f"{path} has an alpha channel: what is transparent counts as background")
-            ImageOps.exif_transpose(picture, in_place=True)  # photographs are stored lying on their side
+                notes.append(
+                    f"{path} has an alpha channel: what is transparent counts as background"
+                )
+            ImageOps.exif_transpose(
+                picture, in_place=True
+            )  # photographs are stored lying on their side
             ink = _ink_of(picture)
     except FileNotFoundError:
         raise BnnlibError(f"There is no file {path}.") from None
     except UnidentifiedImageError:
-        raise BnnlibError(f"{path} is no picture that can be read: give a PNG or JPEG file.") from None
+        raise BnnlibError(
+            f"{path} is no picture that can be read: give a PNG or JPEG file."
+        ) from None
     except Image.DecompressionBombError:
-        raise BnnlibError(f"{path} has more than 100 million pixels: scale it down first.") from None
+        raise BnnlibError(
+            f"{path} has more than 100 million pixels: scale it down first."
+        ) from None
     except (OSError, SyntaxError, ValueError) as error:
-        raise BnnlibError(f"{path} cannot be read as a picture ({error}): give a PNG or JPEG file.") from error
+        raise BnnlibError(
+            f"{path} cannot be read as a picture ({error}): give a PNG or JPEG file."
+        ) from error
     return image_from_ink(ink), "; ".join(notes) or None
 
 
@@ -105,18 +130,35 @@ def _ink_of(picture: Image.Image) -> NDArray[np.floating]:
     if picture.has_transparency_data:
         picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
     elif picture.mode not in ("L", "RGB"):
-        picture = picture.convert("F").point(lambda v: v / 256).convert("L") if picture.mode.startswith("I") else picture.convert("RGB")
+        picture = (
+            picture.convert("F").point(lambda v: v / 256).convert("L")
+            if picture.mode.startswith("I")
+            else picture.convert("RGB")
+        )
     picture.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX, reducing_gap=None)
     if picture.mode == "RGBA":
-        grey, alpha = (np.asarray(band, dtype=np.float32) / 255 for band in (picture.convert("RGB").convert("L"), picture.getchannel("A")))
-        if (_border(alpha) > 0.5).mean() < 0.5:  # drawn on nothing: what is opaque is ink, unless its shades say otherwise
-            return alpha * (1.0 if np.ptp(grey[alpha > 0.5]) < 0.1 else grey) if (alpha > 0.5).any() else alpha
+        grey, alpha = (
+            np.asarray(band, dtype=np.float32) / 255
+            for band in (picture.convert("RGB").convert("L"), picture.getchannel("A"))
+        )
+        if (
+            _border(alpha) > 0.5
+        ).mean() < 0.5:  # drawn on nothing: what is opaque is ink, unless its shades say otherwise
+            return (
+                alpha * (1.0 if np.ptp(grey[alpha > 0.5]) < 0.1 else grey)
+                if (alpha > 0.5).any()
+                else alpha
+            )
         grey = grey * alpha + np.median(_border(grey)) * (1 - alpha)
     else:
         grey = np.asarray(picture.convert("L"), dtype=np.float32) / 255
     ink = np.abs(grey - np.median(_border(grey)))
     peak = ink.max()
-    return np.where(ink < 0.15 * peak, 0, ink / peak).astype(np.float32) if peak > 0.1 else np.zeros_like(ink)
+    return (
+        np.where(ink < 0.15 * peak, 0, ink / peak).astype(np.float32)
+        if peak > 0.1
+        else np.zeros_like(ink)
+    )
 
 
 def _border(values: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -131,7 +173,11 @@ def image_from_ink(ink: NDArray[np.floating], dot: bool = False) -> Tensor:
     cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = 1 / SUPERSAMPLE if dot else BOX / max(cut.shape)
     height, width = (max(1, round(side * scale)) for side in cut.shape)
-    small = np.asarray(Image.fromarray(np.ascontiguousarray(cut, dtype=np.float32)).resize((width, height), Image.Resampling.HAMMING))
+    small = np.asarray(
+        Image.fromarray(np.ascontiguousarray(cut, dtype=np.float32)).resize(
+            (width, height), Image.Resampling.HAMMING
+        )
+    )
     return torch.from_numpy(_centred(np.clip(small, 0, 1)))
 
 
@@ -140,7 +186,9 @@ def _centred(small: NDArray[np.floating]) -> NDArray[np.floating]:
     placed = []
     for axis in (0, 1):
         mass = small.sum(1 - axis)
-        centre = float((mass * np.arange(len(mass))).sum() / total) if total else (len(mass) - 1) / 2
+        centre = (
+            float((mass * np.arange(len(mass))).sum() / total) if total else (len(mass) - 1) / 2
+        )
         placed.append(int(np.clip(round(CENTRE - centre), 0, FIELD - len(mass))))
     field = np.zeros((FIELD, FIELD), np.float32)
     field[placed[0] : placed[0] + small.shape[0], placed[1] : placed[1] + small.shape[1]] = small

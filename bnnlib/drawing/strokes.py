@@ -37,7 +37,9 @@ def make_stroke(points: ArrayLike, width: float = 20) -> Stroke:
     """
     line = np.asarray(points, dtype=np.float64)
     if line.ndim != 2 or line.shape[1] != 2 or not len(line) or not np.isfinite(line).all():
-        raise BnnlibError(f"A stroke has shape {list(line.shape)}: expected [n, 2] finite x-y points, at least one.")
+        raise BnnlibError(
+            f"A stroke has shape {list(line.shape)}: expected [n, 2] finite x-y points, at least one."
+        )
     whole = np.clip(np.rint(line), -OFFSET, LIMIT - OFFSET - 1).astype(int)
     moved = np.concatenate([[True], (np.diff(whole, axis=0) != 0).any(1)])
     kept = _thinned(whole[moved])

@@ -23,10 +23,14 @@ def read_unipen(path: Path) -> list[tuple[str, list[NDArray[np.float64]]]]:
     """
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise BnnlibError(f"{path} is larger than {MAX_BYTES // 1_000_000} MB: expected a UNIPEN text file, split it first.")
+            raise BnnlibError(
+                f"{path} is larger than {MAX_BYTES // 1_000_000} MB: expected a UNIPEN text file, split it first."
+            )
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
-        raise BnnlibError(f"{path} cannot be read ({error.strerror}): give a UNIPEN text file.") from error
+        raise BnnlibError(
+            f"{path} cannot be read ({error.strerror}): give a UNIPEN text file."
+        ) from error
     characters: list[tuple[str, list[list[tuple[float, float]]]]] = []
     pen_down = False
     for number, line in enumerate(lines, start=1):
@@ -40,10 +44,15 @@ def read_unipen(path: Path) -> list[tuple[str, list[NDArray[np.float64]]]]:
             pen_down = pen_down and not line.startswith(".PEN_UP")
         elif pen_down and line.strip():
             characters[-1][1][-1].append(_point(line, path, number))
-    drawn = [(label, [np.array(stroke, dtype=np.float64) for stroke in strokes if stroke]) for label, strokes in characters]
+    drawn = [
+        (label, [np.array(stroke, dtype=np.float64) for stroke in strokes if stroke])
+        for label, strokes in characters
+    ]
     drawn = [(label, strokes) for label, strokes in drawn if strokes]
     if not drawn:
-        raise BnnlibError(f"{path} holds no drawn characters: expected UNIPEN text with .SEGMENT, .PEN_DOWN and points.")
+        raise BnnlibError(
+            f"{path} holds no drawn characters: expected UNIPEN text with .SEGMENT, .PEN_DOWN and points."
+        )
     return drawn
 
 
@@ -51,5 +60,7 @@ def _point(line: str, path: Path, number: int) -> tuple[float, float]:
     try:
         x, y = (float(word) for word in line.split()[:2])
     except ValueError:
-        raise BnnlibError(f"{path}, line {number}: {line.strip()[:40]!r} is no point: expected two numbers, x and y.") from None
+        raise BnnlibError(
+            f"{path}, line {number}: {line.strip()[:40]!r} is no point: expected two numbers, x and y."
+        ) from None
     return x, y

@@ -49,30 +49,54 @@ class Plan:
     @staticmethod
     def full(samples: int = 100, seed: int = 0) -> "Plan":
         """Everything that the Evaluate page shows, with the sets that are at hand."""
-        return Plan(samples=samples, seed=seed, ood=tuple(available_sets()), shifts=("rotation",), refusal=True, temperature_scaling=True)
+        return Plan(
+            samples=samples,
+            seed=seed,
+            ood=tuple(available_sets()),
+            shifts=("rotation",),
+            refusal=True,
+            temperature_scaling=True,
+        )
 
 
-def evaluate(network: Network, digits: Digits, split: str = "test", samples: int = 100, seed: int = 0) -> dict[str, Any]:
+def evaluate(
+    network: Network, digits: Digits, split: str = "test", samples: int = 100, seed: int = 0
+) -> dict[str, Any]:
     """`error`, `nll` (nats), `ece` and `brier` of the mean over `samples` networks, and where they come from.
 
     A dropout network's answer with all units kept is under `deterministic`. Images that the network was trained on, by the
     source its card names, are left out. Raises BnnlibError for the training split.
     """
     part = held_out(digits, split, trained_on(network))
-    probs = sample_probs(network, part.images, samples, torch.Generator().manual_seed(seed), shared=True).mean(0)
-    return {**metrics.figures(probs, part.labels), **_origin(network, digits, part, Plan(split, samples, seed))}
+    probs = sample_probs(
+        network, part.images, samples, torch.Generator().manual_seed(seed), shared=True
+    ).mean(0)
+    return {
+        **metrics.figures(probs, part.labels),
+        **_origin(network, digits, part, Plan(split, samples, seed)),
+    }
 
 
-def examine(network: Network, digits: Digits, plan: Plan, progress: Progress | None = None) -> Results:
+def examine(
+    network: Network, digits: Digits, plan: Plan, progress: Progress | None = None
+) -> Results:
     """All that `plan` asks for. `progress` is told the share of the work done, [0, 1], and what is at work.
 
     Raises BnnlibError for the training split, for sets that are not there, and for probabilities that are none.
     """
     source = trained_on(network)
     part = held_out(digits, plan.split, source)
-    validation = held_out(digits, "validation", source) if plan.refusal or plan.temperature_scaling or plan.ood else None
+    validation = (
+        held_out(digits, "validation", source)
+        if plan.refusal or plan.temperature_scaling or plan.ood
+        else None
+    )
     sets = [load_ood(name, digits.validation, "test", plan.seed) for name in plan.ood]
-    reference = load_ood("fashion-mnist", digits.validation, "train") if sets and "fashion-mnist" in available_sets() else None
+    reference = (
+        load_ood("fashion-mnist", digits.validation, "train")
+        if sets and "fashion-mnist" in available_sets()
+        else None
+    )
     shifted = {kind: _shifted(part, kind) for kind in plan.shifts}
     work = _Work(network, plan, progress)
     pieces = [part.images, *(s.images for s in sets), *shifted.values()]
@@ -81,27 +105,47 @@ def examine(network: Network, digits: Digits, plan: Plan, progress: Progress | N
 
     notes = [s.note for s in sets if s.note]
     if plan.samples == 1:
-        notes.append("one sampled network cannot disagree with itself: with a single sample the mutual information is 0 everywhere")
+        notes.append(
+            "one sampled network cannot disagree with itself: with a single sample the mutual information is 0 everywhere"
+        )
     asked = work.ask(part.images, f"{plan.split} images")
     metrics.check_labels(metrics.check_probs(asked.mean), part.labels)
     summary, arrays = digit_figures(asked, part.labels, notes)
     summary.update(_origin(network, digits, part, plan))
     if validation is not None:
         known = work.ask(validation.images, "validation images")
-        summary["refusal"] = refusal_rules(known, validation.labels, asked, part.labels, plan.split, notes)
+        summary["refusal"] = refusal_rules(
+            known, validation.labels, asked, part.labels, plan.split, notes
+        )
         if plan.temperature_scaling:
-            summary["temperature_scaled"] = temperature_figures(known.mean, validation.labels, asked.mean, part.labels, notes)
+            summary["temperature_scaled"] = temperature_figures(
+                known.mean, validation.labels, asked.mean, part.labels, notes
+            )
         if sets:
-            chosen = choose_measure(known, work.ask(reference.images, "Fashion-MNIST's training images") if reference else None, notes)
+            chosen = choose_measure(
+                known,
+                work.ask(reference.images, "Fashion-MNIST's training images")
+                if reference
+                else None,
+                notes,
+            )
             rules, found_sets = summary["refusal"]["rules"], {}
             for given, one in zip(plan.ood, sets, strict=True):
-                name = given if one.name in found_sets else one.name  # two folders may have the same name
+                name = (
+                    given if one.name in found_sets else one.name
+                )  # two folders may have the same name
                 found = work.ask(one.images, one.description)
-                found_sets[name] = {"description": one.description, **set_figures(asked, found, rules)}
+                found_sets[name] = {
+                    "description": one.description,
+                    **set_figures(asked, found, rules),
+                }
                 arrays.update(histograms(name, found))
             summary["ood"] = {"measure": chosen, "sets": found_sets}
     if plan.shifts:
-        summary["shifts"] = {kind: shift_curve(work.ask(images, kind), part, kind) for kind, images in shifted.items()}
+        summary["shifts"] = {
+            kind: shift_curve(work.ask(images, kind), part, kind)
+            for kind, images in shifted.items()
+        }
     summary["notes"] = notes
     return Results(summary, arrays)
 
@@ -125,7 +169,9 @@ class _Work:
             if self.progress is not None:
                 self.progress(min(1.0, self.done / self.total), words)
             size = min(CHUNK, self.plan.samples - start)
-            chunks.append(sample_probs(self.network, images, size, generator, shared=True, first=start))
+            chunks.append(
+                sample_probs(self.network, images, size, generator, shared=True, first=start)
+            )
             self.done += size * len(images)
         probs = torch.cat(chunks)
         metrics.check_probs(probs)
@@ -138,7 +184,9 @@ def _origin(network: Network, digits: Digits, part: Split, plan: Plan) -> dict[s
         "samples": plan.samples, "images": len(part), "source": digits.source, "split": plan.split, "seed": plan.seed,
     }  # fmt: skip
     if isinstance(network, DropoutNetwork):
-        result["deterministic"] = metrics.figures(deterministic_probs(network, part.images), part.labels)
+        result["deterministic"] = metrics.figures(
+            deterministic_probs(network, part.images), part.labels
+        )
     return result
 
 

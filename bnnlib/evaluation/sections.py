@@ -18,7 +18,9 @@ from bnnlib.errors import BnnlibError
 
 COVERAGE = 0.95  # of validation digits that the refusal rule answers
 SHIFT_IMAGES = 1_000
-EDGES = torch.cat([torch.zeros(1), torch.logspace(-6, math.log10(math.log(10)), 51)])  # nats; up to log 10, the most there is
+EDGES = torch.cat(
+    [torch.zeros(1), torch.logspace(-6, math.log10(math.log(10)), 51)]
+)  # nats; up to log 10, the most there is
 FIGURES: dict[str, Callable[[Tensor, Tensor], float]] = {
     "error": metrics.error,
     "nll": metrics.nll,
@@ -36,12 +38,18 @@ class Asked:
     doubts: dict[str, Tensor]
 
 
-def digit_figures(asked: Asked, labels: Tensor, notes: list[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def digit_figures(
+    asked: Asked, labels: Tensor, notes: list[str]
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
     mean, wrong = asked.mean, asked.mean.argmax(-1) != labels
     summary: dict[str, Any] = {name: figure(mean, labels) for name, figure in FIGURES.items()}
     intervals: dict[str, Any] = {
         name: metrics.bootstrap_interval(_mean, values(mean, labels))
-        for name, values in (("error", metrics.errors), ("nll", metrics.nlls), ("brier", metrics.briers))
+        for name, values in (
+            ("error", metrics.errors),
+            ("nll", metrics.nlls),
+            ("brier", metrics.briers),
+        )
     }
     intervals["ece"] = metrics.ece_interval(mean, labels)
     plain = asked.doubts["least_confidence"]
@@ -49,7 +57,10 @@ def digit_figures(asked: Asked, labels: Tensor, notes: list[str]) -> tuple[dict[
     intervals["aurc"] = metrics.aurc_interval(plain, wrong)
     summary["accuracy_at_coverage"] = _accuracies(plain, wrong)
     summary["selective"] = {
-        name: {"aurc": metrics.aurc(doubt, wrong), "accuracy_at_coverage": _accuracies(doubt, wrong)}
+        name: {
+            "aurc": metrics.aurc(doubt, wrong),
+            "accuracy_at_coverage": _accuracies(doubt, wrong),
+        }
         for name, doubt in asked.doubts.items()
     }
     summary["mistakes"] = dict.fromkeys(asked.doubts)
@@ -58,9 +69,13 @@ def digit_figures(asked: Asked, labels: Tensor, notes: list[str]) -> tuple[dict[
             interval = metrics.auroc_interval(doubt, wrong)
             summary["mistakes"][name] = {"auroc": metrics.auroc(doubt, wrong), "interval": interval}
     else:
-        notes.append(f"all answers are {'wrong' if wrong.any() else 'right'}: how well doubt finds mistakes cannot be measured")
+        notes.append(
+            f"all answers are {'wrong' if wrong.any() else 'right'}: how well doubt finds mistakes cannot be measured"
+        )
     if len(labels.unique()) == 1:
-        notes.append(f"all images are of class {int(labels[0])}: the figures say nothing of other classes")
+        notes.append(
+            f"all images are of class {int(labels[0])}: the figures say nothing of other classes"
+        )
     summary["means"] = {name: doubt.mean().item() for name, doubt in asked.doubts.items()}
     summary["per_class_error"] = metrics.per_class_error(matrix := metrics.confusion(mean, labels))
     summary["intervals"] = intervals
@@ -69,7 +84,9 @@ def digit_figures(asked: Asked, labels: Tensor, notes: list[str]) -> tuple[dict[
         "labels": labels.to(torch.uint8),
         "predicted": mean.argmax(-1).to(torch.uint8),
         "confusion": matrix.to(torch.int32),
-        "reliability": torch.stack([table.count.double(), table.confidence, table.accuracy]).nan_to_num().float(),
+        "reliability": torch.stack([table.count.double(), table.confidence, table.accuracy])
+        .nan_to_num()
+        .float(),
         **{name: doubt.half() for name, doubt in asked.doubts.items()},
         **histograms("digits", asked),
     }
@@ -81,10 +98,15 @@ def _mean(values: Tensor) -> float:
 
 
 def _accuracies(doubt: Tensor, wrong: Tensor) -> dict[str, float]:
-    return {f"{coverage:g}": metrics.accuracy_at_coverage(doubt, wrong, coverage) for coverage in metrics.COVERAGES}
+    return {
+        f"{coverage:g}": metrics.accuracy_at_coverage(doubt, wrong, coverage)
+        for coverage in metrics.COVERAGES
+    }
 
 
-def refusal_rules(known: Asked, known_labels: Tensor, asked: Asked, labels: Tensor, split: str, notes: list[str]) -> dict[str, Any]:
+def refusal_rules(
+    known: Asked, known_labels: Tensor, asked: Asked, labels: Tensor, split: str, notes: list[str]
+) -> dict[str, Any]:
     """For each measure the doubt up to which 95 % of validation digits are answered, and what that gives on the images reported on."""
     known_wrong, wrong = known.mean.argmax(-1) != known_labels, asked.mean.argmax(-1) != labels
     rules: dict[str, Any] = {}
@@ -92,29 +114,46 @@ def refusal_rules(known: Asked, known_labels: Tensor, asked: Asked, labels: Tens
         threshold = metrics.refusal_threshold(known.doubts[name], COVERAGE)
         answered = doubt <= threshold
         right = (1 - wrong[answered].double().mean().item()) if answered.any() else None
-        rules[name] = {"threshold": threshold, "answered": answered.double().mean().item(), "right": right}
+        rules[name] = {
+            "threshold": threshold,
+            "answered": answered.double().mean().item(),
+            "right": right,
+        }
     if split == "validation":
-        notes.append("the refusal rule was learnt on the very images it is reported on: use the test split for its worth")
+        notes.append(
+            "the refusal rule was learnt on the very images it is reported on: use the test split for its worth"
+        )
     best = min(rules, key=lambda name: metrics.aurc(known.doubts[name], known_wrong))
     return {"measure": best, "coverage": COVERAGE, "learnt_on": "validation", "rules": rules}
 
 
-def temperature_figures(known: Tensor, known_labels: Tensor, mean: Tensor, labels: Tensor, notes: list[str]) -> dict[str, Any] | None:
+def temperature_figures(
+    known: Tensor, known_labels: Tensor, mean: Tensor, labels: Tensor, notes: list[str]
+) -> dict[str, Any] | None:
     try:
         temperature = metrics.fit_temperature(known, known_labels)
     except BnnlibError as error:
         notes.append(f"no temperature was fitted ({error})")
         return None
     scaled = metrics.apply_temperature(mean, temperature)
-    return {"temperature": temperature, "fitted_on": "validation", **{name: figure(scaled, labels) for name, figure in FIGURES.items()}}
+    return {
+        "temperature": temperature,
+        "fitted_on": "validation",
+        **{name: figure(scaled, labels) for name, figure in FIGURES.items()},
+    }
 
 
 def choose_measure(known: Asked, clothes: Asked | None, notes: list[str]) -> str:
     """The measure that best tells Fashion-MNIST's training images from validation digits: chosen without the images reported on."""
     if clothes is None:
-        notes.append("Fashion-MNIST is not here to choose a measure of doubt by: the predictive entropy is taken")
+        notes.append(
+            "Fashion-MNIST is not here to choose a measure of doubt by: the predictive entropy is taken"
+        )
         return "predictive_entropy"
-    return max(known.doubts, key=lambda name: metrics.detection(known.doubts[name], clothes.doubts[name])["auroc"])
+    return max(
+        known.doubts,
+        key=lambda name: metrics.detection(known.doubts[name], clothes.doubts[name])["auroc"],
+    )
 
 
 def set_figures(digits: Asked, found: Asked, rules: dict[str, Any]) -> dict[str, Any]:
@@ -131,7 +170,9 @@ def set_figures(digits: Asked, found: Asked, rules: dict[str, Any]) -> dict[str,
 
 
 def histograms(name: str, asked: Asked) -> dict[str, Tensor]:
-    return {f"histogram/{name}/{measure}": _histogram(doubt) for measure, doubt in asked.doubts.items()}
+    return {
+        f"histogram/{name}/{measure}": _histogram(doubt) for measure, doubt in asked.doubts.items()
+    }
 
 
 def _histogram(values: Tensor) -> Tensor:
@@ -145,7 +186,11 @@ def shift_curve(asked: Asked, part: Split, kind: str) -> dict[str, Any]:
     strengths = SHIFTS[kind].strengths
     labels = part.labels[:SHIFT_IMAGES]
     means = asked.mean.view(len(strengths), len(labels), -1)
-    curve: dict[str, Any] = {"strengths": list(strengths), "unit": SHIFTS[kind].unit, "images": len(labels)}
+    curve: dict[str, Any] = {
+        "strengths": list(strengths),
+        "unit": SHIFTS[kind].unit,
+        "images": len(labels),
+    }
     curve["accuracy"] = [1 - metrics.error(mean, labels) for mean in means]
     curve["nll"] = [metrics.nll(mean, labels) for mean in means]
     curve["ece"] = [metrics.ece(mean, labels) for mean in means]

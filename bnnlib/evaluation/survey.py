@@ -24,7 +24,9 @@ MEASURES = ("variation_ratio", "predictive_entropy", "mutual_information", "conf
 
 def held_out_index(digits: Digits, sources: Iterable[str]) -> Tensor:
     """Which test images no network trained on any of `sources` has ever seen: their place in the test split, int64 `[B]`."""
-    left = dataclasses.replace(digits, test=Split(digits.test.images, torch.arange(len(digits.test))))  # the labels carry the index
+    left = dataclasses.replace(
+        digits, test=Split(digits.test.images, torch.arange(len(digits.test)))
+    )  # the labels carry the index
     for source in sorted(set(sources)):
         left = dataclasses.replace(left, test=held_out(left, "test", source))
     return left.test.labels
@@ -39,9 +41,9 @@ class Survey:
 
     def __init__(self, network: Network, images: Tensor, samples: int, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
-        self._ask: Callable[[], Tensor] | None = lambda: sample_probs(network, images, 1, generator, shared=True, first=len(self._answers))[
-            0
-        ]
+        self._ask: Callable[[], Tensor] | None = lambda: sample_probs(
+            network, images, 1, generator, shared=True, first=len(self._answers)
+        )[0]
         self._answers: list[Tensor] = []
         self._opinions: Opinions | None = None
         self._lock = threading.Lock()
@@ -61,7 +63,9 @@ class Survey:
         """What all networks said, computed once; `labels` `[B]`. Raises RuntimeError before the last network was asked."""
         with self._lock:
             if self.done < self.samples:
-                raise RuntimeError(f"{self.done} of {self.samples} networks were asked: advance() first.")
+                raise RuntimeError(
+                    f"{self.done} of {self.samples} networks were asked: advance() first."
+                )
             if self._opinions is None:
                 self._opinions = Opinions.of(torch.stack(self._answers), labels)
                 self._answers = []
@@ -89,7 +93,9 @@ class Opinions:
         mean = probs.mean(0)
         measures = {name: measure(probs) for name, measure in uncertainty.MEASURES.items()}
         measures["confidently_wrong"] = confidently_wrong(mean, labels)
-        return Opinions(probs.half(), labels, mean, mean.argmax(-1), uncertainty.votes(probs), measures)
+        return Opinions(
+            probs.half(), labels, mean, mean.argmax(-1), uncertainty.votes(probs), measures
+        )
 
     @property
     def wrong(self) -> Tensor:
@@ -111,7 +117,13 @@ def confidently_wrong(mean: Tensor, labels: Tensor) -> Tensor:
     return torch.where(winner == labels, torch.zeros_like(probability), probability)
 
 
-def rank(opinions: Opinions, measure: str, true: int | None = None, predicted: int | None = None, mistakes: bool = False) -> Tensor:
+def rank(
+    opinions: Opinions,
+    measure: str,
+    true: int | None = None,
+    predicted: int | None = None,
+    mistakes: bool = False,
+) -> Tensor:
     """Positions, int64 `[K]`, from the largest `measure` down; ties by predictive entropy, then in the order given.
 
     Only images of class `true`, predicted as `predicted` and, if `mistakes`, wrongly so. `confidently_wrong` ranks mistakes only.
@@ -163,7 +175,16 @@ def to_csv(opinions: Opinions, positions: Tensor, index: Tensor) -> str:
     votes, probs = [f"votes_{c}" for c in classes], [f"mean_prob_{c}" for c in classes]
     table.writerow(["rank", "index", "label", "predicted", *votes, *probs, *names])
     for place, i in enumerate(positions.tolist(), start=1):
-        numbers = [*opinions.mean[i].tolist(), *(float(opinions.measures[name][i]) for name in names)]
-        facts = [place, int(index[i]), int(opinions.labels[i]), int(opinions.predicted[i]), *opinions.votes[i].tolist()]
+        numbers = [
+            *opinions.mean[i].tolist(),
+            *(float(opinions.measures[name][i]) for name in names),
+        ]
+        facts = [
+            place,
+            int(index[i]),
+            int(opinions.labels[i]),
+            int(opinions.predicted[i]),
+            *opinions.votes[i].tolist(),
+        ]
         table.writerow([*facts, *(f"{number:.6g}" for number in numbers)])
     return out.getvalue()

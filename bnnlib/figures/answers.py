@@ -11,7 +11,10 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-LEFT, LEFT_TEXT = "#E69F00", "#8F5E00"  # the second for letters on white, which the first is too bright for
+LEFT, LEFT_TEXT = (
+    "#E69F00",
+    "#8F5E00",
+)  # the second for letters on white, which the first is too bright for
 RIGHT, RIGHT_DARK = "#0072B2", "#56B4E9"
 BASELINE = "#7f8c99"
 TEXT, TEXT_DARK = "#16202C", "#E8EDF3"
@@ -19,9 +22,19 @@ GRID, GRID_DARK = "rgba(22, 32, 44, 0.13)", "rgba(232, 237, 243, 0.16)"
 BAND, BAND_DARK = "rgba(22, 32, 44, 0.045)", "rgba(232, 237, 243, 0.05)"
 HEIGHT = 384
 STRIP = 0.42  # of the way from digit to digit that one network's strip of dots takes
-BINS, SLOTS = 100, 9  # cells of a strip up and across: dots in one cell cover each other and are drawn once
+BINS, SLOTS = (
+    100,
+    9,
+)  # cells of a strip up and across: dots in one cell cover each other and are drawn once
 DASH = 0.036  # of the way from digit to digit that a dot is wide
-VOTES_LABEL = {"text": "votes", "xref": "paper", "x": -0.004, "y": 1.11, "xanchor": "right", "showarrow": False}
+VOTES_LABEL = {
+    "text": "votes",
+    "xref": "paper",
+    "x": -0.004,
+    "y": 1.11,
+    "xanchor": "right",
+    "showarrow": False,
+}
 MAX_ENTROPY = float(np.log(10))
 
 
@@ -54,7 +67,9 @@ def text_colours(dark: bool) -> tuple[str, str]:
     return (LEFT, RIGHT_DARK) if dark else (LEFT_TEXT, RIGHT)
 
 
-def answers_figure(series: Sequence[Series], threshold: float | Sequence[float], dark: bool) -> go.Figure:
+def answers_figure(
+    series: Sequence[Series], threshold: float | Sequence[float], dark: bool
+) -> go.Figure:
     """The answers to one image, side by side on the same axes; `threshold`, one for all or one each, is drawn as a line."""
     data: list[Any] = []
     thresholds = [threshold] * len(series) if isinstance(threshold, (int, float)) else threshold
@@ -68,7 +83,9 @@ def answers_figure(series: Sequence[Series], threshold: float | Sequence[float],
     return go.Figure(data, {**_layout(dark), "shapes": shapes, "annotations": annotations})
 
 
-def swarm(samples: NDArray[np.float32], width: float) -> tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.floating]]:
+def swarm(
+    samples: NDArray[np.float32], width: float
+) -> tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.floating]]:
     """Where the dots of a strip go: samples `[S, C]` -> (offset across, class, probability), each `[K]`, K <= S * C.
 
     Dots of about the same probability spread out from the middle, the more the wider, until they fill the `width`; those that
@@ -94,8 +111,18 @@ def _dots(one: Series, centres: NDArray[np.floating], colour: str) -> dict[str, 
     """All dots as one shape: as markers they would be thousands of elements, and the chart four times as slow."""
     offset, column, value = swarm(one.samples, STRIP * 0.86)
     x = centres[column] + offset
-    path = "".join(f"M{a:.3f},{y:.3f}H{b:.3f}" for a, b, y in zip(x - DASH / 2, x + DASH / 2, value, strict=True))
-    return {"type": "path", "path": path, "line": {"color": colour, "width": 3.2}, "opacity": 0.85, "layer": "between", "name": one.name}
+    path = "".join(
+        f"M{a:.3f},{y:.3f}H{b:.3f}"
+        for a, b, y in zip(x - DASH / 2, x + DASH / 2, value, strict=True)
+    )
+    return {
+        "type": "path",
+        "path": path,
+        "line": {"color": colour, "width": 3.2},
+        "opacity": 0.85,
+        "layer": "between",
+        "name": one.name,
+    }
 
 
 def _marks(one: Series, centres: NDArray[np.floating], dark: bool) -> list[dict[str, Any]]:
@@ -107,7 +134,12 @@ def _marks(one: Series, centres: NDArray[np.floating], dark: bool) -> list[dict[
         "x": centres,
         "y": one.mean,
         "mode": "markers",
-        "marker": {"color": ink, "size": 14, "symbol": "line-ew-open", "line": {"width": 2.5, "color": ink}},
+        "marker": {
+            "color": ink,
+            "size": 14,
+            "symbol": "line-ew-open",
+            "line": {"width": 2.5, "color": ink},
+        },
         "error_y": {
             "type": "data",
             "symmetric": False,
@@ -129,7 +161,12 @@ def _marks(one: Series, centres: NDArray[np.floating], dark: bool) -> list[dict[
         "x": centres,
         "y": one.baseline,
         "mode": "markers",
-        "marker": {"color": BASELINE, "size": 9, "symbol": "diamond-open", "line": {"width": 2, "color": BASELINE}},
+        "marker": {
+            "color": BASELINE,
+            "size": 9,
+            "symbol": "diamond-open",
+            "line": {"width": 2, "color": BASELINE},
+        },
         "hovertemplate": "without sampling %{y:.3f}<extra></extra>",
     }
     return [mean, baseline]
@@ -155,7 +192,13 @@ def _split_bar(one: Series, colour: str, dark: bool) -> list[dict[str, Any]]:
             "marker": {
                 "color": colour,
                 "line": {"width": 1, "color": colour},
-                "pattern": {"shape": "/", "bgcolor": paper, "fgcolor": colour, "size": 6, "solidity": 0.45},
+                "pattern": {
+                    "shape": "/",
+                    "bgcolor": paper,
+                    "fgcolor": colour,
+                    "size": 6,
+                    "solidity": 0.45,
+                },
             },
             "text": [f" <b>{total:.2f}</b> = {one.aleatoric:.2f} + {one.epistemic:.2f}"],
             "textfont": {"size": 12},
@@ -168,23 +211,46 @@ def _split_bar(one: Series, colour: str, dark: bool) -> list[dict[str, Any]]:
 
 def _votes(one: Series, colour: str) -> list[dict[str, Any]]:
     """A row of vote counts over the strips, one row a network, so that three figures fit a phone."""
-    row = {"y": 1.155 - 0.085 * one.place, "font": {"color": colour, "size": 13}, "showarrow": False}
-    return [{**row, "x": int(digit), "text": f"<b>{one.votes[digit]}</b>"} for digit in np.flatnonzero(one.votes)]
+    row = {
+        "y": 1.155 - 0.085 * one.place,
+        "font": {"color": colour, "size": 13},
+        "showarrow": False,
+    }
+    return [
+        {**row, "x": int(digit), "text": f"<b>{one.votes[digit]}</b>"}
+        for digit in np.flatnonzero(one.votes)
+    ]
 
 
 def _bands(dark: bool) -> list[dict[str, Any]]:
     """A tint behind every other digit."""
-    band = {"type": "rect", "y0": -0.04, "y1": 1.2, "fillcolor": BAND_DARK if dark else BAND, "line": {"width": 0}, "layer": "below"}
+    band = {
+        "type": "rect",
+        "y0": -0.04,
+        "y1": 1.2,
+        "fillcolor": BAND_DARK if dark else BAND,
+        "line": {"width": 0},
+        "layer": "below",
+    }
     return [{**band, "x0": digit - 0.5, "x1": digit + 0.5} for digit in range(0, 10, 2)]
 
 
-def _limits(series: Sequence[Series], thresholds: Sequence[float], dark: bool) -> list[dict[str, Any]]:
+def _limits(
+    series: Sequence[Series], thresholds: Sequence[float], dark: bool
+) -> list[dict[str, Any]]:
     """Each network's threshold as a dotted line in its colour; as one line where they are the same, none for 0."""
-    coloured = {least: text_colours(dark)[one.place] for one, least in zip(series, thresholds, strict=True) if least > 0}
+    coloured = {
+        least: text_colours(dark)[one.place]
+        for one, least in zip(series, thresholds, strict=True)
+        if least > 0
+    }
     if len(set(thresholds)) == 1:
         coloured = dict.fromkeys(coloured, TEXT_DARK if dark else TEXT)
     line = {"type": "line", "x0": -0.5, "x1": 9.5}
-    return [{**line, "y0": y, "y1": y, "line": {"color": c, "width": 1.2, "dash": "dot"}} for y, c in coloured.items()]
+    return [
+        {**line, "y0": y, "y1": y, "line": {"color": c, "width": 1.2, "dash": "dot"}}
+        for y, c in coloured.items()
+    ]
 
 
 def _layout(dark: bool) -> dict[str, Any]:
@@ -204,7 +270,14 @@ def _layout(dark: bool) -> dict[str, Any]:
         "dragmode": False,
         "showlegend": False,
         "hoverlabel": {"bgcolor": "#19222E" if dark else "#FFFFFF", "font": {"color": text}},
-        "xaxis": {**axis, "range": [-0.5, 9.5], "anchor": "y", "tickvals": list(range(10)), "tickfont": {"size": 17}, "showgrid": False},
+        "xaxis": {
+            **axis,
+            "range": [-0.5, 9.5],
+            "anchor": "y",
+            "tickvals": list(range(10)),
+            "tickfont": {"size": 17},
+            "showgrid": False,
+        },
         "yaxis": {
             **axis,
             "range": [-0.04, 1.2],
@@ -215,11 +288,21 @@ def _layout(dark: bool) -> dict[str, Any]:
         },
         "xaxis2": {
             **axis,
-            "range": [0, MAX_ENTROPY * 1.3],  # with room for the figures behind the longest bar, on a phone too
+            "range": [
+                0,
+                MAX_ENTROPY * 1.3,
+            ],  # with room for the figures behind the longest bar, on a phone too
             "anchor": "y2",
             "tickvals": [0, 0.5, 1, 1.5, MAX_ENTROPY],
             "ticktext": ["0", "0.5", "1", "1.5", "most: 2.30"],
             "title": {"text": "uncertainty in nats", "standoff": 4, "font": small},
         },
-        "yaxis2": {**axis, "domain": [0, 0.13], "anchor": "x2", "autorange": "reversed", "showgrid": False, "showticklabels": False},
+        "yaxis2": {
+            **axis,
+            "domain": [0, 0.13],
+            "anchor": "x2",
+            "autorange": "reversed",
+            "showgrid": False,
+            "showticklabels": False,
+        },
     }

@@ -14,7 +14,9 @@ PALETTE = {  # Okabe-Ito, for runs side by side
     True: ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#F0E442"),
 }
 
-Point = dict[str, Any]  # one epoch of a card's history, the fields of `bnnlib.training.trainer.EpochReport`
+Point = dict[
+    str, Any
+]  # one epoch of a card's history, the fields of `bnnlib.training.trainer.EpochReport`
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,14 @@ class Curve:
     dash: str = "solid"
 
 
-def epoch_curves(curves: Sequence[Curve], title: str, epochs: int, dark: bool, percent: bool = False, legend: bool = False) -> go.Figure:
+def epoch_curves(
+    curves: Sequence[Curve],
+    title: str,
+    epochs: int,
+    dark: bool,
+    percent: bool = False,
+    legend: bool = False,
+) -> go.Figure:
     """Curves over the epochs 0 to `epochs`, the end of training, so that they grow into a frame that stands still.
 
     A dot marks the last epoch of each. The axis is logarithmic where that shows more.
@@ -46,9 +55,16 @@ def epoch_curves(curves: Sequence[Curve], title: str, epochs: int, dark: bool, p
     values = [value for curve in curves for _, value in curve.points]
     logarithmic = bool(values) and min(values) > 0 and max(values) > 10 * min(values)
     axis = {"gridcolor": LINES[dark], "zeroline": False, "automargin": True, "fixedrange": True}
-    figure.update_xaxes(range=[0, epochs * 1.04], title={"text": "epoch", "standoff": 4}, nticks=6, **axis)
+    figure.update_xaxes(
+        range=[0, epochs * 1.04], title={"text": "epoch", "standoff": 4}, nticks=6, **axis
+    )
     ticks = {"type": "log", "dtick": "D2"} if logarithmic else {"type": "linear", "nticks": 5}
-    figure.update_yaxes(tickformat="~%" if percent else "~g", rangemode="tozero" if percent else "normal", **ticks, **axis)
+    figure.update_yaxes(
+        tickformat="~%" if percent else "~g",
+        rangemode="tozero" if percent else "normal",
+        **ticks,
+        **axis,
+    )
     return figure.update_layout(
         title={"text": title, "font": {"size": 14}, "x": 0, "xref": "container", "y": 0.98, "yanchor": "top"},
         height=230, margin={"l": 8, "r": 8, "t": 34, "b": 8}, font={"color": INK[dark]},
@@ -61,8 +77,12 @@ def epoch_curves(curves: Sequence[Curve], title: str, epochs: int, dark: bool, p
 def usable_history(card: dict[str, Any]) -> list[Point]:
     """The epochs in a card, without whatever in them is no finite number: anyone may have written the card."""
     history = card.get("history")
-    points = [point for point in history if isinstance(point, dict)] if isinstance(history, list) else []
-    numbers = [{name: value for name, value in point.items() if _is_number(value)} for point in points]
+    points = (
+        [point for point in history if isinstance(point, dict)] if isinstance(history, list) else []
+    )
+    numbers = [
+        {name: value for name, value in point.items() if _is_number(value)} for point in points
+    ]
     return [point for point in numbers if "epoch" in point]
 
 
@@ -71,7 +91,11 @@ def _is_number(value: object) -> bool:
 
 
 def learning_curve(
-    histories: Sequence[tuple[str, str, Sequence[Point], int]], field: str, title: str, dark: bool, percent: bool = False
+    histories: Sequence[tuple[str, str, Sequence[Point], int]],
+    field: str,
+    title: str,
+    dark: bool,
+    percent: bool = False,
 ) -> go.Figure:
     """One quantity epoch by epoch. histories: (name, colour, epochs, best epoch) for each network; its best epoch gets a dot.
 
@@ -80,7 +104,9 @@ def learning_curve(
     figure = go.Figure()
     values: list[float] = []
     for name, colour, history, best in histories:
-        points = [(point["epoch"], point[field]) for point in history if point.get(field) is not None]
+        points = [
+            (point["epoch"], point[field]) for point in history if point.get(field) is not None
+        ]
         if not points:
             continue
         x, y = zip(*points, strict=True)
@@ -94,7 +120,10 @@ def learning_curve(
         )  # fmt: skip
     axis = {"gridcolor": LINES[dark], "zeroline": False, "automargin": True, "fixedrange": True}
     figure.update_xaxes(title={"text": "epoch", "standoff": 4}, rangemode="tozero", **axis)
-    figure.update_yaxes(type="log" if values and min(values) > 0 and max(values) > 10 * min(values) else "linear", **axis)
+    figure.update_yaxes(
+        type="log" if values and min(values) > 0 and max(values) > 10 * min(values) else "linear",
+        **axis,
+    )
     figure.update_yaxes(tickformat=".1%" if percent else None, nticks=6)
     return figure.update_layout(
         title={"text": title, "font": {"size": 14}, "x": 0, "xref": "container", "y": 0.98, "yanchor": "top"},

@@ -37,8 +37,13 @@ def votes_caption(votes: Tensor, separator: str = "<br>") -> str:
 
 def describe(opinions: Opinions, position: int) -> str:
     """One image in words: what it is, what was predicted, how the votes fell and how unsure the networks were."""
-    votes = ", ".join(f"{digit}: {share:.2f}" for digit, share in vote_shares(opinions.votes[position]))
-    total, epistemic = (float(opinions.measures[name][position]) for name in ("predictive_entropy", "mutual_information"))
+    votes = ", ".join(
+        f"{digit}: {share:.2f}" for digit, share in vote_shares(opinions.votes[position])
+    )
+    total, epistemic = (
+        float(opinions.measures[name][position])
+        for name in ("predictive_entropy", "mutual_information")
+    )
     label, predicted = int(opinions.labels[position]), int(opinions.predicted[position])
     verdict = "right" if label == predicted else "wrong"
     return (
@@ -51,15 +56,19 @@ def cells(opinions: Opinions, positions: Tensor, first_rank: int, index: Tensor)
     """The grid's cells for the images at `positions`, ranked from `first_rank` on; `index` `[B]`: their place in the test split."""
     return [
         Cell(
-            caption=votes_caption(opinions.votes[i]) + (f"<br><b>✗ is {int(opinions.labels[i])}</b>" if opinions.wrong[i] else ""),
-            hover=f"<b>No. {first_rank + k}</b>, test image {int(index[i])}<br>" + describe(opinions, i).replace("; ", "<br>"),
+            caption=votes_caption(opinions.votes[i])
+            + (f"<br><b>✗ is {int(opinions.labels[i])}</b>" if opinions.wrong[i] else ""),
+            hover=f"<b>No. {first_rank + k}</b>, test image {int(index[i])}<br>"
+            + describe(opinions, i).replace("; ", "<br>"),
             mistake=bool(opinions.wrong[i]),
         )
         for k, i in enumerate(positions.tolist())
     ]
 
 
-def grid(images: np.ndarray, cells: Sequence[Cell], columns: int, dark: bool, chosen: int | None = None) -> go.Figure:
+def grid(
+    images: np.ndarray, cells: Sequence[Cell], columns: int, dark: bool, chosen: int | None = None
+) -> go.Figure:
     """Digits, uint8 `[K, 28, 28]`, in reading order; each is a point that can be clicked, and `chosen` one of them has a frame.
 
     The points are squares over the images, invisible but for the chosen one, because images cannot be selected.

@@ -15,7 +15,11 @@ from plotly.subplots import make_subplots
 from bnnlib.figures.answers import BASELINE, GRID, GRID_DARK, TEXT, TEXT_DARK, network_colours
 from bnnlib.figures.mosaic import data_uri
 
-EXTRA = ("#009E73", "#CC79A7", "#D55E00")  # Okabe & Ito's green, purple and vermilion, for a third network and more
+EXTRA = (
+    "#009E73",
+    "#CC79A7",
+    "#D55E00",
+)  # Okabe & Ito's green, purple and vermilion, for a third network and more
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 PATTERNS = ("", "/", ".", "x", "-")
@@ -38,14 +42,21 @@ def colours(dark: bool) -> tuple[str, ...]:
     return (*network_colours(dark), *EXTRA)
 
 
-def reliability_figure(tables: Sequence[tuple[str, int, NDArray[np.floating]]], dark: bool) -> go.Figure:
+def reliability_figure(
+    tables: Sequence[tuple[str, int, NDArray[np.floating]]], dark: bool
+) -> go.Figure:
     """How often a network is right (y) when it is that sure (x); each table `[3, bins]`: count, confidence, accuracy.
 
     A marker's area grows with its images; whiskers are Wilson's 95 % intervals, so that a bin of three images cannot accuse.
     """
     figure = go.Figure()
     figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", name="as sure as right", line={"color": BASELINE, "dash": "dot", "width": 1.5}, hoverinfo="skip"
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        name="as sure as right",
+        line={"color": BASELINE, "dash": "dot", "width": 1.5},
+        hoverinfo="skip",
     )
     for name, place, (count, confidence, accuracy) in tables:
         full = count > 0
@@ -97,7 +108,15 @@ def refusal_figure(curves: Sequence[Curve], refused: float, dark: bool, limit: f
     return _finish(figure, dark, 340)
 
 
-def doubt_figure(edges: Numbers, digits: Numbers, others: Numbers, others_name: str, place: int, threshold: float, dark: bool) -> go.Figure:
+def doubt_figure(
+    edges: Numbers,
+    digits: Numbers,
+    others: Numbers,
+    others_name: str,
+    place: int,
+    threshold: float,
+    dark: bool,
+) -> go.Figure:
     """How many digits and how many others are in how much doubt: counts `[bins]` between `edges` `[bins + 1]` nats, doubt on a log axis.
 
     All below the first positive edge are in the first bin; where that towers over the others it is cut and its height written.
@@ -108,8 +127,19 @@ def doubt_figure(edges: Numbers, digits: Numbers, others: Numbers, others_name: 
     ink = TEXT_DARK if dark else TEXT
     x = np.concatenate([[edges[1] * edges[1] / edges[2]], edges[1:]])
     for name, counts, style in (
-        ("digits", digits, {"line": {"color": colour, "width": 2}, "fillcolor": _see_through(colour, 0.4)}),
-        (others_name, others, {"line": {"color": ink, "width": 1.5, "dash": "dash"}, "fillcolor": _see_through(BASELINE, 0.35)}),
+        (
+            "digits",
+            digits,
+            {"line": {"color": colour, "width": 2}, "fillcolor": _see_through(colour, 0.4)},
+        ),
+        (
+            others_name,
+            others,
+            {
+                "line": {"color": ink, "width": 1.5, "dash": "dash"},
+                "fillcolor": _see_through(BASELINE, 0.35),
+            },
+        ),
     ):
         share = counts / counts.sum()
         figure.add_scatter(
@@ -129,10 +159,18 @@ def doubt_figure(edges: Numbers, digits: Numbers, others: Numbers, others_name: 
     top = 1.15 * shares[:, 1:].max()
     if shares[:, 0].max() > top > 0:
         first = " and ".join(
-            f"{share:.0%} of {name}" for share, name in zip(shares[:, 0], ("digits", others_name), strict=True) if share > top
+            f"{share:.0%} of {name}"
+            for share, name in zip(shares[:, 0], ("digits", others_name), strict=True)
+            if share > top
         )
         figure.add_annotation(
-            x=np.log10(x[1]), y=top, text=f"↑ {first}", showarrow=False, xanchor="left", yanchor="top", font={"color": ink, "size": 12}
+            x=np.log10(x[1]),
+            y=top,
+            text=f"↑ {first}",
+            showarrow=False,
+            xanchor="left",
+            yanchor="top",
+            font={"color": ink, "size": 12},
         )
         figure.update_yaxes(range=[0, top])
     figure.update_yaxes(rangemode="tozero", tickformat=".0%", nticks=4)
@@ -140,11 +178,17 @@ def doubt_figure(edges: Numbers, digits: Numbers, others: Numbers, others_name: 
 
 
 def shift_figure(
-    strengths: Sequence[float], panels: Mapping[str, Sequence[Curve]], unit: str, images: NDArray[np.uint8], dark: bool
+    strengths: Sequence[float],
+    panels: Mapping[str, Sequence[Curve]],
+    unit: str,
+    images: NDArray[np.uint8],
+    dark: bool,
 ) -> go.Figure:
     """Panels one above another over the strength of a shift; `panels`: title -> curves. Below, one digit at each strength `[K, 28, 28]`."""
     titles = list(panels)
-    figure = make_subplots(rows=len(titles), cols=1, shared_xaxes=True, vertical_spacing=0.09, subplot_titles=titles)
+    figure = make_subplots(
+        rows=len(titles), cols=1, shared_xaxes=True, vertical_spacing=0.09, subplot_titles=titles
+    )
     for row, curves in enumerate(panels.values(), start=1):
         form = ".1%" if row == 1 else ".3f"
         for curve in curves:
@@ -155,7 +199,9 @@ def shift_figure(
                 marker={"color": colour, "size": 7, "symbol": SYMBOLS[curve.place]},
                 hovertemplate="%{x:g}: %{y:" + form + "}<extra>" + curve.name + "</extra>", row=row, col=1,
             )  # fmt: skip
-        figure.update_yaxes(rangemode="tozero", tickformat=".0%" if row == 1 else None, nticks=5, row=row, col=1)
+        figure.update_yaxes(
+            rangemode="tozero", tickformat=".0%" if row == 1 else None, nticks=5, row=row, col=1
+        )
     step = min(np.diff(strengths)) if len(strengths) > 1 else 1.0
     last = "" if len(titles) == 1 else str(len(titles))
     for strength, image in zip(strengths, images, strict=True):
@@ -165,8 +211,12 @@ def shift_figure(
         )  # fmt: skip
     _axes(figure, dark, "", "")
     margin = step * 0.6
-    figure.update_xaxes(range=[strengths[0] - margin, strengths[-1] + margin], tickvals=list(strengths))
-    figure.update_xaxes(ticktext=[f"{strength:g}" if k % 2 == 0 else "" for k, strength in enumerate(strengths)])
+    figure.update_xaxes(
+        range=[strengths[0] - margin, strengths[-1] + margin], tickvals=list(strengths)
+    )
+    figure.update_xaxes(
+        ticktext=[f"{strength:g}" if k % 2 == 0 else "" for k, strength in enumerate(strengths)]
+    )
     figure.update_xaxes(title={"text": unit, "standoff": 4}, row=len(titles), col=1)
     for note in figure.layout.annotations:
         note.update(x=0, xanchor="left", font={"size": 13}, text=f"<b>{note.text}</b>")
@@ -178,7 +228,10 @@ def confusion_figure(matrix: NDArray[np.integer], place: int, dark: bool) -> go.
     """Which digit (row) was taken for which (column): mistakes are coloured by number, right answers only counted. `[C, C]`."""
     mistakes = matrix.astype(float) - np.diag(np.diagonal(matrix))
     digits = [str(digit) for digit in range(len(matrix))]
-    text = [[f"{count:,}" if i == j else str(count or "") for j, count in enumerate(row)] for i, row in enumerate(matrix)]
+    text = [
+        [f"{count:,}" if i == j else str(count or "") for j, count in enumerate(row)]
+        for i, row in enumerate(matrix)
+    ]
     figure = go.Figure(
         go.Heatmap(
             z=mistakes, x=digits, y=digits, colorscale=[[0, _see_through(BASELINE, FAINT)], [1, colours(dark)[place]]], showscale=False,
@@ -188,17 +241,33 @@ def confusion_figure(matrix: NDArray[np.integer], place: int, dark: bool) -> go.
     for i, row in enumerate(text):
         for j, label in enumerate(row):
             ink = _ink(mistakes[i, j] / max(mistakes.max(), 1), colours(dark)[place], dark)
-            figure.add_annotation(x=j, y=i, text=label, showarrow=False, font={"size": 10 if i == j else 12, "color": ink})
+            figure.add_annotation(
+                x=j,
+                y=i,
+                text=label,
+                showarrow=False,
+                font={"size": 10 if i == j else 12, "color": ink},
+            )
     _axes(figure, dark, "Taken for", "Is")
     figure.update_xaxes(type="category", showgrid=False, side="bottom", tickfont={"size": 13})
-    figure.update_yaxes(type="category", showgrid=False, autorange="reversed", tickfont={"size": 13})
+    figure.update_yaxes(
+        type="category", showgrid=False, autorange="reversed", tickfont={"size": 13}
+    )
     return _finish(figure, dark, 380)
 
 
-def class_error_figure(errors: Sequence[tuple[str, int, Sequence[float | None]]], dark: bool) -> go.Figure:
+def class_error_figure(
+    errors: Sequence[tuple[str, int, Sequence[float | None]]], dark: bool
+) -> go.Figure:
     """Share of each digit's images that are wrong, a bar a network; None where a digit has no images."""
     figure = go.Figure()
-    pattern = {"size": 5, "solidity": 0.25, "fillmode": "overlay", "fgcolor": paper(dark), "fgopacity": 0.75}
+    pattern = {
+        "size": 5,
+        "solidity": 0.25,
+        "fillmode": "overlay",
+        "fgcolor": paper(dark),
+        "fgopacity": 0.75,
+    }
     for name, place, values in errors:
         figure.add_bar(
             x=[str(digit) for digit in range(len(values))], y=list(values), name=name,
@@ -213,7 +282,12 @@ def class_error_figure(errors: Sequence[tuple[str, int, Sequence[float | None]]]
 
 def _axes(figure: go.Figure, dark: bool, x: str, y: str) -> None:
     grid = GRID_DARK if dark else GRID
-    common: dict[str, Any] = {"gridcolor": grid, "zeroline": False, "fixedrange": True, "linecolor": grid}
+    common: dict[str, Any] = {
+        "gridcolor": grid,
+        "zeroline": False,
+        "fixedrange": True,
+        "linecolor": grid,
+    }
     figure.update_xaxes(title_text=x, title_standoff=8, automargin=False, **common)
     figure.update_yaxes(title_text=y, title_standoff=6, automargin=False, **common)
 
@@ -238,7 +312,9 @@ def _ink(share: float, colour: str, dark: bool) -> str:
     mixed = share * _rgb(colour) + (1 - share) * _rgb(BASELINE)
     seen = (opacity * mixed + (1 - opacity) * _rgb(paper(dark))) / 255
     linear = np.where(seen <= 0.03928, seen / 12.92, ((seen + 0.055) / 1.055) ** 2.4)
-    return "#000000" if linear @ [0.2126, 0.7152, 0.0722] > 0.179 else "#FFFFFF"  # WCAG's relative luminance
+    return (
+        "#000000" if linear @ [0.2126, 0.7152, 0.0722] > 0.179 else "#FFFFFF"
+    )  # WCAG's relative luminance
 
 
 def _rgb(colour: str) -> Numbers:

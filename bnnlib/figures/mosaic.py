@@ -19,7 +19,9 @@ INK = {False: ("#16202C", "#FFFFFF"), True: ("#E8EDF3", "#0F151D")}  # dark -> (
 def enlarge(image: np.ndarray, framed: bool = False) -> Image.Image:
     """One digit, uint8 `[28, 28]`, enlarged without smoothing; `framed` marks it as a mistake."""
     digit = Image.fromarray(np.kron(image, np.ones((SCALE, SCALE), np.uint8)))
-    canvas = Image.new("RGB", (digit.width + 2 * FRAME, digit.height + 2 * FRAME), MISTAKE if framed else "black")
+    canvas = Image.new(
+        "RGB", (digit.width + 2 * FRAME, digit.height + 2 * FRAME), MISTAKE if framed else "black"
+    )
     canvas.paste(digit, (FRAME, FRAME))
     return canvas
 
@@ -57,7 +59,15 @@ def mosaic(
     for k, (image, caption) in enumerate(zip(images, captions, strict=True)):
         x, y = 8 + k % columns * width, top + k // columns * height
         picture.paste(enlarge(image, bool(framed is not None and framed[k])), (x + 12, y))
-        pen.multiline_text((x + width // 2, y + side + 3), caption, ink, font, anchor="ma", align="center", spacing=4)
+        pen.multiline_text(
+            (x + width // 2, y + side + 3),
+            caption,
+            ink,
+            font,
+            anchor="ma",
+            align="center",
+            spacing=4,
+        )
     return picture
 
 

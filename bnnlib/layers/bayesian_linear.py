@@ -40,9 +40,13 @@ class BayesianLinear(nn.Module):
             self.loc.data = spread * torch.randn(inputs + bias, outputs, generator=generator)
             if bias and initial_mean is None:
                 self.loc.data[-1] = 0
-        self.raw_scale = nn.Parameter(torch.full((inputs + bias, outputs), float(torch.tensor(start, device="cpu").log())))
+        self.raw_scale = nn.Parameter(
+            torch.full((inputs + bias, outputs), float(torch.tensor(start, device="cpu").log()))
+        )
         self.raw_factor = None if factor is None else nn.Parameter(_unconstrain(factor))
-        self.register_buffer("prior_scale", torch.tensor(spread if prior_scale is None else prior_scale))
+        self.register_buffer(
+            "prior_scale", torch.tensor(spread if prior_scale is None else prior_scale)
+        )
 
     @property
     def factor(self) -> Tensor | float:

@@ -17,9 +17,16 @@ def negative_elbo(model: Callable, guide: Callable, *args: Any, **kwargs: Any) -
     looks once an epoch.
     """
     guide_trace = prune_subsample_sites(poutine.trace(guide).get_trace(*args, **kwargs))
-    model_trace = prune_subsample_sites(poutine.trace(poutine.replay(model, trace=guide_trace)).get_trace(*args, **kwargs))
+    model_trace = prune_subsample_sites(
+        poutine.trace(poutine.replay(model, trace=guide_trace)).get_trace(*args, **kwargs)
+    )
     model_trace.compute_log_prob(lambda _, site: site["is_observed"])
     sites = [(name, site) for name, site in model_trace.nodes.items() if site["type"] == "sample"]
     log_likelihood = sum(site["log_prob_sum"] for _, site in sites if site["is_observed"])
-    latent = [(guide_trace.nodes[name], site["fn"]) for name, site in sites if not site["is_observed"]]
-    return sum(q["scale"] * kl_divergence(q["fn"], prior).sum() for q, prior in latent) - log_likelihood
+    latent = [
+        (guide_trace.nodes[name], site["fn"]) for name, site in sites if not site["is_observed"]
+    ]
+    return (
+        sum(q["scale"] * kl_divergence(q["fn"], prior).sum() for q, prior in latent)
+        - log_likelihood
+    )

@@ -55,7 +55,9 @@ class LinearNormal(TorchDistribution):
         self.kl_weight, self.generator, self.precision = kl_weight, generator, precision
         rows, columns = self.weight_shape
         if rows - inputs.shape[-1] not in (0, 1):
-            raise ValueError(f"inputs have {inputs.shape[-1]} features, weights have {rows} rows: expected as many, or one more for a bias")
+            raise ValueError(
+                f"inputs have {inputs.shape[-1]} features, weights have {rows} rows: expected as many, or one more for a bias"
+            )
         self._statistics: tuple[Tensor, ...] | None = None
         super().__init__(inputs.shape[:-1], torch.Size([columns]), validate_args=False)
 
@@ -65,7 +67,15 @@ class LinearNormal(TorchDistribution):
             return self
         inputs = self.inputs.expand(*batch_shape, self.inputs.shape[-1])
         how = (self.kl_weight, self.generator, self.precision)
-        return LinearNormal(inputs, self.loc, None, self.weight_shape, *how, log_scale=self.log_scale, factor=self.factor)
+        return LinearNormal(
+            inputs,
+            self.loc,
+            None,
+            self.weight_shape,
+            *how,
+            log_scale=self.log_scale,
+            factor=self.factor,
+        )
 
     @property
     def scale(self) -> Tensor:
@@ -76,7 +86,9 @@ class LinearNormal(TorchDistribution):
     def statistics(self) -> tuple[Tensor, ...]:
         """All that training needs to know of the weights, computed once: see `LinearStatistics`."""
         if self._statistics is None:
-            self._statistics = LinearStatistics.apply(self.inputs.flatten(0, -2), self.loc, self.log_scale, self.precision)
+            self._statistics = LinearStatistics.apply(
+                self.inputs.flatten(0, -2), self.loc, self.log_scale, self.precision
+            )
         return self._statistics
 
     @property
@@ -94,7 +106,12 @@ class LinearNormal(TorchDistribution):
     def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:
         """Reparameterised draws of the pre-activation, `sample_shape + [..., B, H]`."""
         mean, variance = self.moments
-        noise = torch.randn((*sample_shape, *mean.shape), generator=self.generator, dtype=mean.dtype, device=mean.device)
+        noise = torch.randn(
+            (*sample_shape, *mean.shape),
+            generator=self.generator,
+            dtype=mean.dtype,
+            device=mean.device,
+        )
         return torch.addcmul(mean, (variance + TINY).sqrt(), noise)
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -107,11 +124,17 @@ class LinearNormal(TorchDistribution):
 def _kl_linear_normal(q: LinearNormal, p: LinearNormal) -> Tensor:
     """KL of the weights, q from p, in nats, times each image's share of it, `[..., B]`."""
     if isinstance(p.loc, Tensor) or p.loc:
-        kl = kl_divergence(Normal(q.loc, q.scale, validate_args=False), Normal(p.loc, p.scale, validate_args=False)).sum()
+        kl = kl_divergence(
+            Normal(q.loc, q.scale, validate_args=False), Normal(p.loc, p.scale, validate_args=False)
+        ).sum()
     else:  # every weight's prior is N(0, p^2): sums over q's weights, there already, are enough
         _, _, sum_loc2, sum_scale2, sum_log_scale = q.statistics
         factor, n = torch.as_tensor(q.factor), q.weight_shape.numel()
-        kl = (sum_loc2 + factor**2 * sum_scale2) / (2 * p.scale**2) - sum_log_scale - n * (factor.log() - p.scale.log() + 0.5)
+        kl = (
+            (sum_loc2 + factor**2 * sum_scale2) / (2 * p.scale**2)
+            - sum_log_scale
+            - n * (factor.log() - p.scale.log() + 0.5)
+        )
     return (q.kl_weight * kl).expand(q.batch_shape)
 
 
@@ -123,7 +146,9 @@ class LinearStatistics(Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, loc: Tensor, log_scale: Tensor, precision: torch.dtype) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, x: Tensor, loc: Tensor, log_scale: Tensor, precision: torch.dtype
+    ) -> tuple[Tensor, ...]:
         d, variance = x.shape[1], (2 * log_scale).exp_()
         low = [part.to(precision) for part in (x, x.square(), loc, variance)]
         ctx.save_for_backward(x, loc, variance, *low)
@@ -141,7 +166,12 @@ class LinearStatistics(Function):
         low_m, low_v, d = of_mean.to(low_x.dtype), of_variance.to(low_x.dtype), x.shape[1]
         of_x = None
         if ctx.needs_input_grad[0]:
-            of_x = product(low_v, low_variance[:d].t()).to(x.dtype).mul_(2 * x).add_(product(low_m, low_loc[:d].t()))
+            of_x = (
+                product(low_v, low_variance[:d].t())
+                .to(x.dtype)
+                .mul_(2 * x)
+                .add_(product(low_m, low_loc[:d].t()))
+            )
         low_x, low_x2 = (F.pad(part, (0, len(loc) - d), value=1.0) for part in (low_x, low_x2))
         of_loc = product(low_x.t(), low_m).to(x.dtype).addcmul_(loc, 2 * of_loc2)
         of_square = product(low_x2.t(), low_v).to(x.dtype).add_(of_scale2)

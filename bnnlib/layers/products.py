@@ -20,7 +20,9 @@ def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
 
     oneDNN is for inference and the inside of autograd functions: what needs a gradient or stands under autocast goes torch's own way.
     """
-    torchs_own = torch.is_autocast_enabled(a.device.type) or (torch.is_grad_enabled() and (a.requires_grad or b.requires_grad))
+    torchs_own = torch.is_autocast_enabled(a.device.type) or (
+        torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)
+    )
     if a.dtype == torch.float32 and a.device.type == "cpu" and not torchs_own and _has_onednn():
         return torch.ops.bnnlib.onednn_product(a, b, bias)
     return a @ b if bias is None else a @ b + bias
@@ -30,7 +32,11 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """x weight^T + bias, `[..., D] x [H, D] + [H] -> [..., H]`, as a linear layer of torch's has them; with a gradient."""
     if torch.is_autocast_enabled(x.device.type):
         return F.linear(x, weight, bias)
-    return LinearProduct.apply(x, weight, bias) if torch.is_grad_enabled() else product(x, weight.t(), bias)
+    return (
+        LinearProduct.apply(x, weight, bias)
+        if torch.is_grad_enabled()
+        else product(x, weight.t(), bias)
+    )
 
 
 class LinearProduct(Function):
@@ -59,7 +65,9 @@ def _onednn_product(a: Tensor, b: Tensor, bias: Tensor | None) -> Tensor:
 OPERATIONS = torch.library.Library("bnnlib", "FRAGMENT")
 OPERATIONS.define("onednn_product(Tensor a, Tensor b, Tensor? bias) -> Tensor")
 OPERATIONS.impl("onednn_product", _onednn_product, "CPU")
-torch.library.register_fake("bnnlib::onednn_product", lambda a, b, bias: a.new_empty(*a.shape[:-1], b.shape[-1]))
+torch.library.register_fake(
+    "bnnlib::onednn_product", lambda a, b, bias: a.new_empty(*a.shape[:-1], b.shape[-1])
+)
 
 
 @cache

@@ -4,11 +4,44 @@
 uncertainty (higher is less sure), `wrong` bool `[B]`. Whatever cannot be measured raises BnnlibError with the reason.
 """
 
-from bnnlib.metrics.calibration import Reliability, adaptive_ece, apply_temperature, ece, ece_interval, fit_temperature, reliability
-from bnnlib.metrics.detection import against, auroc, auroc_interval, average_precision, detection, fpr_at_tpr
+from bnnlib.metrics.calibration import (
+    Reliability,
+    adaptive_ece,
+    apply_temperature,
+    ece,
+    ece_interval,
+    fit_temperature,
+    reliability,
+)
+from bnnlib.metrics.detection import (
+    against,
+    auroc,
+    auroc_interval,
+    average_precision,
+    detection,
+    fpr_at_tpr,
+)
 from bnnlib.metrics.intervals import bootstrap_interval
-from bnnlib.metrics.scores import brier, briers, check_labels, check_probs, confusion, error, errors, nll, nlls, per_class_error
-from bnnlib.metrics.selective import COVERAGES, accuracy_at_coverage, aurc, aurc_interval, refusal_threshold, risk_coverage
+from bnnlib.metrics.scores import (
+    brier,
+    briers,
+    check_labels,
+    check_probs,
+    confusion,
+    error,
+    errors,
+    nll,
+    nlls,
+    per_class_error,
+)
+from bnnlib.metrics.selective import (
+    COVERAGES,
+    accuracy_at_coverage,
+    aurc,
+    aurc_interval,
+    refusal_threshold,
+    risk_coverage,
+)
 from bnnlib.metrics.summary import figures
 from bnnlib.metrics.uncertainty import MEASURES, WORDS, doubts, least_confidence
 

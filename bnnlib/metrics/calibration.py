@@ -25,10 +25,14 @@ class Reliability:
     @property
     def error(self) -> float:
         """Mean |accuracy - confidence| over images: the expected calibration error of these bins, in [0, 1]."""
-        return ((self.accuracy - self.confidence).abs().nan_to_num() * self.count).sum().item() / int(self.count.sum())
+        return (
+            (self.accuracy - self.confidence).abs().nan_to_num() * self.count
+        ).sum().item() / int(self.count.sum())
 
 
-def reliability(probs: Tensor, labels: Tensor, bins: int = BINS, adaptive: bool = False) -> Reliability:
+def reliability(
+    probs: Tensor, labels: Tensor, bins: int = BINS, adaptive: bool = False
+) -> Reliability:
     """Confidence in the winner against how often it is right, in `bins` bins.
 
     Bins are of equal width, (lower, upper] (Guo et al. 2017), or, if `adaptive`, of as nearly equal counts as possible (Nixon
@@ -39,11 +43,16 @@ def reliability(probs: Tensor, labels: Tensor, bins: int = BINS, adaptive: bool 
     if adaptive:
         order = confidence.argsort(stable=True)
         index = torch.empty_like(order)
-        index[order] = torch.cat([torch.full_like(part, k) for k, part in enumerate(order.tensor_split(bins))])
+        index[order] = torch.cat(
+            [torch.full_like(part, k) for k, part in enumerate(order.tensor_split(bins))]
+        )
     else:
         index = _equal_width(confidence, bins)
     count = torch.bincount(index, minlength=bins)
-    sums = [torch.zeros(bins, dtype=torch.float64).index_add_(0, index, values) for values in (confidence, right)]
+    sums = [
+        torch.zeros(bins, dtype=torch.float64).index_add_(0, index, values)
+        for values in (confidence, right)
+    ]
     return Reliability(count, sums[0] / count, sums[1] / count)
 
 
@@ -57,9 +66,13 @@ def ece_interval(probs: Tensor, labels: Tensor, bins: int = BINS) -> tuple[float
     confidence, predicted = probs.double().max(-1)
 
     def resampled(gap: Tensor, index: Tensor) -> float:
-        return torch.zeros(bins, dtype=torch.float64).index_add_(0, index, gap).abs().sum().item() / len(gap)
+        return torch.zeros(bins, dtype=torch.float64).index_add_(
+            0, index, gap
+        ).abs().sum().item() / len(gap)
 
-    return bootstrap_interval(resampled, (predicted == labels).double() - confidence, _equal_width(confidence, bins))
+    return bootstrap_interval(
+        resampled, (predicted == labels).double() - confidence, _equal_width(confidence, bins)
+    )
 
 
 def adaptive_ece(probs: Tensor, labels: Tensor, bins: int = BINS) -> float:
@@ -95,7 +108,9 @@ def fit_temperature(probs: Tensor, labels: Tensor) -> float:
     check_labels(check_probs(probs if probs.dim() == 2 else probs.mean(0)), labels)
     wrong = predicted(1.0).argmax(-1) != labels
     if not wrong.any():
-        raise BnnlibError(f"All {len(labels):,} predictions are right: no temperature fits them best, give more images.")
+        raise BnnlibError(
+            f"All {len(labels):,} predictions are right: no temperature fits them best, give more images."
+        )
     found = minimize_scalar(
         lambda log_t: nll(predicted(math.exp(log_t)), labels),
         bounds=(-MAX_LOG_TEMPERATURE, MAX_LOG_TEMPERATURE),

@@ -52,7 +52,9 @@ def detection(inside: Tensor, outside: Tensor) -> dict[str, float]:
 def _auroc(codes: Tensor) -> float:
     negatives, positives = _check(codes)
     below = negatives.cumsum(0) - negatives
-    return ((positives * (below + negatives / 2)).sum() / (positives.sum() * negatives.sum())).item()
+    return (
+        (positives * (below + negatives / 2)).sum() / (positives.sum() * negatives.sum())
+    ).item()
 
 
 def _check(codes: Tensor) -> tuple[Tensor, Tensor]:

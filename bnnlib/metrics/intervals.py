@@ -11,7 +11,11 @@ RESAMPLES = 500
 
 
 def bootstrap_interval(
-    statistic: Callable[..., float], *arrays: Tensor, resamples: int = RESAMPLES, level: float = 0.95, seed: int = 0
+    statistic: Callable[..., float],
+    *arrays: Tensor,
+    resamples: int = RESAMPLES,
+    level: float = 0.95,
+    seed: int = 0,
 ) -> tuple[float, float]:
     """Percentile interval of `statistic(*arrays)` when the images, the arrays' first axis, are drawn anew with replacement.
 
@@ -28,5 +32,7 @@ def bootstrap_interval(
             continue
     if not values:
         raise BnnlibError("The figure is undefined on every resample: give more images.")
-    low, high = torch.tensor(values, dtype=torch.float64).quantile(torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64))
+    low, high = torch.tensor(values, dtype=torch.float64).quantile(
+        torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
+    )
     return low.item(), high.item()

@@ -12,7 +12,9 @@ TOLERANCE = 1e-3  # by which a row of float16 probabilities may miss a sum of 1
 def check_probs(probs: Tensor) -> Tensor:
     """The probabilities `[..., B, C]` as they are; raises BnnlibError if there are none, or some are no probabilities."""
     if probs.dim() < 2 or 0 in probs.shape:
-        raise BnnlibError(f"The probabilities have shape {list(probs.shape)}: expected [B, C] with at least one image.")
+        raise BnnlibError(
+            f"The probabilities have shape {list(probs.shape)}: expected [B, C] with at least one image."
+        )
     bad = ~torch.isfinite(probs).all(-1)
     if bad.any():
         raise BnnlibError(
@@ -20,16 +22,22 @@ def check_probs(probs: Tensor) -> Tensor:
             "the network is damaged or diverged in training, train it again."
         )
     if probs.amin() < 0 or (probs.sum(-1) - 1).abs().amax() > TOLERANCE:
-        raise BnnlibError("Some rows of the probabilities do not sum to 1 or hold negative values: give probabilities, not logits.")
+        raise BnnlibError(
+            "Some rows of the probabilities do not sum to 1 or hold negative values: give probabilities, not logits."
+        )
     return probs
 
 
 def check_labels(probs: Tensor, labels: Tensor) -> Tensor:
     """The labels as they are; raises BnnlibError unless they are one class number for each row of `probs` `[B, C]`."""
     if labels.shape != probs.shape[:1]:
-        raise BnnlibError(f"There are labels of shape {list(labels.shape)} for {len(probs):,} predictions: expected one for each.")
+        raise BnnlibError(
+            f"There are labels of shape {list(labels.shape)} for {len(probs):,} predictions: expected one for each."
+        )
     if labels.is_floating_point() or labels.amin() < 0 or labels.amax() >= probs.shape[-1]:
-        raise BnnlibError(f"Some labels are no class numbers: expected whole numbers from 0 to {probs.shape[-1] - 1}.")
+        raise BnnlibError(
+            f"Some labels are no class numbers: expected whole numbers from 0 to {probs.shape[-1] - 1}."
+        )
     return labels
 
 
@@ -66,7 +74,9 @@ def briers(probs: Tensor, labels: Tensor) -> Tensor:
 def confusion(probs: Tensor, labels: Tensor) -> Tensor:
     """How often each class (row) was taken for each class (column), int64 `[C, C]`."""
     classes = probs.shape[-1]
-    return torch.bincount(labels * classes + probs.argmax(-1), minlength=classes * classes).view(classes, classes)
+    return torch.bincount(labels * classes + probs.argmax(-1), minlength=classes * classes).view(
+        classes, classes
+    )
 
 
 def per_class_error(matrix: Tensor) -> list[float | None]:

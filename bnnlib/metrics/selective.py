@@ -50,7 +50,9 @@ def refusal_threshold(doubt: Tensor, coverage: float = 0.95) -> float:
 def _answered(images: int, coverage: float) -> int:
     if not 0 < coverage <= 1:
         raise BnnlibError(f"The coverage is {coverage}: expected a share above 0 and up to 1.")
-    return max(1, math.ceil(images * coverage - 1e-9))  # 0.95 * 10,000 may lie a rounding above 9,500
+    return max(
+        1, math.ceil(images * coverage - 1e-9)
+    )  # 0.95 * 10,000 may lie a rounding above 9,500
 
 
 def _curve(codes: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,4 +65,8 @@ def _curve(codes: Tensor) -> tuple[Tensor, Tensor]:
 
 def _aurc(codes: Tensor) -> float:
     coverage, risk = _curve(codes)
-    return risk[0].item() if len(risk) == 1 else (torch.trapezoid(risk, coverage) / (1 - 1 / len(risk))).item()
+    return (
+        risk[0].item()
+        if len(risk) == 1
+        else (torch.trapezoid(risk, coverage) / (1 - 1 / len(risk))).item()
+    )

@@ -9,4 +9,9 @@ from bnnlib.metrics.scores import brier, check_labels, check_probs, error, nll
 def figures(probs: Tensor, labels: Tensor) -> dict[str, float]:
     """`error`, `nll` (nats), `ece` and `brier` by name; raises BnnlibError for what are no probabilities or labels."""
     check_labels(check_probs(probs), labels)
-    return {"error": error(probs, labels), "nll": nll(probs, labels), "ece": ece(probs, labels), "brier": brier(probs, labels)}
+    return {
+        "error": error(probs, labels),
+        "nll": nll(probs, labels),
+        "ece": ece(probs, labels),
+        "brier": brier(probs, labels),
+    }

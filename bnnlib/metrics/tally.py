@@ -14,7 +14,9 @@ def encode(score: Tensor, positive: Tensor) -> Tensor:
     if not len(score):
         raise BnnlibError("There are no images to rank: give at least one.")
     if not torch.isfinite(score).all():
-        raise BnnlibError("Some scores are not finite numbers (NaN or infinite): the network's probabilities are damaged.")
+        raise BnnlibError(
+            "Some scores are not finite numbers (NaN or infinite): the network's probabilities are damaged."
+        )
     return score.unique(return_inverse=True)[1] * 2 + positive
 
 

@@ -43,7 +43,9 @@ class BayesianNetwork(nn.Module):
     layers: Sequence[BayesianLinear]
     card: dict[str, Any]
 
-    def __init__(self, config: BayesianConfig = BayesianConfig(), generator: torch.Generator | None = None) -> None:
+    def __init__(
+        self, config: BayesianConfig = BayesianConfig(), generator: torch.Generator | None = None
+    ) -> None:
         super().__init__()
         self.config, self.card = config, {}
         sizes = (config.inputs, *config.hidden, config.classes)
@@ -63,7 +65,14 @@ class BayesianNetwork(nn.Module):
             for k, (i, o) in enumerate(pairwise(sizes))
         )
 
-    def model(self, images: Tensor, labels: Tensor | None = None, n_train: int = 1, temperature: float = 1.0, **how: Any) -> Tensor:
+    def model(
+        self,
+        images: Tensor,
+        labels: Tensor | None = None,
+        n_train: int = 1,
+        temperature: float = 1.0,
+        **how: Any,
+    ) -> Tensor:
         """p(y, W | x): weights from the prior, labels from the network. `images` `[B, 28, 28]`, `labels` `[B]`.
 
         `n_train`: N; each image carries temperature * KL / N. `how`: `generator` and `precision` of the layers' products.
@@ -71,15 +80,26 @@ class BayesianNetwork(nn.Module):
         import pyro  # here, not above: a server that only answers never loads Pyro
         from pyro.distributions import Categorical
 
-        with pyro.plate("images", n_train, subsample=torch.arange(len(images), device=images.device)):
+        with pyro.plate(
+            "images", n_train, subsample=torch.arange(len(images), device=images.device)
+        ):
             logits = self._sample_layers(images, prior=True, kl_weight=temperature / n_train, **how)
             return pyro.sample("label", Categorical(logits=logits.log_softmax(-1)), obs=labels)
 
-    def guide(self, images: Tensor, labels: Tensor | None = None, n_train: int = 1, temperature: float = 1.0, **how: Any) -> None:
+    def guide(
+        self,
+        images: Tensor,
+        labels: Tensor | None = None,
+        n_train: int = 1,
+        temperature: float = 1.0,
+        **how: Any,
+    ) -> None:
         """q(W): the same layers with weights from the posterior; there is no conditioning on labels here."""
         import pyro
 
-        with pyro.plate("images", n_train, subsample=torch.arange(len(images), device=images.device)):
+        with pyro.plate(
+            "images", n_train, subsample=torch.arange(len(images), device=images.device)
+        ):
             self._sample_layers(images, prior=False, kl_weight=temperature / n_train, **how)
 
     def _sample_layers(self, images: Tensor, prior: bool, **how: Any) -> Tensor:
@@ -93,7 +113,9 @@ class BayesianNetwork(nn.Module):
             h = F.leaky_relu(pyro.sample(f"h{k + 1}", LinearNormal(h, **layer, **how)))
         return pyro.sample("logits", LinearNormal(h, **weights[-1], **how))
 
-    def sample(self, images: Tensor, n_samples: int, generator: torch.Generator, first: int = 0) -> Tensor:
+    def sample(
+        self, images: Tensor, n_samples: int, generator: torch.Generator, first: int = 0
+    ) -> Tensor:
         """Posterior sampling without Pyro, activations drawn for every image on its own (local reparameterisation).
 
         Log-probabilities `[B, 28, 28] -> [S, B, C]`.
@@ -101,7 +123,9 @@ class BayesianNetwork(nn.Module):
         h = images.flatten(-2)
         for k, layer in enumerate(self.layers):
             mean, variance = affine(h, layer.loc), affine(h.square(), layer.variance)
-            shape = (n_samples, *mean.shape) if k == 0 else mean.shape  # layer 1's moments serve all samples
+            shape = (
+                (n_samples, *mean.shape) if k == 0 else mean.shape
+            )  # layer 1's moments serve all samples
             noise = torch.randn(shape, generator=generator, device=generator.device)
             h = torch.addcmul(mean, variance.sqrt(), noise)
             if k < len(self.layers) - 1:
@@ -110,8 +134,14 @@ class BayesianNetwork(nn.Module):
 
     def draw(self, generator: torch.Generator, index: int = 0) -> Callable[[Tensor], Tensor]:
         """One network from the posterior, its weights drawn: log-probabilities `[B, 28, 28] -> [B, C]`."""
-        noise = (torch.randn(layer.loc.shape, generator=generator, device=generator.device) for layer in self.layers)
-        weights = [eps.mul_(layer.scale).add_(layer.loc) for eps, layer in zip(noise, self.layers, strict=True)]
+        noise = (
+            torch.randn(layer.loc.shape, generator=generator, device=generator.device)
+            for layer in self.layers
+        )
+        weights = [
+            eps.mul_(layer.scale).add_(layer.loc)
+            for eps, layer in zip(noise, self.layers, strict=True)
+        ]
 
         def answer(images: Tensor) -> Tensor:
             h = images.flatten(-2)

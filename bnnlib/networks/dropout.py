@@ -42,13 +42,17 @@ class DropoutNetwork(nn.Module):
     layers: Sequence[nn.Linear]
     card: dict[str, Any]
 
-    def __init__(self, config: DropoutConfig = DropoutConfig(), generator: torch.Generator | None = None) -> None:
+    def __init__(
+        self, config: DropoutConfig = DropoutConfig(), generator: torch.Generator | None = None
+    ) -> None:
         super().__init__()
         self.config, self.card = config, {}
         sizes = (config.inputs, *config.hidden, config.classes)
         self.layers = nn.ModuleList(Linear(i, o) for i, o in pairwise(sizes))  # type: ignore[assignment]  # a sequence in all but name
         self.rates = (config.input_dropout, *[config.hidden_dropout] * len(config.hidden))
-        for layer in self.layers:  # torch's own initialisation of a linear layer, from our generator
+        for (
+            layer
+        ) in self.layers:  # torch's own initialisation of a linear layer, from our generator
             bound = layer.in_features**-0.5
             for parameter in layer.parameters():
                 nn.init.uniform_(parameter, -bound, bound, generator=generator)
@@ -70,14 +74,17 @@ class DropoutNetwork(nn.Module):
         for parameter in self.layers[-1].parameters():
             parameter.div_(temperature)
 
-    def sample(self, images: Tensor, n_samples: int, generator: torch.Generator, first: int = 0) -> Tensor:
+    def sample(
+        self, images: Tensor, n_samples: int, generator: torch.Generator, first: int = 0
+    ) -> Tensor:
         """Monte Carlo dropout with masks of its own for every image: log-probabilities `[B, 28, 28] -> [S, B, C]`."""
         return self(images.expand(n_samples, *images.shape), generator)
 
     def draw(self, generator: torch.Generator, index: int = 0) -> Callable[[Tensor], Tensor]:
         """One thinned network, log-probabilities `[B, 28, 28] -> [B, C]`, whose units are dropped for all images alike."""
         weights = [
-            layer.weight * _mask(layer.weight.shape[1:], rate, generator) for layer, rate in zip(self.layers, self.rates, strict=True)
+            layer.weight * _mask(layer.weight.shape[1:], rate, generator)
+            for layer, rate in zip(self.layers, self.rates, strict=True)
         ]
 
         def answer(images: Tensor) -> Tensor:
@@ -94,4 +101,6 @@ class DropoutNetwork(nn.Module):
 def _mask(shape: torch.Size, rate: float, generator: torch.Generator) -> Tensor:
     """d / (1 - rate) with d ~ Bernoulli(1 - rate): a unit is kept with probability 1 - rate."""
     keep = 1 - rate
-    return torch.rand(shape, generator=generator, device=generator.device).lt_(keep).div_(keep)  # bernoulli_ takes four times as long
+    return (
+        torch.rand(shape, generator=generator, device=generator.device).lt_(keep).div_(keep)
+    )  # bernoulli_ takes four times as long

@@ -36,16 +36,23 @@ class EnsembleNetwork(nn.Module):
     @staticmethod
     def of(networks: Sequence[DropoutNetwork]) -> "EnsembleNetwork":
         """The ensemble of trained networks; raises ValueError unless they are of one size."""
-        sizes = {(network.config.hidden, network.config.inputs, network.config.classes) for network in networks}
+        sizes = {
+            (network.config.hidden, network.config.inputs, network.config.classes)
+            for network in networks
+        }
         if len(sizes) != 1:
-            raise ValueError(f"members of {len(sizes)} different sizes: expected networks of one size")
+            raise ValueError(
+                f"members of {len(sizes)} different sizes: expected networks of one size"
+            )
         hidden, inputs, classes = sizes.pop()
         ensemble = EnsembleNetwork(EnsembleConfig(len(networks), hidden, inputs, classes))
         for member, network in zip(ensemble.members, networks, strict=True):
             member.load_state_dict(network.state_dict())
         return ensemble
 
-    def sample(self, images: Tensor, n_samples: int, generator: torch.Generator, first: int = 0) -> Tensor:
+    def sample(
+        self, images: Tensor, n_samples: int, generator: torch.Generator, first: int = 0
+    ) -> Tensor:
         """Samples `first`, `first` + 1, ...: log-probabilities `[B, 28, 28] -> [S, B, C]`; each member is asked once."""
         turns = [(first + s) % len(self.members) for s in range(n_samples)]
         answers = {turn: self.members[turn](images) for turn in set(turns)}

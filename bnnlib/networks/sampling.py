@@ -43,7 +43,9 @@ def sample_probs(
     return out
 
 
-def _ask_shared(network: Network, x: Tensor, generator: torch.Generator, out: Tensor, first: int) -> None:
+def _ask_shared(
+    network: Network, x: Tensor, generator: torch.Generator, out: Tensor, first: int
+) -> None:
     """Fill `[S, B, C]` by S networks whose weights are drawn and that answer all images each; an ensemble's members once each."""
     turns = len(network.members) if isinstance(network, EnsembleNetwork) else len(out)
     for s, probs in enumerate(out):
@@ -55,23 +57,32 @@ def _ask_shared(network: Network, x: Tensor, generator: torch.Generator, out: Te
             probs[b : b + MAX_ROWS] = answer(x[b : b + MAX_ROWS]).exp_()
 
 
-def _ask_each(network: Network, x: Tensor, generator: torch.Generator, out: Tensor, first: int) -> None:
+def _ask_each(
+    network: Network, x: Tensor, generator: torch.Generator, out: Tensor, first: int
+) -> None:
     """Fill `[S, B, C]` by networks of every image's own; in parts of at most `MAX_ROWS` images times samples."""
     images_at_once = max(1, min(len(x), MAX_ROWS // len(out)))
     samples_at_once = max(1, MAX_ROWS // images_at_once)
     for b in range(0, len(x), images_at_once):
         for s in range(0, len(out), samples_at_once):
             part = out[s : s + samples_at_once, b : b + images_at_once]
-            part.copy_(network.sample(x[b : b + images_at_once], len(part), generator, first + s).exp_())
+            part.copy_(
+                network.sample(x[b : b + images_at_once], len(part), generator, first + s).exp_()
+            )
 
 
 @torch.inference_mode()
 def deterministic_probs(network: Network, images: Tensor) -> Tensor:
     """One answer without sampling from the dropout network with all units kept, `[B, 28, 28] -> [B, C]`."""
     if not isinstance(network, DropoutNetwork):
-        raise BnnlibError("Only a dropout network has a deterministic answer: ask this one with sample_probs.")
+        raise BnnlibError(
+            "Only a dropout network has a deterministic answer: ask this one with sample_probs."
+        )
     x = check_images(images)
-    return torch.cat([network(x[b : b + MAX_ROWS]).exp_() for b in range(0, len(x), MAX_ROWS)] or [x.new_empty(0, network.config.classes)])
+    return torch.cat(
+        [network(x[b : b + MAX_ROWS]).exp_() for b in range(0, len(x), MAX_ROWS)]
+        or [x.new_empty(0, network.config.classes)]
+    )
 
 
 def check_images(images: Tensor) -> Tensor:
@@ -80,11 +91,15 @@ def check_images(images: Tensor) -> Tensor:
         raise BnnlibError(f"The images have shape {list(images.shape)}: expected [B, 28, 28].")
     x = to_float(images).float()
     if x.numel() and not (x.amin() >= 0 and x.amax() <= 1):
-        raise BnnlibError("The images hold values outside [0, 1] or not finite: scale them to [0, 1] first.")
+        raise BnnlibError(
+            "The images hold values outside [0, 1] or not finite: scale them to [0, 1] first."
+        )
     return x
 
 
-def as_generator(generator: torch.Generator | int | None, device: torch.device | str = "cpu") -> torch.Generator:
+def as_generator(
+    generator: torch.Generator | int | None, device: torch.device | str = "cpu"
+) -> torch.Generator:
     """A generator as it is; from a seed; or, for None, with a fresh seed of the operating system's."""
     if isinstance(generator, torch.Generator):
         return generator

@@ -13,7 +13,18 @@ from bnnlib.datasets.mnist import SOURCES
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import BayesianNetwork, Trainable
 from bnnlib.runs.config import RunConfig, command
-from bnnlib.runs.folder import CONFIG, HISTORY, LOG, PINNED, STATE, Run, add_run, checked_pinned, list_runs, parse_history
+from bnnlib.runs.folder import (
+    CONFIG,
+    HISTORY,
+    LOG,
+    PINNED,
+    STATE,
+    Run,
+    add_run,
+    checked_pinned,
+    list_runs,
+    parse_history,
+)
 from bnnlib.runs.heartbeat import this_process, write_beat
 from bnnlib.runs.limits import MAX_ARCHIVE, MAX_RUNS, MAX_UNPACKED
 from bnnlib.runs.worker import FOR_TRAINING
@@ -23,7 +34,13 @@ from bnnlib.storage.names import check_name
 from bnnlib.storage.tensors import read_state, write_state
 from bnnlib.training.trainer import build
 
-MEMBERS = {CONFIG: 100_000, HISTORY: 2_000_000, LOG: 5_000_000, PINNED: 100_000, STATE: MAX_UNPACKED}  # name: bytes at most
+MEMBERS = {
+    CONFIG: 100_000,
+    HISTORY: 2_000_000,
+    LOG: 5_000_000,
+    PINNED: 100_000,
+    STATE: MAX_UNPACKED,
+}  # name: bytes at most
 NEEDED = (CONFIG, HISTORY, STATE)
 CHUNK = 1 << 20
 REMEDY = "export the run again"
@@ -33,7 +50,9 @@ def keep_as_checkpoint(run: Run, folder: Path) -> Path:
     """The run's best network as the checkpoint `folder`, replacing what is there; raises BnnlibError if there is none yet."""
     state, config = run.state(), run.config
     if state is None:
-        raise BnnlibError(f"The run {run.name!r} has finished no epoch yet: there is no network to keep.")
+        raise BnnlibError(
+            f"The run {run.name!r} has finished no epoch yet: there is no network to keep."
+        )
     network = best_network(config, state)
     card = {
         "training": config.to_json()["training"],
@@ -44,7 +63,9 @@ def keep_as_checkpoint(run: Run, folder: Path) -> Path:
         "best_epoch": state["best_epoch"],
         "history": state["history"],
         "command": command(config),
-        **({"sigma_ratios": network.sigma_ratios()} if isinstance(network, BayesianNetwork) else {}),
+        **(
+            {"sigma_ratios": network.sigma_ratios()} if isinstance(network, BayesianNetwork) else {}
+        ),
         **({"figures": state["figures"]} if state["figures"] else {}),
     }
     return save_checkpoint(folder, network, card)
@@ -54,9 +75,15 @@ def best_network(config: RunConfig, state: dict[str, Any]) -> Trainable:
     """The network with the best weights so far; raises BnnlibError if they are not its own or not finite."""
     network = build(config.network, 0)
     expected, best = network.state_dict(), state["best"]
-    if best.keys() != expected.keys() or any(best[name].shape != value.shape for name, value in expected.items()):
-        raise BnnlibError("The state holds the weights of another network than config.json describes: the run is damaged.")
-    if not all(value.is_floating_point() and torch.isfinite(value).all() for value in best.values()):
+    if best.keys() != expected.keys() or any(
+        best[name].shape != value.shape for name, value in expected.items()
+    ):
+        raise BnnlibError(
+            "The state holds the weights of another network than config.json describes: the run is damaged."
+        )
+    if not all(
+        value.is_floating_point() and torch.isfinite(value).all() for value in best.values()
+    ):
         raise BnnlibError("The state holds weights that are no finite numbers: the run is damaged.")
     network.load_state_dict({name: value.float() for name, value in best.items()})
     return network
@@ -68,10 +95,14 @@ def export_run(run: Run, file: IO[bytes]) -> None:
     Raises BnnlibError if no epoch is over yet or the run is at work.
     """
     if run.status.active:
-        raise BnnlibError(f"The run {run.name!r} is at work: stop it, or wait for its end, before it is exported.")
+        raise BnnlibError(
+            f"The run {run.name!r} is at work: stop it, or wait for its end, before it is exported."
+        )
     state = run.state()
     if state is None:
-        raise BnnlibError(f"The run {run.name!r} has finished no epoch yet: there is nothing to export.")
+        raise BnnlibError(
+            f"The run {run.name!r} has finished no epoch yet: there is nothing to export."
+        )
     slim = {key: value for key, value in state.items() if key not in FOR_TRAINING}
     slim["best"] = {name: value.half() for name, value in state["best"].items()}
     run.write_history(state["history"])  # a killed process may have left it an epoch behind
@@ -84,7 +115,9 @@ def export_run(run: Run, file: IO[bytes]) -> None:
                     archive.write(run.folder / name, name)
             archive.write(staging, STATE)
     except OSError as error:
-        raise BnnlibError(f"The run {run.name!r} cannot be exported ({error.strerror}): make room on the disk.") from error
+        raise BnnlibError(
+            f"The run {run.name!r} cannot be exported ({error.strerror}): make room on the disk."
+        ) from error
     finally:
         staging.unlink(missing_ok=True)
 
@@ -107,7 +140,9 @@ def _unpack(file: IO[bytes], staging: Path) -> None:
             _check_members(archive)
             left = MAX_UNPACKED
             for info in archive.infolist():
-                left -= _extract(archive, info, staging / info.filename, min(MEMBERS[info.filename], left))
+                left -= _extract(
+                    archive, info, staging / info.filename, min(MEMBERS[info.filename], left)
+                )
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
         if isinstance(error, BnnlibError):
             raise
@@ -119,13 +154,20 @@ def _check_members(archive: zipfile.ZipFile) -> None:
     infos = archive.infolist()
     names = [info.filename for info in infos]
     if odd := [name for name in names if name not in MEMBERS]:
-        raise BnnlibError(f"The zip holds {odd[0][:80]!r}, which belongs to no run: only {', '.join(MEMBERS)} are taken, {REMEDY}.")
+        raise BnnlibError(
+            f"The zip holds {odd[0][:80]!r}, which belongs to no run: only {', '.join(MEMBERS)} are taken, {REMEDY}."
+        )
     if len(set(names)) < len(names):
         raise BnnlibError(f"The zip holds a file of the same name twice: {REMEDY}.")
     if missing := [name for name in NEEDED if name not in names]:
         raise BnnlibError(f"The zip lacks {missing[0]}: it is no exported run.")
-    if sum(info.file_size for info in infos) > MAX_UNPACKED or sum(info.compress_size for info in infos) > MAX_ARCHIVE:
-        raise BnnlibError(f"The zip is too large: at most {MAX_UNPACKED >> 20} MB unpacked are taken.")
+    if (
+        sum(info.file_size for info in infos) > MAX_UNPACKED
+        or sum(info.compress_size for info in infos) > MAX_ARCHIVE
+    ):
+        raise BnnlibError(
+            f"The zip is too large: at most {MAX_UNPACKED >> 20} MB unpacked are taken."
+        )
 
 
 def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: Path, limit: int) -> int:
@@ -135,7 +177,9 @@ def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: Path, limit
         while chunk := source.read(CHUNK):
             size += len(chunk)
             if size > limit:
-                raise BnnlibError(f"{info.filename} in the zip is larger than a run's can be: it is refused.")
+                raise BnnlibError(
+                    f"{info.filename} in the zip is larger than a run's can be: it is refused."
+                )
             target.write(chunk)
     return size
 
@@ -146,10 +190,16 @@ def _check_content(staging: Path) -> None:
         fields = json.loads((staging / CONFIG).read_text(encoding="utf-8"))
         text = (staging / HISTORY).read_text(encoding="utf-8")
     except (ValueError, RecursionError) as error:
-        raise BnnlibError(f"The zip's {CONFIG} or {HISTORY} is damaged ({error}): {REMEDY}.") from error
+        raise BnnlibError(
+            f"The zip's {CONFIG} or {HISTORY} is damaged ({error}): {REMEDY}."
+        ) from error
     config = RunConfig.from_json(fields, f"The zip's {CONFIG}")
     history = parse_history(text, f"The zip's {HISTORY}")
-    pinned = read_state(staging / PINNED, "images")["images"] if (staging / PINNED).exists() else torch.empty(0, 28, 28, dtype=torch.uint8)
+    pinned = (
+        read_state(staging / PINNED, "images")["images"]
+        if (staging / PINNED).exists()
+        else torch.empty(0, 28, 28, dtype=torch.uint8)
+    )
     images = checked_pinned(pinned, f"The zip's {PINNED}")
     state = read_state(staging / STATE)
     try:
@@ -157,7 +207,10 @@ def _check_content(staging: Path) -> None:
         _check_state(state, len(history), len(images), config)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise BnnlibError(f"The zip's {STATE} is none of a run ({error}): {REMEDY}.") from error
-    slim = {key: state[key] for key in ("best", "best_epoch", "history", "answers", "source", "split", "figures")}
+    slim = {
+        key: state[key]
+        for key in ("best", "best_epoch", "history", "answers", "source", "split", "figures")
+    }
     write_state(staging / STATE, {**slim, "history": list(history)})
     beat = this_process()
     beat.state = "finished" if len(history) == config.training.epochs else "stopped"
@@ -167,25 +220,51 @@ def _check_content(staging: Path) -> None:
 
 
 def _check_state(state: dict[str, Any], epochs: int, pinned: int, config: RunConfig) -> None:
-    answers, best_epoch, split, figures = state["answers"], state["best_epoch"], state["split"], state["figures"]
+    answers, best_epoch, split, figures = (
+        state["answers"],
+        state["best_epoch"],
+        state["split"],
+        state["figures"],
+    )
     if not isinstance(answers, Tensor) or not answers.is_floating_point() or answers.dim() != 4:
         raise TypeError("answers")
-    if (len(answers), answers.shape[2], answers.shape[3]) != (epochs + 1, pinned, 10) or not 1 <= answers.shape[1] <= 1_000:
+    if (len(answers), answers.shape[2], answers.shape[3]) != (
+        epochs + 1,
+        pinned,
+        10,
+    ) or not 1 <= answers.shape[1] <= 1_000:
         raise BnnlibError(
             f"The zip's {STATE} holds answers of shape {list(answers.shape)}, not one for each epoch and pinned image: {REMEDY}."
         )
     sums = answers.float().sum(-1)
-    if answers.numel() and not (torch.isfinite(sums).all() and answers.min() >= 0 and (sums - 1).abs().max() < 0.02):
+    if answers.numel() and not (
+        torch.isfinite(sums).all() and answers.min() >= 0 and (sums - 1).abs().max() < 0.02
+    ):
         raise BnnlibError(f"The zip's {STATE} holds answers that are no probabilities: {REMEDY}.")
-    if not 1 <= epochs <= config.training.epochs or type(best_epoch) is not int or not 1 <= best_epoch <= epochs:
+    if (
+        not 1 <= epochs <= config.training.epochs
+        or type(best_epoch) is not int
+        or not 1 <= best_epoch <= epochs
+    ):
         raise BnnlibError(f"The zip's {STATE} and {HISTORY} do not fit {CONFIG}: {REMEDY}.")
-    if state["source"] not in SOURCES or not all(type(split[name]) is int for name in ("train", "validation", "test")):
-        raise BnnlibError(f"The zip's {STATE} names no source of digits that is known here: {REMEDY}.")
+    if state["source"] not in SOURCES or not all(
+        type(split[name]) is int for name in ("train", "validation", "test")
+    ):
+        raise BnnlibError(
+            f"The zip's {STATE} names no source of digits that is known here: {REMEDY}."
+        )
     if figures is not None:
         state["figures"] = {name: _numbers(figures[name]) for name in ("validation", "test")}
 
 
 def _numbers(figures: dict[str, Any]) -> dict[str, Any]:
     """What of a split's figures is a finite number, a word, or a table of such."""
-    kept = {name: _numbers(value) if isinstance(value, dict) else value for name, value in list(figures.items())[:50]}
-    return {n: v for n, v in kept.items() if isinstance(v, str | dict) or (isinstance(v, int | float) and math.isfinite(v))}
+    kept = {
+        name: _numbers(value) if isinstance(value, dict) else value
+        for name, value in list(figures.items())[:50]
+    }
+    return {
+        n: v
+        for n, v in kept.items()
+        if isinstance(v, str | dict) or (isinstance(v, int | float) and math.isfinite(v))
+    }

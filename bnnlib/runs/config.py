@@ -45,7 +45,9 @@ class RunConfig:
         """Checks every value, for anyone may have edited the file; raises BnnlibError that names `where`."""
         if not isinstance(fields, dict) or fields.get("format") != FORMAT:
             found = fields.get("format") if isinstance(fields, dict) else None
-            raise BnnlibError(f"{where} has format {found!r}, this version reads format {FORMAT}: {REMEDY}.")
+            raise BnnlibError(
+                f"{where} has format {found!r}, this version reads format {FORMAT}: {REMEDY}."
+            )
         try:
             network = _network(fields)
             known = {field.name for field in dataclasses.fields(TrainingConfig)}
@@ -57,11 +59,21 @@ class RunConfig:
             captions = tuple(str(caption)[:80] for caption in fields.get("captions", []))
             name = str(fields.get("preset", "default"))
             preset(network.kind, name)
-            return RunConfig(network, TrainingConfig(**training), name, captions, str(fields.get("created", ""))[:40])
+            return RunConfig(
+                network,
+                TrainingConfig(**training),
+                name,
+                captions,
+                str(fields.get("created", ""))[:40],
+            )
         except (KeyError, TypeError, AttributeError) as error:
-            raise BnnlibError(f"{where} lacks or garbles a setting ({error}): mend it, or {REMEDY}.") from error
+            raise BnnlibError(
+                f"{where} lacks or garbles a setting ({error}): mend it, or {REMEDY}."
+            ) from error
         except BnnlibError as error:
-            raise BnnlibError(f"{where} cannot be used ({str(error).rstrip('.')}): mend it, or {REMEDY}.") from error
+            raise BnnlibError(
+                f"{where} cannot be used ({str(error).rstrip('.')}): mend it, or {REMEDY}."
+            ) from error
 
 
 def _network(fields: dict[str, Any]) -> TrainableConfig:
@@ -70,14 +82,20 @@ def _network(fields: dict[str, Any]) -> TrainableConfig:
         if isinstance(network, EnsembleConfig):
             raise BnnlibError("an ensemble is assembled, not trained")
     except BnnlibError as error:
-        raise BnnlibError(f"it describes no network that can be built: {error.__cause__ or error}") from error
+        raise BnnlibError(
+            f"it describes no network that can be built: {error.__cause__ or error}"
+        ) from error
     check_network(network)
     return network
 
 
 def settings(config: RunConfig) -> dict[str, Any]:
     """Every setting by name, flat, to compare runs by."""
-    network = {k: v for k, v in dataclasses.asdict(config.network).items() if k not in ("inputs", "classes")}
+    network = {
+        k: v
+        for k, v in dataclasses.asdict(config.network).items()
+        if k not in ("inputs", "classes")
+    }
     return {"preset": config.preset, **network, **dataclasses.asdict(config.training)}
 
 
@@ -105,7 +123,13 @@ def command(config: RunConfig) -> str:
     for name in FLAGS:
         if (value := getattr(config.training, name)) != getattr(training, name):
             flag = name.replace("_", "-")
-            parts.append(f"--{flag} {value}" if not isinstance(value, bool) else f"--{flag}" if value else f"--no-{flag}")
+            parts.append(
+                f"--{flag} {value}"
+                if not isinstance(value, bool)
+                else f"--{flag}"
+                if value
+                else f"--no-{flag}"
+            )
     if config.training.classes != training.classes:
         parts.append(f"--classes {','.join(map(str, config.training.classes))}")
     return " ".join(parts)

@@ -35,7 +35,13 @@ from bnnlib.storage.names import NAMES, check_name
 from bnnlib.storage.tensors import read_state, write_state
 from bnnlib.training.config import check_network
 
-CONFIG, HISTORY, LOG, PINNED, STATE = "config.json", "history.jsonl", "log.txt", "pinned.safetensors", "state.safetensors"
+CONFIG, HISTORY, LOG, PINNED, STATE = (
+    "config.json",
+    "history.jsonl",
+    "log.txt",
+    "pinned.safetensors",
+    "state.safetensors",
+)
 LOG_TAIL = 20_000  # characters of the log that are shown
 
 
@@ -76,7 +82,9 @@ class Run:
         try:
             return _read_config(where, where.stat().st_mtime_ns)
         except OSError as error:
-            raise BnnlibError(f"{self.folder} holds no training run: it has no readable {CONFIG} ({error.strerror}).") from error
+            raise BnnlibError(
+                f"{self.folder} holds no training run: it has no readable {CONFIG} ({error.strerror})."
+            ) from error
 
     @property
     def status(self) -> Status:
@@ -95,7 +103,9 @@ class Run:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise BnnlibError(f"{where} cannot be read ({error.strerror}): give yourself the right to read it.") from error
+            raise BnnlibError(
+                f"{where} cannot be read ({error.strerror}): give yourself the right to read it."
+            ) from error
 
     def log(self) -> str:
         """The end of what the process said."""
@@ -110,7 +120,9 @@ class Run:
         """The pinned images, uint8 `[P, 28, 28]`."""
         if not (self.folder / PINNED).exists():
             return torch.empty(0, 28, 28, dtype=torch.uint8)
-        return checked_pinned(read_state(self.folder / PINNED, "images").get("images"), self.folder / PINNED)
+        return checked_pinned(
+            read_state(self.folder / PINNED, "images").get("images"), self.folder / PINNED
+        )
 
     def answers(self) -> Tensor:
         """Sampled class probabilities for the pinned images, float32 `[E + 1, S, P, C]`: before training, then after each epoch."""
@@ -153,30 +165,48 @@ def parse_history(text: str, where: str) -> tuple[dict[str, Any], ...]:
     for k, line in enumerate(text.splitlines()):
         try:
             row = json.loads(line)
-            if row["epoch"] != k + 1 or not all(v is None or (type(v) in (int, float) and math.isfinite(v)) for v in row.values()):
+            if row["epoch"] != k + 1 or not all(
+                v is None or (type(v) in (int, float) and math.isfinite(v)) for v in row.values()
+            ):
                 raise ValueError("not the next epoch")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise BnnlibError(f"{where} is damaged in line {k + 1} ({error}): resume the run to write it anew, or {REMEDY}.") from error
+            raise BnnlibError(
+                f"{where} is damaged in line {k + 1} ({error}): resume the run to write it anew, or {REMEDY}."
+            ) from error
         rows.append(row)
     return tuple(rows)
 
 
 def checked_pinned(images: Any, where: object) -> Tensor:
     """`images` if they are uint8 `[P, 28, 28]`; raises BnnlibError that names `where`."""
-    if not isinstance(images, Tensor) or images.dtype != torch.uint8 or images.shape[1:] != (28, 28) or len(images) > MAX_PINNED:
-        raise BnnlibError(f"{where} holds no pinned images, uint8 [up to {MAX_PINNED}, 28, 28]: {REMEDY}.")
+    if (
+        not isinstance(images, Tensor)
+        or images.dtype != torch.uint8
+        or images.shape[1:] != (28, 28)
+        or len(images) > MAX_PINNED
+    ):
+        raise BnnlibError(
+            f"{where} holds no pinned images, uint8 [up to {MAX_PINNED}, 28, 28]: {REMEDY}."
+        )
     return images
 
 
 def runs_folder() -> Path:
     """Where the runs are: `BNNLIB_RUNS`, else `runs/` beside the package."""
-    return Path(os.environ.get("BNNLIB_RUNS") or Path(__file__).resolve().parents[2] / "runs").absolute()
+    return Path(
+        os.environ.get("BNNLIB_RUNS") or Path(__file__).resolve().parents[2] / "runs"
+    ).absolute()
 
 
 def list_runs(folder: Path | None = None) -> list[Run]:
     """Every run below `folder` (default: `runs_folder()`), the newest first."""
     found = [path for path in (folder or runs_folder()).glob("[!.]*") if (path / CONFIG).exists()]
-    return [Run(path) for path in sorted(found, key=lambda path: ((path / CONFIG).stat().st_mtime, path.name), reverse=True)]
+    return [
+        Run(path)
+        for path in sorted(
+            found, key=lambda path: ((path / CONFIG).stat().st_mtime, path.name), reverse=True
+        )
+    ]
 
 
 def find_run(name: str) -> Run:
@@ -189,7 +219,11 @@ def find_run(name: str) -> Run:
 def free_name(wanted: str, folder: Path | None = None) -> str:
     """`wanted`, or the first of `wanted-2`, `wanted-3`, ... that is still free."""
     folder = folder or runs_folder()
-    return next(name for k in range(1, 10_000) if not (folder / (name := wanted if k == 1 else f"{wanted}-{k}")).exists())
+    return next(
+        name
+        for k in range(1, 10_000)
+        if not (folder / (name := wanted if k == 1 else f"{wanted}-{k}")).exists()
+    )
 
 
 def create_run(folder: Path, config: RunConfig, pinned: Tensor | None = None) -> Run:
@@ -201,8 +235,13 @@ def create_run(folder: Path, config: RunConfig, pinned: Tensor | None = None) ->
     check_network(config.network)
     if len(list_runs(folder.parent)) >= MAX_RUNS:
         raise BnnlibError(f"There are {MAX_RUNS} runs already: delete one first.")
-    config = dataclasses.replace(config, created=config.created or datetime.now(UTC).isoformat(timespec="seconds"))
-    images = checked_pinned(torch.empty(0, 28, 28, dtype=torch.uint8) if pinned is None else pinned, "The list of images to pin")
+    config = dataclasses.replace(
+        config, created=config.created or datetime.now(UTC).isoformat(timespec="seconds")
+    )
+    images = checked_pinned(
+        torch.empty(0, 28, 28, dtype=torch.uint8) if pinned is None else pinned,
+        "The list of images to pin",
+    )
 
     def fill(staging: Path) -> None:
         write_state(staging / PINNED, {"images": images})
@@ -220,7 +259,9 @@ def add_run(folder: Path, fill: Any) -> Run:
         try:
             fill(staging)
             if folder.is_dir() and any(folder.iterdir()):
-                raise BnnlibError(f"There is a {folder.name!r} in {folder.parent} already: choose another name.")
+                raise BnnlibError(
+                    f"There is a {folder.name!r} in {folder.parent} already: choose another name."
+                )
             os.rename(staging, folder)  # onto nothing or an empty folder, never over a run
         finally:
             shutil.rmtree(staging, ignore_errors=True)

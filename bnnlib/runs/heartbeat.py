@@ -51,7 +51,13 @@ class Beat:
 def this_process(pid: int | None = None) -> Beat:
     """A beat that names the process `pid` (default: this one)."""
     pid = os.getpid() if pid is None else pid
-    return Beat(pid=pid, started=process_start(pid), host=platform.node(), queued_at=time.time(), at=time.time())
+    return Beat(
+        pid=pid,
+        started=process_start(pid),
+        host=platform.node(),
+        queued_at=time.time(),
+        at=time.time(),
+    )
 
 
 def process_start(pid: int) -> str | None:
@@ -87,7 +93,11 @@ def read_beat(folder: Path) -> Beat | None:
     try:
         fields = json.loads((folder / NAME).read_text(encoding="utf-8"))
         beat = Beat(**fields)
-        if beat.state not in (*ALIVE, *ENDED) or type(beat.pid) is not int or not math.isfinite(beat.at + beat.queued_at):
+        if (
+            beat.state not in (*ALIVE, *ENDED)
+            or type(beat.pid) is not int
+            or not math.isfinite(beat.at + beat.queued_at)
+        ):
             return None
         return beat
     except (OSError, ValueError, TypeError):
@@ -105,7 +115,10 @@ class Heart:
     def start(self) -> None:
         """Begin to beat; who was put in the queue by another keeps that place. Raises OSError if the folder cannot be written."""
         before = read_beat(self.folder)
-        if before is not None and (before.pid, before.started) == (self.beat.pid, self.beat.started):
+        if before is not None and (before.pid, before.started) == (
+            self.beat.pid,
+            self.beat.started,
+        ):
             self.beat.queued_at = before.queued_at
         write_beat(self.folder, self.beat)
         self._thread.start()
@@ -115,11 +128,20 @@ class Heart:
         self._end.set()
         if self._thread.is_alive():
             self._thread.join()
-        self.beat.state, self.beat.message, self.beat.phase, self.beat.seconds_left = state, message, "", None
-        with contextlib.suppress(OSError):  # a full disk: the dead process will be noticed all the same
+        self.beat.state, self.beat.message, self.beat.phase, self.beat.seconds_left = (
+            state,
+            message,
+            "",
+            None,
+        )
+        with contextlib.suppress(
+            OSError
+        ):  # a full disk: the dead process will be noticed all the same
             write_beat(self.folder, self.beat)
 
     def _run(self) -> None:
         while not self._end.wait(BEAT_SECONDS):
-            with contextlib.suppress(OSError):  # a full disk may be cleared; the state has its own say
+            with contextlib.suppress(
+                OSError
+            ):  # a full disk may be cleared; the state has its own say
                 write_beat(self.folder, self.beat)

@@ -36,7 +36,9 @@ def start(run: Run) -> None:
     Raises BnnlibError if training is off here, the run is at work or finished, its config cannot be used, or the queue or the disk is full.
     """
     if not training_allowed():
-        raise BnnlibError("Training is switched off on this server (BNNLIB_TRAINING=off): run the project on your own machine to train.")
+        raise BnnlibError(
+            "Training is switched off on this server (BNNLIB_TRAINING=off): run the project on your own machine to train."
+        )
     config = run.config
     try:
         with locked(run.folder.parent / ".start", wait=5.0) as alone:
@@ -44,7 +46,9 @@ def start(run: Run) -> None:
                 raise BnnlibError("Another run is just being started: try again in a moment.")
             status = run.status
             if status.active:
-                raise BnnlibError(f"The run {run.name!r} is {status.state} already: watch it, or stop it first.")
+                raise BnnlibError(
+                    f"The run {run.name!r} is {status.state} already: watch it, or stop it first."
+                )
             if status.state == "finished":
                 raise BnnlibError(f"The run {run.name!r} has finished: start a new one.")
             _check_room(run, state_bytes(config.network))
@@ -58,16 +62,24 @@ def start(run: Run) -> None:
 def _check_room(run: Run, needed: int) -> None:
     runs = list_runs(run.folder.parent)
     if sum(other.status.active for other in runs) > MAX_WAITING:
-        raise BnnlibError(f"One run trains and {MAX_WAITING} wait already: stop one, or come back later.")
+        raise BnnlibError(
+            f"One run trains and {MAX_WAITING} wait already: stop one, or come back later."
+        )
     if sum(other.size for other in runs) + needed > MAX_DISK:
-        raise BnnlibError(f"The runs take up {MAX_DISK >> 30} GB, which is all they may: delete one first.")
+        raise BnnlibError(
+            f"The runs take up {MAX_DISK >> 30} GB, which is all they may: delete one first."
+        )
     if shutil.disk_usage(run.folder).free < needed + MIN_FREE_DISK:
-        raise BnnlibError(f"The disk has no room for the run ({needed >> 20} MB and {MIN_FREE_DISK >> 20} MB to spare): free some space.")
+        raise BnnlibError(
+            f"The disk has no room for the run ({needed >> 20} MB and {MIN_FREE_DISK >> 20} MB to spare): free some space."
+        )
 
 
 def _launch(run: Run, kind: str) -> None:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait must not spin: it slows both the page and training
+    environment.setdefault(
+        "OMP_WAIT_POLICY", "PASSIVE"
+    )  # threads that wait must not spin: it slows both the page and training
     if "BNNLIB_DATA" in environment:
         environment["BNNLIB_DATA"] = os.path.abspath(environment["BNNLIB_DATA"])
     with open(run.folder / LOG, "ab") as log:
@@ -82,14 +94,18 @@ def _launch(run: Run, kind: str) -> None:
         )
     make_nice(process.pid)
     write_beat(run.folder, this_process(process.pid))  # known to live before it has said so itself
-    threading.Thread(target=process.wait, daemon=True, name=f"reaper-{process.pid}").start()  # leaves no zombie behind
+    threading.Thread(
+        target=process.wait, daemon=True, name=f"reaper-{process.pid}"
+    ).start()  # leaves no zombie behind
 
 
 def make_nice(pid: int) -> None:
     """Let the process make way for others, where the system knows how."""
     with contextlib.suppress(OSError, AttributeError):
         os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
-    with contextlib.suppress(OSError):  # Linux may weigh whole sessions against each other, and then heeds only this
+    with contextlib.suppress(
+        OSError
+    ):  # Linux may weigh whole sessions against each other, and then heeds only this
         Path(f"/proc/{pid}/autogroup").write_text(str(NICENESS))
 
 
@@ -102,7 +118,9 @@ def stop(run: Run) -> None:
     if not status.active or status.beat is None:
         raise BnnlibError(f"The run {run.name!r} is not at work: there is nothing to stop.")
     if status.beat.host != this_process().host:
-        raise BnnlibError(f"The run {run.name!r} is at work on another machine ({status.beat.host}): stop it there.")
+        raise BnnlibError(
+            f"The run {run.name!r} is at work on another machine ({status.beat.host}): stop it there."
+        )
     number = signal.SIGTERM
     if status.silent and hasattr(signal, "SIGKILL"):
         number = signal.SIGKILL
@@ -110,4 +128,6 @@ def stop(run: Run) -> None:
         os.kill(status.beat.pid, number)
     except OSError as error:
         if not isinstance(error, ProcessLookupError):
-            raise BnnlibError(f"The run {run.name!r} cannot be stopped ({error.strerror}): it belongs to another user.") from error
+            raise BnnlibError(
+                f"The run {run.name!r} cannot be stopped ({error.strerror}): it belongs to another user."
+            ) from error

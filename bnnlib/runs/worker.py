@@ -30,7 +30,15 @@ from bnnlib.training.trainer import EpochReport, Trainer, build
 PINNED_SAMPLES = 30  # sampled networks that answer each pinned image, an epoch
 FIGURE_SAMPLES = 30  # for the figures of a finished run; the shipped checkpoints take 100
 TURN_SECONDS = 0.3  # between two looks at the queue
-FOR_TRAINING = ("network", "averaged", "optimiser", "schedule", "order", "noise", "bend")  # not needed once a run has finished
+FOR_TRAINING = (
+    "network",
+    "averaged",
+    "optimiser",
+    "schedule",
+    "order",
+    "noise",
+    "bend",
+)  # not needed once a run has finished
 
 
 class StoppedError(Exception):
@@ -44,7 +52,9 @@ def work(run: Run) -> int:
     """
     with _locked(run) as mine:
         if not mine:
-            raise BnnlibError(f"The run {run.name!r} is being trained by another process: watch it, or stop it first.")
+            raise BnnlibError(
+                f"The run {run.name!r} is being trained by another process: watch it, or stop it first."
+            )
         remove_leftovers(run.folder)
         heart = Heart(run.folder)
         try:
@@ -78,9 +88,17 @@ def _explained(run: Run) -> Iterator[None]:
         raise
     except Exception as error:
         say(run, traceback.format_exc())
-        if isinstance(error, MemoryError) or "can't allocate memory" in str(error) or "out of memory" in str(error):
-            raise BnnlibError("There was not enough memory: choose a smaller hidden width or batch size.") from error
-        raise BnnlibError(f"Training failed unexpectedly ({type(error).__name__}: {error}): the log has the details.") from error
+        if (
+            isinstance(error, MemoryError)
+            or "can't allocate memory" in str(error)
+            or "out of memory" in str(error)
+        ):
+            raise BnnlibError(
+                "There was not enough memory: choose a smaller hidden width or batch size."
+            ) from error
+        raise BnnlibError(
+            f"Training failed unexpectedly ({type(error).__name__}: {error}): the log has the details."
+        ) from error
 
 
 @contextmanager
@@ -89,14 +107,19 @@ def _locked(run: Run) -> Iterator[bool]:
         with locked(run.folder / ".lock", wait=3.0) as mine:
             yield mine
     except OSError as error:
-        raise BnnlibError(f"The run's folder {run.folder} cannot be written ({error.strerror}): give yourself the right to.") from error
+        raise BnnlibError(
+            f"The run's folder {run.folder} cannot be written ({error.strerror}): give yourself the right to."
+        ) from error
 
 
 @contextmanager
 def stop_requests() -> Iterator[threading.Event]:
     """An event that SIGTERM and Ctrl-C set, as long as the context lasts."""
     stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
     try:
         yield stop
     finally:
@@ -123,8 +146,14 @@ def turn(run: Run, heart: Heart, stop: threading.Event) -> Iterator[None]:
 
 def _is_first(run: Run, heart: Heart) -> bool:
     mine = heart.beat.queued_at, run.name
-    beats = [(other.name, other.status) for other in list_runs(run.folder.parent) if other.folder != run.folder]
-    return not any(s.state == "queued" and s.beat and (s.beat.queued_at, name) < mine for name, s in beats)
+    beats = [
+        (other.name, other.status)
+        for other in list_runs(run.folder.parent)
+        if other.folder != run.folder
+    ]
+    return not any(
+        s.state == "queued" and s.beat and (s.beat.queued_at, name) < mine for name, s in beats
+    )
 
 
 def train_epochs(run: Run, heart: Heart, stop: threading.Event) -> None:
@@ -132,13 +161,23 @@ def train_epochs(run: Run, heart: Heart, stop: threading.Event) -> None:
     config, state = run.config, run.state()
     if state is not None and "optimiser" not in state:
         if len(state["history"]) < config.training.epochs:
-            raise BnnlibError(f"The run {run.name!r} was imported without what training needs to go on: start a new run.")
+            raise BnnlibError(
+                f"The run {run.name!r} was imported without what training needs to go on: start a new run."
+            )
         return
     heart.beat.phase = "reading the digits"
     digits, pinned = load_mnist(), run.pinned()
-    trainer = Trainer(build(config.network, config.training.seed), digits.train, digits.validation, config.training)
+    trainer = Trainer(
+        build(config.network, config.training.seed),
+        digits.train,
+        digits.validation,
+        config.training,
+    )
     if state is None:
-        say(run, f"Training a {config.network.kind} network on {len(trainer.train):,} images. Data: {digits.description}.")
+        say(
+            run,
+            f"Training a {config.network.kind} network on {len(trainer.train):,} images. Data: {digits.description}.",
+        )
         answers = ask(trainer, pinned)[None]
     else:
         check_source(run, state, digits, len(trainer.train))
@@ -158,7 +197,10 @@ def train_epochs(run: Run, heart: Heart, stop: threading.Event) -> None:
     trainer.finish()
     figures = measure(trainer, digits, stop)
     keep(run, trainer, digits, answers, figures)
-    say(run, f"Kept epoch {trainer.best_epoch}: test error {figures['test']['error']:.2%}, NLL {figures['test']['nll']:.4f}.")
+    say(
+        run,
+        f"Kept epoch {trainer.best_epoch}: test error {figures['test']['error']:.2%}, NLL {figures['test']['nll']:.4f}.",
+    )
 
 
 def ask(trainer: Trainer, pinned: Tensor) -> Tensor:
@@ -166,10 +208,20 @@ def ask(trainer: Trainer, pinned: Tensor) -> Tensor:
     if not len(pinned):
         return torch.empty(PINNED_SAMPLES, 0, 10, dtype=torch.float16)
     generator = torch.Generator(trainer.device).manual_seed(trainer.config.seed)
-    return sample_probs(trainer.answering, pinned.to(trainer.device), PINNED_SAMPLES, generator).half().cpu()
+    return (
+        sample_probs(trainer.answering, pinned.to(trainer.device), PINNED_SAMPLES, generator)
+        .half()
+        .cpu()
+    )
 
 
-def keep(run: Run, trainer: Trainer, digits: Digits, answers: Tensor, figures: dict[str, Any] | None = None) -> None:
+def keep(
+    run: Run,
+    trainer: Trainer,
+    digits: Digits,
+    answers: Tensor,
+    figures: dict[str, Any] | None = None,
+) -> None:
     """Replace the state and its readable copy. Raises OSError; the old ones stay then.
 
     figures: of a finished run, which then keeps its best network as a checkpoint stores it (float16) and nothing to train on with.
@@ -178,8 +230,15 @@ def keep(run: Run, trainer: Trainer, digits: Digits, answers: Tensor, figures: d
     if figures is not None:
         state = {key: value for key, value in state.items() if key not in FOR_TRAINING}
         state["best"] = {name: value.half() for name, value in trainer.best.items()}
-    split = {"train": len(trainer.train), "validation": len(trainer.validation), "test": len(digits.test)}
-    write_state(run.folder / STATE, {**state, "answers": answers, "source": digits.source, "split": split, "figures": figures})
+    split = {
+        "train": len(trainer.train),
+        "validation": len(trainer.validation),
+        "test": len(digits.test),
+    }
+    write_state(
+        run.folder / STATE,
+        {**state, "answers": answers, "source": digits.source, "split": split, "figures": figures},
+    )
     run.write_history(state["history"])
 
 
@@ -200,7 +259,9 @@ def load(run: Run, trainer: Trainer, state: dict[str, Any]) -> None:
     try:
         trainer.load_state_dict(state)
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-        raise BnnlibError(f"The state in {run.folder} fits another network or another version: start a new run.") from error
+        raise BnnlibError(
+            f"The state in {run.folder} fits another network or another version: start a new run."
+        ) from error
 
 
 def check_source(run: Run, state: dict[str, Any], digits: Digits, n_train: int) -> None:
@@ -217,7 +278,9 @@ class Pace:
 
     def __init__(self, heart: Heart, trainer: Trainer, stop: threading.Event) -> None:
         self.beat, self.trainer, self.stop = heart.beat, trainer, stop
-        self.first: tuple[float, float] | None = None  # when its first batch was over, in seconds, and how many epochs were then done
+        self.first: tuple[float, float] | None = (
+            None  # when its first batch was over, in seconds, and how many epochs were then done
+        )
         self.epoch_since = (0.0, 0)  # when the epoch began, and after which of its batches
         if trainer.config.compile:
             heart.beat.phase = "compiling the step"
@@ -227,12 +290,18 @@ class Pace:
             raise StoppedError
         now, done = time.monotonic(), len(self.trainer.history) + step / steps
         self.beat.step, self.beat.steps, self.beat.phase = step, steps, "training"
-        if self.first is None:  # no measure of what is to come: the first batch waits for the compiler
+        if (
+            self.first is None
+        ):  # no measure of what is to come: the first batch waits for the compiler
             self.first, self.epoch_since = (now, done), (now, step)
             return
         (started, before), (epoch_started, skipped) = self.first, self.epoch_since
-        self.beat.images_per_second = (step - skipped) * self.trainer.config.batch_size / max(now - epoch_started, 1e-9)
-        self.beat.seconds_left = (now - started) / (done - before) * (self.trainer.config.epochs - done)
+        self.beat.images_per_second = (
+            (step - skipped) * self.trainer.config.batch_size / max(now - epoch_started, 1e-9)
+        )
+        self.beat.seconds_left = (
+            (now - started) / (done - before) * (self.trainer.config.epochs - done)
+        )
 
     def epoch(self) -> None:
         self.epoch_since = (time.monotonic(), 0)

@@ -47,7 +47,10 @@ def speaker_names(names: Sequence[str], kinds: Sequence[str]) -> list[tuple[str,
     if len(set(names)) == len(names):
         return [(name, f"sampled networks of {name}") for name in names]
     sides = ("left", "right")
-    return [(f"the {side} {name}", f"sampled networks of the {side} {name}") for side, name in zip(sides, names, strict=False)]
+    return [
+        (f"the {side} {name}", f"sampled networks of the {side} {name}")
+        for side, name in zip(sides, names, strict=False)
+    ]
 
 
 def sentence(speakers: Sequence[Speaker], threshold: float | Sequence[float]) -> str:
@@ -68,7 +71,9 @@ def sentence(speakers: Sequence[Speaker], threshold: float | Sequence[float]) ->
         return _capital(f"{_says(one)}, but {_says(two)}.")
     if any(sure):
         knows, not_sure = (one, two) if sure[0] else (two, one)
-        return _capital(f"{_says(knows)}, but {not_sure.the} does not know: {_leaning(not_sure)}{_cause(not_sure)}.")
+        return _capital(
+            f"{_says(knows)}, but {not_sure.the} does not know: {_leaning(not_sure)}{_cause(not_sure)}."
+        )
     if one.answer.digit == two.answer.digit:
         return f"Neither network knows: both lean to {one.answer.digit} ({_percent(one)} and {_percent(two)}){_cause(one, two)}."
     return f"Neither network knows: {one.the} leans to {_leans(one)}, {two.the} to {_leans(two)}{_cause(one, two)}."
@@ -83,7 +88,11 @@ def ink_note(sheet: NDArray[np.float32]) -> str | None:
         return "The canvas is painted full, so no digit can be seen in it: clear it and draw a digit in lines."
     rows, columns = np.flatnonzero(marked.any(1)), np.flatnonzero(marked.any(0))
     height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
-    if max(height, width) < DOT * min(height, width) and max(height, width) < sheet.shape[0] / 4 and marked.sum() > 0.7 * height * width:
+    if (
+        max(height, width) < DOT * min(height, width)
+        and max(height, width) < sheet.shape[0] / 4
+        and marked.sum() > 0.7 * height * width
+    ):
         return "That is a single dot, which is no digit: draw a line, the larger the better."
     return None
 

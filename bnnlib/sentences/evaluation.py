@@ -24,10 +24,20 @@ def percent(share: float, decimals: int = 1) -> str:
     return f"{text}\u202f%"
 
 
-FIGURES: dict[str, tuple[str, Callable[[float], str], str]] = {  # key: name, how it is written, what it is
+FIGURES: dict[
+    str, tuple[str, Callable[[float], str], str]
+] = {  # key: name, how it is written, what it is
     "error": ("Error", lambda value: percent(value, 2), "share of digits answered wrongly"),
-    "nll": ("NLL", "{:.4f}".format, "negative log-likelihood in nats: how surprised it is by the truth"),
-    "brier": ("Brier", "{:.4f}".format, "squared distance from the truth, summed over the ten digits"),
+    "nll": (
+        "NLL",
+        "{:.4f}".format,
+        "negative log-likelihood in nats: how surprised it is by the truth",
+    ),
+    "brier": (
+        "Brier",
+        "{:.4f}".format,
+        "squared distance from the truth, summed over the ten digits",
+    ),
     "ece": (
         "ECE",
         lambda value: percent(value, 2),
@@ -46,7 +56,9 @@ def a_digit(digit: int) -> str:
     return f"{'an' if digit == 8 else 'a'} {digit}"
 
 
-def better(values: Sequence[float], intervals: Sequence[Sequence[float]]) -> tuple[int, bool] | None:
+def better(
+    values: Sequence[float], intervals: Sequence[Sequence[float]]
+) -> tuple[int, bool] | None:
     """Which of several figures is the least, and whether beyond the noise: its interval ends below where every other begins.
 
     None if two are equally the least, or there is only one.
@@ -64,7 +76,10 @@ def on_errors(summaries: Mapping[str, Summary]) -> str:
     """Who errs least on how many digits, and whether that is more than chance."""
     names = list(summaries)
     errors = [summaries[name]["error"] for name in names]
-    words = ", ".join(f"**{name}** gets {percent(error, 2)} wrong" for name, error in zip(names, errors, strict=True))
+    words = ", ".join(
+        f"**{name}** gets {percent(error, 2)} wrong"
+        for name, error in zip(names, errors, strict=True)
+    )
     sentence = f"Of {summaries[names[0]]['images']:,} digits no network has seen, {words}"
     found = better(errors, [summaries[name]["intervals"]["error"] for name in names])
     if found is None:
@@ -72,7 +87,11 @@ def on_errors(summaries: Mapping[str, Summary]) -> str:
     if len(names) > 2:
         doubt = "beyond chance" if found[1] else "though other digits might well say otherwise"
         return f"{sentence}: **{names[found[0]]}** errs least, {doubt}."
-    return sentence + (": a difference beyond chance." if found[1] else ": a difference that other digits might well reverse.")
+    return sentence + (
+        ": a difference beyond chance."
+        if found[1]
+        else ": a difference that other digits might well reverse."
+    )
 
 
 def told(lead: str, parts: Sequence[str]) -> str:
@@ -87,10 +106,19 @@ def on_calibration(tables: Mapping[str, Tensor]) -> str:
     parts = []
     for name, (count, confidence, accuracy) in tables.items():
         total = float(count.sum())
-        said, right = float((count * confidence).sum()) / total, float((count * accuracy).sum()) / total
+        said, right = (
+            float((count * confidence).sum()) / total,
+            float((count * accuracy).sum()) / total,
+        )
         gap = said - right
-        verdict = "as sure as it should be" if abs(gap) < CLOSE else f"too {'sure' if gap > 0 else 'modest'} by {abs(gap) * 100:.1f} points"
-        parts.append(f"**{name}** says {percent(said, 1)} on average and is right {percent(right, 1)} of the time: {verdict}")
+        verdict = (
+            "as sure as it should be"
+            if abs(gap) < CLOSE
+            else f"too {'sure' if gap > 0 else 'modest'} by {abs(gap) * 100:.1f} points"
+        )
+        parts.append(
+            f"**{name}** says {percent(said, 1)} on average and is right {percent(right, 1)} of the time: {verdict}"
+        )
     return told("", parts)
 
 
@@ -101,9 +129,19 @@ def on_refusal(results: Mapping[str, Results], measure: str, refused: float) -> 
         images, mistakes = len(found.wrong), int(found.wrong.sum())
         answered = max(1, round(images * (1 - refused)))
         left = float(risk_coverage(found.doubt(measure), found.wrong)[1][answered - 1]) * answered
-        caught = f"{mistakes - left:.0f} of its {mistakes} mistakes are among the refused" if mistakes else "it makes no mistakes"
-        parts.append(f"**{name}** is right on {percent(1 - left / answered, 2)} of the {answered:,} digits it still answers; {caught}")
-    lead = f"Refusing the {percent(refused, 1)} with the largest {WORDS[measure]}" if refused else "Refusing nothing"
+        caught = (
+            f"{mistakes - left:.0f} of its {mistakes} mistakes are among the refused"
+            if mistakes
+            else "it makes no mistakes"
+        )
+        parts.append(
+            f"**{name}** is right on {percent(1 - left / answered, 2)} of the {answered:,} digits it still answers; {caught}"
+        )
+    lead = (
+        f"Refusing the {percent(refused, 1)} with the largest {WORDS[measure]}"
+        if refused
+        else "Refusing nothing"
+    )
     return told(f"{lead}: ", parts)
 
 
@@ -126,7 +164,10 @@ def on_others(summaries: Mapping[str, Summary], set_name: str, measure: str) -> 
         parts.append(
             f"for **{name}** in {percent(found['auroc'], 1)} of pairs, and its rule refuses {percent(found['refused'], 0)} of the set"
         )
-    return told(f"A picture from this set has a larger {WORDS[measure]} than a digit (in 50\u202f% of pairs by mere chance): ", parts)
+    return told(
+        f"A picture from this set has a larger {WORDS[measure]} than a digit (in 50\u202f% of pairs by mere chance): ",
+        parts,
+    )
 
 
 def on_shift(curves: Mapping[str, Summary], words: str) -> str:
@@ -189,4 +230,9 @@ def on_classes(errors: Mapping[str, Sequence[float | None]]) -> str:
 
 def coverage_row(summary: Summary, measure: str) -> dict[str, float]:
     """Share right when only the surest share is answered, by coverage."""
-    return {f"{percent(coverage, 0)}": summary["selective"][measure]["accuracy_at_coverage"][f"{coverage:g}"] for coverage in COVERAGES}
+    return {
+        f"{percent(coverage, 0)}": summary["selective"][measure]["accuracy_at_coverage"][
+            f"{coverage:g}"
+        ]
+        for coverage in COVERAGES
+    }

@@ -21,18 +21,42 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from bnnlib.errors import BnnlibError
-from bnnlib.networks import BayesianConfig, BayesianNetwork, Config, DropoutConfig, DropoutNetwork, EnsembleConfig, EnsembleNetwork, Network
+from bnnlib.networks import (
+    BayesianConfig,
+    BayesianNetwork,
+    Config,
+    DropoutConfig,
+    DropoutNetwork,
+    EnsembleConfig,
+    EnsembleNetwork,
+    Network,
+)
 from bnnlib.storage.files import delete_folder, rename_folder
 from bnnlib.storage.names import check_name
 
 FORMAT = 1
 FOLDER = Path(__file__).resolve().parents[2] / "checkpoints"
 # Come with the project, in the order to offer them.
-SHIPPED = ("dropout", "bayesian", "ensemble", "dropout-robust", "bayesian-robust", "bayesian-published")
+SHIPPED = (
+    "dropout",
+    "bayesian",
+    "ensemble",
+    "dropout-robust",
+    "bayesian-robust",
+    "bayesian-published",
+)
 MAX_WIDTH, MAX_DEPTH = 8_192, 16
 MAX_MEMBERS = 20
-CONFIGS: dict[str, Any] = {"dropout": DropoutConfig, "bayesian": BayesianConfig, "ensemble": EnsembleConfig}
-NETWORKS: dict[str, Any] = {"dropout": DropoutNetwork, "bayesian": BayesianNetwork, "ensemble": EnsembleNetwork}
+CONFIGS: dict[str, Any] = {
+    "dropout": DropoutConfig,
+    "bayesian": BayesianConfig,
+    "ensemble": EnsembleConfig,
+}
+NETWORKS: dict[str, Any] = {
+    "dropout": DropoutNetwork,
+    "bayesian": BayesianNetwork,
+    "ensemble": EnsembleNetwork,
+}
 
 
 @dataclass(frozen=True)
@@ -52,12 +76,26 @@ def save_checkpoint(folder: str | Path, network: Network, card: dict[str, Any]) 
     a folder that holds other things than a checkpoint, and for weights that are not finite.
     """
     folder = Path(folder)
-    itself = {"format": FORMAT, "kind": network.config.kind, "architecture": dataclasses.asdict(network.config)}
+    itself = {
+        "format": FORMAT,
+        "kind": network.config.kind,
+        "architecture": dataclasses.asdict(network.config),
+    }
     made = {"created": datetime.now(UTC).isoformat(timespec="seconds"), "versions": _versions()}
-    full = {**itself, **made, **card, **itself}  # a card of another network may say when it was made, not what this one is
-    weights = {name: _stored(value.detach().cpu().contiguous()) for name, value in network.state_dict().items()}
+    full = {
+        **itself,
+        **made,
+        **card,
+        **itself,
+    }  # a card of another network may say when it was made, not what this one is
+    weights = {
+        name: _stored(value.detach().cpu().contiguous())
+        for name, value in network.state_dict().items()
+    }
     if odd := [name for name, value in weights.items() if not torch.isfinite(value).all()]:
-        raise BnnlibError(f"The network's {odd[0]} holds values that are no finite numbers: it is not kept, train it again.")
+        raise BnnlibError(
+            f"The network's {odd[0]} holds values that are no finite numbers: it is not kept, train it again."
+        )
     try:
         check_destination(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +110,9 @@ def save_checkpoint(folder: str | Path, network: Network, card: dict[str, Any]) 
             shutil.rmtree(staging, ignore_errors=True)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise BnnlibError(f"The checkpoint cannot be written to {folder} ({reason}): choose a folder you may write to.") from error
+        raise BnnlibError(
+            f"The checkpoint cannot be written to {folder} ({reason}): choose a folder you may write to."
+        ) from error
     return folder
 
 
@@ -81,7 +121,9 @@ def check_destination(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise BnnlibError(f"{folder} is a file: give a folder for the checkpoint.")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "card.json").is_file():
-        raise BnnlibError(f"{folder} holds other things than a checkpoint: give a new or empty folder.")
+        raise BnnlibError(
+            f"{folder} holds other things than a checkpoint: give a new or empty folder."
+        )
 
 
 def _stored(value: torch.Tensor) -> torch.Tensor:
@@ -94,7 +136,9 @@ def update_card(folder: Path, card: dict[str, Any]) -> None:
     try:
         _write_card(folder, card)
     except OSError as error:
-        raise BnnlibError(f"The card in {folder} cannot be written ({error.strerror}): choose a folder you may write to.") from error
+        raise BnnlibError(
+            f"The card in {folder} cannot be written ({error.strerror}): choose a folder you may write to."
+        ) from error
 
 
 def _write_card(folder: Path, card: dict[str, Any]) -> None:
@@ -146,7 +190,9 @@ def list_checkpoints(folder: str | Path | None = None) -> list[Info]:
     root = Path(folder or FOLDER)
     set_aside = {path.name[1 : -len(".old")]: path for path in root.glob(".*.old")}
     infos = []
-    for name, path in sorted((set_aside | {path.name: path for path in root.glob("[!.]*")}).items()):
+    for name, path in sorted(
+        (set_aside | {path.name: path for path in root.glob("[!.]*")}).items()
+    ):
         if not path.is_dir():
             continue
         try:
@@ -166,7 +212,9 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
                 if place.is_dir():
                     return place
     known = ", ".join(info.name for info in list_checkpoints() if info.card) or "none"
-    raise BnnlibError(f"There is no checkpoint {str(name_or_path)!r}: give the path of its folder or one of these names: {known}.")
+    raise BnnlibError(
+        f"There is no checkpoint {str(name_or_path)!r}: give the path of its folder or one of these names: {known}."
+    )
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -177,40 +225,59 @@ def read_card(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise BnnlibError(f"{folder} is no checkpoint: it has no card.json.") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise BnnlibError(f"{where} cannot be read ({error}): the checkpoint is damaged, train or copy it again.") from error
+        raise BnnlibError(
+            f"{where} cannot be read ({error}): the checkpoint is damaged, train or copy it again."
+        ) from error
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         found = card.get("format") if isinstance(card, dict) else None
-        raise BnnlibError(f"{where} has format {found!r}, this version reads format {FORMAT}: train or convert the checkpoint again.")
+        raise BnnlibError(
+            f"{where} has format {found!r}, this version reads format {FORMAT}: train or convert the checkpoint again."
+        )
     return card
 
 
 def config_from_card(card: dict[str, Any]) -> Config:
     """The network's config as its card has it; raises BnnlibError if it is none or beyond the limits."""
     try:
-        fields = {name: tuple(value) if isinstance(value, list) else value for name, value in card["architecture"].items()}
+        fields = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in card["architecture"].items()
+        }
         config: Config = CONFIGS[card["kind"]](**{**fields, "kind": card["kind"]})
         _check_config(config)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BnnlibError(f"The card describes no network that this version can build ({error}): train the checkpoint again.") from error
+        raise BnnlibError(
+            f"The card describes no network that this version can build ({error}): train the checkpoint again."
+        ) from error
     return config
 
 
 def _check_config(config: Config) -> None:
     fields = [value for name, value in vars(config).items() if name != "kind" and value is not None]
-    if not all(math.isfinite(number) and number >= 0 for value in fields for number in (value if isinstance(value, tuple) else (value,))):
+    if not all(
+        math.isfinite(number) and number >= 0
+        for value in fields
+        for number in (value if isinstance(value, tuple) else (value,))
+    ):
         raise ValueError(f"numbers that are negative or not finite in {config}")
-    if not 1 <= len(config.hidden) <= MAX_DEPTH or not all(isinstance(size, int) and 1 <= size <= MAX_WIDTH for size in config.hidden):
+    if not 1 <= len(config.hidden) <= MAX_DEPTH or not all(
+        isinstance(size, int) and 1 <= size <= MAX_WIDTH for size in config.hidden
+    ):
         raise ValueError(f"hidden layers {config.hidden}")
     if (config.inputs, config.classes) != (784, 10):
         raise ValueError(f"{config.inputs} inputs and {config.classes} classes")
     if isinstance(config, DropoutConfig) and max(config.input_dropout, config.hidden_dropout) >= 1:
         raise ValueError("a dropout rate of 1 or more")
-    if isinstance(config, EnsembleConfig) and not (isinstance(config.members, int) and 1 <= config.members <= MAX_MEMBERS):
+    if isinstance(config, EnsembleConfig) and not (
+        isinstance(config.members, int) and 1 <= config.members <= MAX_MEMBERS
+    ):
         raise ValueError(f"{config.members} members")
     if isinstance(config, BayesianConfig) and (
         len(config.initial_factors) != len(config.hidden) or not isinstance(config.input_bias, bool)
     ):
-        raise ValueError(f"{len(config.initial_factors)} scale factors and input_bias {config.input_bias!r}")
+        raise ValueError(
+            f"{len(config.initial_factors)} scale factors and input_bias {config.input_bias!r}"
+        )
 
 
 def load_checkpoint(name_or_path: str | Path) -> Network:
@@ -223,7 +290,10 @@ def load_checkpoint(name_or_path: str | Path) -> Network:
     config = config_from_card(card)
     with torch.device("meta"):  # names and shapes, no memory
         network: Network = NETWORKS[config.kind](config)
-    weights = _read_weights(folder / "weights.safetensors", {name: tuple(value.shape) for name, value in network.state_dict().items()})
+    weights = _read_weights(
+        folder / "weights.safetensors",
+        {name: tuple(value.shape) for name, value in network.state_dict().items()},
+    )
     network.load_state_dict(weights, assign=True)
     network.requires_grad_(False)
     network.card = card
@@ -234,12 +304,18 @@ def _read_weights(where: Path, expected: dict[str, tuple[int, ...]]) -> dict[str
     try:
         weights = load_file(str(where))
     except FileNotFoundError:
-        raise BnnlibError(f"{where} is missing: the checkpoint is incomplete, train or copy it again.") from None
+        raise BnnlibError(
+            f"{where} is missing: the checkpoint is incomplete, train or copy it again."
+        ) from None
     except (SafetensorError, OSError, ValueError) as error:
-        raise BnnlibError(f"{where} cannot be read ({error}): it is truncated or no safetensors file, train or copy it again.") from error
+        raise BnnlibError(
+            f"{where} cannot be read ({error}): it is truncated or no safetensors file, train or copy it again."
+        ) from error
     if weights.keys() != expected.keys():
         odd = sorted(weights.keys() ^ expected.keys())
-        raise BnnlibError(f"{where} holds other weights than its card describes ({', '.join(odd[:4])}): it belongs to another network.")
+        raise BnnlibError(
+            f"{where} holds other weights than its card describes ({', '.join(odd[:4])}): it belongs to another network."
+        )
     for name, value in weights.items():
         if tuple(value.shape) != expected[name]:
             raise BnnlibError(
@@ -269,7 +345,9 @@ def delete_checkpoint(name: str) -> None:
 
 def _own(name: str) -> Path:
     if name in SHIPPED:
-        raise BnnlibError(f"The checkpoint {name!r} came with the project and stays: choose one of your own.")
+        raise BnnlibError(
+            f"The checkpoint {name!r} came with the project and stays: choose one of your own."
+        )
     folder = FOLDER / check_name(name)
     if not folder.is_dir():
         raise BnnlibError(f"There is no checkpoint {name!r}: it may have been renamed or deleted.")

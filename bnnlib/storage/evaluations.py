@@ -48,9 +48,13 @@ class Results:
 def weights_hash(folder: Path) -> str:
     """A content hash of the checkpoint's weights; raises BnnlibError if they cannot be read."""
     try:
-        return hashlib.blake2b((folder / "weights.safetensors").read_bytes(), digest_size=12).hexdigest()
+        return hashlib.blake2b(
+            (folder / "weights.safetensors").read_bytes(), digest_size=12
+        ).hexdigest()
     except OSError as error:
-        raise BnnlibError(f"The weights in {folder} cannot be read ({error.strerror}): copy or train the checkpoint again.") from error
+        raise BnnlibError(
+            f"The weights in {folder} cannot be read ({error.strerror}): copy or train the checkpoint again."
+        ) from error
 
 
 def cache_folder() -> Path:
@@ -75,7 +79,9 @@ def save_results(name_or_path: str | Path, results: Results, beside: bool = True
             handle, temporary = tempfile.mkstemp(prefix=".evaluation-", dir=where.parent)
             os.close(handle)
             try:
-                save_file(arrays, temporary, metadata={"summary": json.dumps(summary, allow_nan=False)})
+                save_file(
+                    arrays, temporary, metadata={"summary": json.dumps(summary, allow_nan=False)}
+                )
                 os.chmod(temporary, 0o644)
                 os.replace(temporary, where)
             finally:

@@ -12,7 +12,10 @@ from torch import Tensor
 from bnnlib.errors import BnnlibError
 from bnnlib.storage.files import write_whole
 
-TENSOR, PAIRS = "$tensor", "$pairs"  # marks in the JSON: a tensor's name; a dict whose keys are no words
+TENSOR, PAIRS = (
+    "$tensor",
+    "$pairs",
+)  # marks in the JSON: a tensor's name; a dict whose keys are no words
 
 
 def write_state(where: Path, state: dict[str, Any]) -> None:
@@ -20,7 +23,9 @@ def write_state(where: Path, state: dict[str, Any]) -> None:
     tensors: dict[str, Tensor] = {}
     header = {key: json.dumps(_encode(value, key, tensors)) for key, value in state.items()}
 
-    content = save(tensors, metadata=header)  # not save_file, whose temporary file outlives a killed process
+    content = save(
+        tensors, metadata=header
+    )  # not save_file, whose temporary file outlives a killed process
     write_whole(where, lambda path: path.write_bytes(content), durable=True)
 
 
@@ -31,7 +36,9 @@ def read_state(where: Path, *keys: str) -> dict[str, Any]:
             header = file.metadata() or {}
             return {key: _decode(json.loads(header[key]), file) for key in keys or header}
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BnnlibError(f"{where} cannot be read ({error}): it is damaged or of another format, start the run again.") from error
+        raise BnnlibError(
+            f"{where} cannot be read ({error}): it is damaged or of another format, start the run again."
+        ) from error
 
 
 def _encode(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
@@ -45,7 +52,9 @@ def _encode(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
         return [_encode(part, f"{path}.{i}", tensors) for i, part in enumerate(value)]
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise TypeError(f"{path} is a {type(value).__name__}: a state holds dicts, lists, numbers, words and tensors only")
+    raise TypeError(
+        f"{path} is a {type(value).__name__}: a state holds dicts, lists, numbers, words and tensors only"
+    )
 
 
 def _decode(value: Any, file: Any) -> Any:

@@ -16,7 +16,9 @@ from torch.overrides import TorchFunctionMode
 
 from bnnlib.training.objectives import Loss
 
-Step = Callable[[Tensor, Tensor], Loss]  # images [B, 28, 28], labels [B] -> the loss, with the parameters' `.grad` set anew
+Step = Callable[
+    [Tensor, Tensor], Loss
+]  # images [B, 28, 28], labels [B] -> the loss, with the parameters' `.grad` set anew
 FIELDS = [field.name for field in dataclasses.fields(Loss)]
 
 
@@ -37,13 +39,19 @@ class CompiledStep:
     def __call__(self, images: Tensor, labels: Tensor) -> Loss:
         if self.failed:
             return self.step(images, labels)
-        noise = self._note_draws(images, labels) if self.program is None else [draw() for draw in self.draws]
+        noise = (
+            self._note_draws(images, labels)
+            if self.program is None
+            else [draw() for draw in self.draws]
+        )
         try:
             values = self._run(images, labels, noise)
         except Exception as error:  # whatever the compiler fell over, the step itself still works
             self.failed = True
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
-            logging.getLogger(__name__).warning("Training goes on without a compiled step: %s", reason)
+            logging.getLogger(__name__).warning(
+                "Training goes on without a compiled step: %s", reason
+            )
             with Draws(noise):
                 return self.step(images, labels)
         for parameter, gradient in zip(self.parameters, values[len(FIELDS) :], strict=True):
@@ -59,14 +67,18 @@ class CompiledStep:
     @torch.no_grad()
     def _run(self, images: Tensor, labels: Tensor, noise: list[Tensor]) -> list[Tensor | None]:
         if self.program is None:
-            from torch.fx.experimental.proxy_tensor import make_fx  # here, not above: it takes a second to import
+            from torch.fx.experimental.proxy_tensor import (
+                make_fx,  # here, not above: it takes a second to import
+            )
 
             with torch.enable_grad():
                 graph = make_fx(self._values_and_gradients)(images, labels, *noise)
             self.program = torch.compile(graph, dynamic=False)
         return self.program(images, labels, *noise)
 
-    def _values_and_gradients(self, images: Tensor, labels: Tensor, *noise: Tensor) -> list[Tensor | None]:
+    def _values_and_gradients(
+        self, images: Tensor, labels: Tensor, *noise: Tensor
+    ) -> list[Tensor | None]:
         with Draws(noise):
             loss = self.step(images, labels)
         gradients = [parameter.grad for parameter in self.parameters]
@@ -84,7 +96,9 @@ class Draws(TorchFunctionMode):
         self.draws: list[Callable[[], Tensor]] = []
         self.drawn: list[Tensor] = []
 
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         if not (kwargs and kwargs.get("generator")):
             return function(*args, **(kwargs or {}))
         if self.given is None:

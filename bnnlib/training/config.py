@@ -62,18 +62,28 @@ class TrainingConfig:
             ("augment", tuple(AUGMENTATIONS)),
         ):
             if getattr(self, name) not in choices:
-                raise BnnlibError(f"{name} is {getattr(self, name)!r}: choose {' or '.join(choices)}.")
+                raise BnnlibError(
+                    f"{name} is {getattr(self, name)!r}: choose {' or '.join(choices)}."
+                )
         for name in ("calibrate", "compile"):
             if not isinstance(getattr(self, name), bool):
                 raise BnnlibError(f"{name} is {getattr(self, name)!r}: expected true or false.")
-        if not self.classes or not set(self.classes) <= set(range(10)) or len(set(self.classes)) < len(self.classes):
-            raise BnnlibError(f"classes is {list(self.classes)}: expected at least one digit from 0 to 9, each once.")
+        if (
+            not self.classes
+            or not set(self.classes) <= set(range(10))
+            or len(set(self.classes)) < len(self.classes)
+        ):
+            raise BnnlibError(
+                f"classes is {list(self.classes)}: expected at least one digit from 0 to 9, each once."
+            )
 
 
 def check_network(config: TrainableConfig) -> None:
     """Raises BnnlibError if a network's settings are beyond the limits or impossible."""
     if not 1 <= len(config.hidden) <= MAX_HIDDEN_LAYERS:
-        raise BnnlibError(f"There are {len(config.hidden)} hidden layers: expected 1 to {MAX_HIDDEN_LAYERS}.")
+        raise BnnlibError(
+            f"There are {len(config.hidden)} hidden layers: expected 1 to {MAX_HIDDEN_LAYERS}."
+        )
     for width in config.hidden:
         check_range("hidden_width", width, *LIMITS["hidden_width"])
     if isinstance(config, DropoutConfig):
@@ -87,7 +97,9 @@ def check_network(config: TrainableConfig) -> None:
     check_range("initial_scale", config.initial_scale, 1e-6, 10)
     check_range("minimum_scale", config.minimum_scale, 0, config.initial_scale / 2)
     if len(config.initial_factors) != len(config.hidden):
-        raise BnnlibError(f"There are {len(config.initial_factors)} initial factors: expected one for each hidden layer.")
+        raise BnnlibError(
+            f"There are {len(config.initial_factors)} initial factors: expected one for each hidden layer."
+        )
     for factor in config.initial_factors:
         check_range("initial_factors", factor, *FACTOR_RANGE)
 

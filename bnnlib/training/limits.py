@@ -19,7 +19,14 @@ LIMITS: dict[str, tuple[float, float]] = {
     "images": (10, 50_000),
     "seed": (0, 2**31 - 1),
 }
-WHOLE = ("epochs", "batch_size", "temperature_warmup", "hidden_width", "images", "seed")  # no fractions
+WHOLE = (
+    "epochs",
+    "batch_size",
+    "temperature_warmup",
+    "hidden_width",
+    "images",
+    "seed",
+)  # no fractions
 
 MAX_HIDDEN_LAYERS = 4
 

@@ -35,7 +35,12 @@ Objective = Callable[[Tensor, Tensor, float], Loss]
 
 
 def make_objective(
-    network: Trainable, name: str, n_train: int, batch_size: int, generator: torch.Generator, precision: torch.dtype
+    network: Trainable,
+    name: str,
+    n_train: int,
+    batch_size: int,
+    generator: torch.Generator,
+    precision: torch.dtype,
 ) -> Objective:
     """The objective `name` ("elbo" or "published") of a network trained on `n_train` images in batches of `batch_size`."""
     keep_freed_memory()
@@ -44,15 +49,25 @@ def make_objective(
     return _bayesian(network, name, n_train, batch_size, generator, precision)
 
 
-def _dropout(network: DropoutNetwork, name: str, n_train: int, generator: torch.Generator, precision: torch.dtype) -> Objective:
+def _dropout(
+    network: DropoutNetwork,
+    name: str,
+    n_train: int,
+    generator: torch.Generator,
+    precision: torch.dtype,
+) -> Objective:
     def loss(images: Tensor, labels: Tensor, temperature: float) -> Loss:
         with torch.autocast(images.device.type, precision, enabled=precision != torch.float32):
             log_probs = network(images, generator).float()
         nll = F.nll_loss(log_probs, labels, reduction="sum")
-        if name == "elbo":  # E_q log p; the KL of Monte Carlo dropout is weight decay, the optimiser's (Gal & Ghahramani 2016)
+        if (
+            name == "elbo"
+        ):  # E_q log p; the KL of Monte Carlo dropout is weight decay, the optimiser's (Gal & Ghahramani 2016)
             value, reported = nll / len(labels), nll.detach() / n_train
         else:  # binary cross-entropy whose logits are the log-probabilities, a mean over images and classes
-            value = F.binary_cross_entropy_with_logits(log_probs, torch.eye(log_probs.shape[-1], device=labels.device)[labels])
+            value = F.binary_cross_entropy_with_logits(
+                log_probs, torch.eye(log_probs.shape[-1], device=labels.device)[labels]
+            )
             reported = value.detach()
         return Loss(value, reported, nll.detach(), None, (log_probs.argmax(-1) == labels).sum())
 
@@ -60,19 +75,32 @@ def _dropout(network: DropoutNetwork, name: str, n_train: int, generator: torch.
 
 
 def _bayesian(
-    network: BayesianNetwork, name: str, n_train: int, batch_size: int, generator: torch.Generator, precision: torch.dtype
+    network: BayesianNetwork,
+    name: str,
+    n_train: int,
+    batch_size: int,
+    generator: torch.Generator,
+    precision: torch.dtype,
 ) -> Objective:
     constant = article_constant(network)
 
     def loss(images: Tensor, labels: Tensor, temperature: float) -> Loss:
         share = len(labels) / n_train
-        if name == "published":  # the KL has the wrong sign, and its factor is that of a full batch, also for the last
+        if (
+            name == "published"
+        ):  # the KL has the wrong sign, and its factor is that of a full batch, also for the last
             temperature = -batch_size / len(labels)
         with pyro.validation_enabled(False), Observed() as seen:
             how = {"generator": generator, "precision": precision}
-            total = negative_elbo(network.model, network.guide, images, labels, n_train, temperature, **how)
+            total = negative_elbo(
+                network.model, network.guide, images, labels, n_train, temperature, **how
+            )
         nll = F.nll_loss(seen.log_probs, labels, reduction="sum").detach()
-        kl = (total.detach() * share - nll) / (share * temperature) if temperature else torch.zeros_like(nll)
+        kl = (
+            (total.detach() * share - nll) / (share * temperature)
+            if temperature
+            else torch.zeros_like(nll)
+        )
         if name == "published":
             value = total * share
             reported = (value.detach() + batch_size / n_train * constant) / n_train

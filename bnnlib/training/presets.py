@@ -7,20 +7,50 @@ from bnnlib.training.config import TrainingConfig
 PRESETS: dict[tuple[str, str], tuple[TrainableConfig, TrainingConfig]] = {
     ("dropout", "default"): (
         DropoutConfig(hidden_dropout=0.2),
-        TrainingConfig(epochs=25, batch_size=256, lr=1e-3, schedule="cosine", average=0.999, adversarial=1.5, calibrate=True),
+        TrainingConfig(
+            epochs=25,
+            batch_size=256,
+            lr=1e-3,
+            schedule="cosine",
+            average=0.999,
+            adversarial=1.5,
+            calibrate=True,
+        ),
     ),
     ("bayesian", "default"): (
         BayesianConfig(),
-        TrainingConfig(epochs=20, batch_size=256, lr=1e-3, schedule="cosine", temperature=0.01, average=0.998, adversarial=1.5),
+        TrainingConfig(
+            epochs=20,
+            batch_size=256,
+            lr=1e-3,
+            schedule="cosine",
+            temperature=0.01,
+            average=0.998,
+            adversarial=1.5,
+        ),
     ),
     # For drawings, which no one centres and slants as MNIST's digits are.
     ("dropout", "robust"): (
         DropoutConfig(input_dropout=0.1, hidden_dropout=0.2),
-        TrainingConfig(epochs=30, batch_size=256, average=0.999, adversarial=1.0, augment="full", calibrate=True),
+        TrainingConfig(
+            epochs=30,
+            batch_size=256,
+            average=0.999,
+            adversarial=1.0,
+            augment="full",
+            calibrate=True,
+        ),
     ),
     ("bayesian", "robust"): (
         BayesianConfig(),
-        TrainingConfig(epochs=25, batch_size=256, temperature=0.005, average=0.998, adversarial=1.0, augment="full"),
+        TrainingConfig(
+            epochs=25,
+            batch_size=256,
+            temperature=0.005,
+            average=0.998,
+            adversarial=1.0,
+            augment="full",
+        ),
     ),
     # Under a minute on two cores, error about 2 %.
     ("dropout", "quick"): (
@@ -35,7 +65,14 @@ PRESETS: dict[tuple[str, str], tuple[TrainableConfig, TrainingConfig]] = {
     ("dropout", "article"): (
         DropoutConfig(),
         TrainingConfig(
-            optimiser="sgd", epochs=50, batch_size=128, lr=0.1, momentum=0.95, nesterov=False, schedule="constant", shuffle=False
+            optimiser="sgd",
+            epochs=50,
+            batch_size=128,
+            lr=0.1,
+            momentum=0.95,
+            nesterov=False,
+            schedule="constant",
+            shuffle=False,
         ),
     ),
     ("bayesian", "article"): (
@@ -48,7 +85,14 @@ PRESETS: dict[tuple[str, str], tuple[TrainableConfig, TrainingConfig]] = {
             input_bias=False,
         ),
         TrainingConfig(
-            optimiser="sgd", epochs=30, batch_size=128, lr=0.002, momentum=0.9, nesterov=True, schedule="constant", shuffle=False
+            optimiser="sgd",
+            epochs=30,
+            batch_size=128,
+            lr=0.002,
+            momentum=0.9,
+            nesterov=True,
+            schedule="constant",
+            shuffle=False,
         ),
     ),
 }
@@ -60,4 +104,6 @@ def preset(kind: str, name: str = "default") -> tuple[TrainableConfig, TrainingC
         return PRESETS[kind, name]
     except KeyError:
         known = ", ".join(f"{k} {n}" for k, n in PRESETS)
-        raise BnnlibError(f"There is no preset {name!r} for a network of kind {kind!r}: there are {known}.") from None
+        raise BnnlibError(
+            f"There is no preset {name!r} for a network of kind {kind!r}: there are {known}."
+        ) from None

@@ -16,7 +16,13 @@ from bnnlib import metrics
 from bnnlib.datasets.augment import augment
 from bnnlib.datasets.mnist import Digits, Split
 from bnnlib.errors import BnnlibError
-from bnnlib.networks import BayesianNetwork, DropoutConfig, DropoutNetwork, Trainable, TrainableConfig
+from bnnlib.networks import (
+    BayesianNetwork,
+    DropoutConfig,
+    DropoutNetwork,
+    Trainable,
+    TrainableConfig,
+)
 from bnnlib.networks.sampling import sample_probs
 from bnnlib.training.adversarial import perturbed
 from bnnlib.training.compiled_step import CompiledStep
@@ -55,7 +61,13 @@ Parameters = tuple[Tensor, ...] | list[Tensor]
 def pick_device(name: str) -> torch.device:
     """`auto` is CUDA, then MPS, then the CPU; raises BnnlibError for a device that is not there."""
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        name = (
+            "cuda"
+            if torch.cuda.is_available()
+            else "mps"
+            if torch.backends.mps.is_available()
+            else "cpu"
+        )
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
@@ -65,15 +77,23 @@ def pick_device(name: str) -> torch.device:
 def build(config: TrainableConfig, seed: int) -> Trainable:
     """An untrained network; the same seed gives the same start."""
     generator = torch.Generator().manual_seed(seed)
-    return DropoutNetwork(config, generator) if isinstance(config, DropoutConfig) else BayesianNetwork(config, generator)
+    return (
+        DropoutNetwork(config, generator)
+        if isinstance(config, DropoutConfig)
+        else BayesianNetwork(config, generator)
+    )
 
 
 def chosen_images(split: Split, classes: tuple[int, ...], images: int | None = None) -> Split:
     """The first `images` (None: all) of those with a label in `classes`; raises BnnlibError if there is none."""
     if set(classes) != set(split.labels.tolist()):
-        split = split.select(torch.isin(split.labels, torch.tensor(classes, device=split.labels.device)))
+        split = split.select(
+            torch.isin(split.labels, torch.tensor(classes, device=split.labels.device))
+        )
     if not len(split):
-        raise BnnlibError(f"There are no images of the digits {', '.join(map(str, classes))} to train on: choose other classes.")
+        raise BnnlibError(
+            f"There are no images of the digits {', '.join(map(str, classes))} to train on: choose other classes."
+        )
     return split if images is None else Split(split.images[:images], split.labels[:images])
 
 
@@ -88,8 +108,13 @@ class DivergedError(BnnlibError):
 class Trainer:
     """A training run that can be stopped after any epoch and resumed, with the same losses, from `state_dict()`."""
 
-    def __init__(self, network: Trainable, train: Split, validation: Split, config: TrainingConfig) -> None:
-        train, validation = chosen_images(train, config.classes, config.images), chosen_images(validation, config.classes)
+    def __init__(
+        self, network: Trainable, train: Split, validation: Split, config: TrainingConfig
+    ) -> None:
+        train, validation = (
+            chosen_images(train, config.classes, config.images),
+            chosen_images(validation, config.classes),
+        )
         self.device = pick_device(config.device)
         self.network, self.config = network.to(self.device), config
         self.train, self.validation = _to(train, self.device), _to(validation, self.device)
@@ -99,9 +124,22 @@ class Trainer:
         self.bend = torch.Generator(self.device).manual_seed(config.seed + 3)
         self.optimiser = _optimiser(network, config)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._lr_factor)
-        self.averaged = AveragedModel(network, multi_avg_fn=_moving_average(config.average)) if config.average else None
-        self.objective = make_objective(network, config.objective, len(train), config.batch_size, self.noise, PRECISIONS[config.precision])
-        self.compiled = CompiledStep(lambda x, y: self._differentiate(x, y, config.temperature), network.parameters())
+        self.averaged = (
+            AveragedModel(network, multi_avg_fn=_moving_average(config.average))
+            if config.average
+            else None
+        )
+        self.objective = make_objective(
+            network,
+            config.objective,
+            len(train),
+            config.batch_size,
+            self.noise,
+            PRECISIONS[config.precision],
+        )
+        self.compiled = CompiledStep(
+            lambda x, y: self._differentiate(x, y, config.temperature), network.parameters()
+        )
         self.history: list[EpochReport] = []
         self.best: dict[str, Tensor] = _copy(network)
         self.best_epoch = 0
@@ -124,11 +162,22 @@ class Trainer:
         temperature = self._temperature(epoch)
         fixed = None if self.config.shuffle else torch.Generator().manual_seed(self.config.seed + 1)
         order = torch.randperm(n, generator=fixed or self.order)
-        published = self.config.objective == "published" and isinstance(self.network, BayesianNetwork)
-        sums = torch.zeros(4, device=self.device, dtype=torch.float64)  # reported loss, nll, correct, kl
+        published = self.config.objective == "published" and isinstance(
+            self.network, BayesianNetwork
+        )
+        sums = torch.zeros(
+            4, device=self.device, dtype=torch.float64
+        )  # reported loss, nll, correct, kl
         for step, index in enumerate(order.to(self.device).split(self.config.batch_size)):
-            images, labels = augment(self.train.images[index], self.config.augment, self.bend), self.train.labels[index]
-            if self.config.compile and temperature == self.config.temperature and len(labels) == self.config.batch_size:
+            images, labels = (
+                augment(self.train.images[index], self.config.augment, self.bend),
+                self.train.labels[index],
+            )
+            if (
+                self.config.compile
+                and temperature == self.config.temperature
+                and len(labels) == self.config.batch_size
+            ):
                 loss = self.compiled(images, labels)
             else:  # a temperature still warming up, the last and smaller batch
                 loss = self._differentiate(images, labels, temperature)
@@ -143,10 +192,13 @@ class Trainer:
                 on_batch(step + 1, self.steps_per_epoch)
         self._learn_prior()
         total, nll, correct, kl_sum = sums.tolist()
-        error, validation_nll, ece = self._validate() if math.isfinite(total) else (math.nan, math.nan, math.nan)
+        error, validation_nll, ece = (
+            self._validate() if math.isfinite(total) else (math.nan, math.nan, math.nan)
+        )
         if not math.isfinite(validation_nll):
             raise DivergedError(
-                f"Training diverged in epoch {epoch + 1}: its loss is {total:.3g}, lower the learning rate and start again.", self
+                f"Training diverged in epoch {epoch + 1}: its loss is {total:.3g}, lower the learning rate and start again.",
+                self,
             )
         bayesian = isinstance(self.network, BayesianNetwork)
         report = EpochReport(
@@ -176,7 +228,10 @@ class Trainer:
         images = images.detach().requires_grad_()
         loss = self.objective(images, labels, temperature)
         (loss.value / 2).backward()
-        (self.objective(perturbed(images, self.config.adversarial), labels, temperature).value / 2).backward()
+        (
+            self.objective(perturbed(images, self.config.adversarial), labels, temperature).value
+            / 2
+        ).backward()
         return loss
 
     @torch.no_grad()
@@ -190,7 +245,9 @@ class Trainer:
         for network in (self.network, self.answering):
             if isinstance(network, BayesianNetwork) and network.config.prior_scale is None:
                 for layer in network.layers:
-                    layer.prior_scale.copy_((layer.loc.square() + layer.scale.square()).mean().sqrt())
+                    layer.prior_scale.copy_(
+                        (layer.loc.square() + layer.scale.square()).mean().sqrt()
+                    )
 
     @property
     def answering(self) -> Trainable:
@@ -211,10 +268,20 @@ class Trainer:
     def _ask_validation(self, network: Trainable, samples: int) -> Tensor:
         """`[S, B, C]`; the same noise every time."""
         generator = torch.Generator(self.device).manual_seed(self.config.seed)
-        return sample_probs(network, self.validation.images, samples, generator, shared=True, precision=PRECISIONS[self.config.precision])
+        return sample_probs(
+            network,
+            self.validation.images,
+            samples,
+            generator,
+            shared=True,
+            precision=PRECISIONS[self.config.precision],
+        )
 
     def _validate(self) -> tuple[float, float, float]:
-        probs, labels = self._ask_validation(self.answering, VALIDATION_SAMPLES).mean(0), self.validation.labels
+        probs, labels = (
+            self._ask_validation(self.answering, VALIDATION_SAMPLES).mean(0),
+            self.validation.labels,
+        )
         return metrics.error(probs, labels), metrics.nll(probs, labels), metrics.ece(probs, labels)
 
     def _keep_best(self, report: EpochReport) -> None:
@@ -252,7 +319,11 @@ class Trainer:
 
 
 def fit(
-    network: Trainable, digits: Digits, config: TrainingConfig, callback: Callback | None = None, on_batch: BatchHook | None = None
+    network: Trainable,
+    digits: Digits,
+    config: TrainingConfig,
+    callback: Callback | None = None,
+    on_batch: BatchHook | None = None,
 ) -> Trainer:
     """Train `network` in place and leave it with its best parameters (by validation NLL; `published` keeps the last).
 
@@ -276,9 +347,16 @@ def fit(
 def _optimiser(network: Trainable, config: TrainingConfig) -> torch.optim.Optimizer:
     parameters = list(network.parameters())
     if config.optimiser == "adam":
-        return torch.optim.AdamW(parameters, lr=config.lr, weight_decay=config.weight_decay, fused=True)
+        return torch.optim.AdamW(
+            parameters, lr=config.lr, weight_decay=config.weight_decay, fused=True
+        )
     return torch.optim.SGD(
-        parameters, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov, weight_decay=config.weight_decay, fused=True
+        parameters,
+        lr=config.lr,
+        momentum=config.momentum,
+        nesterov=config.nesterov,
+        weight_decay=config.weight_decay,
+        fused=True,
     )
 
 

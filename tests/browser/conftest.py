@@ -44,8 +44,20 @@ def server() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.port", str(port), "--server.address", "127.0.0.1"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        "dashboard.py",
+        "--server.port",
+        str(port),
+        "--server.address",
+        "127.0.0.1",
+    ]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(600):
@@ -67,7 +79,11 @@ def server() -> Iterator[str]:
 def chromium():
     """A headless Chromium; without one the browser tests are skipped, in CI they fail."""
     missing = None
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    path = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     try:
         from playwright.sync_api import expect, sync_playwright
     except ImportError:
@@ -88,16 +104,39 @@ def page_at(server: str, chromium) -> Iterator[Callable]:
     """Open a page: `page_at(path="/", width=1280, height=800, dark=False, touch=False)`; console errors fail the test."""
     contexts, errors = [], []
 
-    def open_page(path: str = "/", width: int = 1280, height: int = 800, dark: bool = False, touch: bool = False):
+    def open_page(
+        path: str = "/",
+        width: int = 1280,
+        height: int = 800,
+        dark: bool = False,
+        touch: bool = False,
+    ):
         context = chromium.new_context(
-            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", has_touch=touch, is_mobile=touch
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            has_touch=touch,
+            is_mobile=touch,
         )
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" and not probes(message) else None)
+        page.on(
+            "console",
+            lambda message: (
+                errors.append(message.text)
+                if message.type == "error" and not probes(message)
+                else None
+            ),
+        )
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("request", lambda request: errors.append(f"asks another host: {request.url}") if leaves(request.url, server) else None)
+        page.on(
+            "request",
+            lambda request: (
+                errors.append(f"asks another host: {request.url}")
+                if leaves(request.url, server)
+                else None
+            ),
+        )
         page.goto(server + path)
         settle(page)
         return page

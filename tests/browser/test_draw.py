@@ -34,7 +34,9 @@ def canvas(page):
 def fresh_canvas(page) -> Iterator[None]:
     """What is done within puts a drawing on a fresh canvas: wait until the old one has gone and the new one is there."""
     canvas(page)
-    old = page.locator("[class*=st-key-pad]").evaluate("node => [...node.classList].find(name => name.startsWith('st-key-pad'))")
+    old = page.locator("[class*=st-key-pad]").evaluate(
+        "node => [...node.classList].find(name => name.startsWith('st-key-pad'))"
+    )
     yield
     expect(page.locator(f".{old}")).to_have_count(0)
     canvas(page)
@@ -62,7 +64,9 @@ def clear(page) -> None:
 def dots(page, other_than: str = "") -> str:
     """The sampled answers in the figure, as soon as there are any that are not `other_than`."""
     paths = "[...document.querySelectorAll('.js-plotly-plot .shapelayer path')].map(p => p.getAttribute('d')).join()"
-    return page.wait_for_function(f"old => {{ const now = {paths}; return now !== old && now }}", arg=other_than).json_value()
+    return page.wait_for_function(
+        f"old => {{ const now = {paths}; return now !== old && now }}", arg=other_than
+    ).json_value()
 
 
 def test_opens_answered_and_every_stroke_changes_the_answer(page_at):
@@ -133,7 +137,9 @@ def test_touch_draws_on_a_phone_without_scrolling_it(page_at):
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 400
     touch = page.context.new_cdp_session(page)
-    for number, (x, y) in enumerate([(140, 30), (276, 4)]):  # the second in the corner where a bin once lay
+    for number, (x, y) in enumerate(
+        [(140, 30), (276, 4)]
+    ):  # the second in the corner where a bin once lay
         path = [{"x": box["x"] + x - 10 * k, "y": box["y"] + y + 20 * k} for k in range(10)]
         touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [path[0]]})
         for point in path[1:]:
@@ -222,7 +228,9 @@ def test_the_chart_follows_a_change_of_theme_and_the_drawing_stays(page_at, unre
     stroke(page, (140, 40), (140, 240))
     wait_for_strokes(page, 1)
     page.emulate_media(color_scheme="dark")
-    expect(page.locator(".js-plotly-plot .xtick text").first).to_have_css("fill", "rgb(232, 237, 243)")
+    expect(page.locator(".js-plotly-plot .xtick text").first).to_have_css(
+        "fill", "rgb(232, 237, 243)"
+    )
     assert unreadable(page) == []
     stroke(page, (60, 140), (220, 140))
     wait_for_strokes(page, 2)

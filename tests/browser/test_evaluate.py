@@ -27,7 +27,9 @@ def evaluated() -> Iterator[None]:
             missing = True
         if missing:
             plan = Plan(samples=2, ood=("noise",), shifts=("rotation",), refusal=True)
-            made.append(save_results(name, examine(load_checkpoint(name), load_mnist(), plan), beside=False))
+            made.append(
+                save_results(name, examine(load_checkpoint(name), load_mnist(), plan), beside=False)
+            )
     yield
     for file in made:
         file.unlink(missing_ok=True)
@@ -62,10 +64,14 @@ def test_refuse_more_and_turn_another_digit(page_at) -> None:
     first = "document.querySelector('.st-key-shift .imagelayer image')"  # none while the figure is drawn anew
     page.wait_for_function(f"old => {first} && ({PICTURE})({first}) !== old", arg=upright)
     expect(pictures).to_have_count(13)
-    expect(page.get_by_text(re.compile("^Refusing the 7.0"))).to_be_visible()  # the other sections stay as they were
+    expect(
+        page.get_by_text(re.compile("^Refusing the 7.0"))
+    ).to_be_visible()  # the other sections stay as they were
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (400, False), (400, True)])
+@pytest.mark.parametrize(
+    ("width", "dark"), [(1280, False), (1280, True), (400, False), (400, True)]
+)
 def test_looks_right(page_at, unreadable, width: int, dark: bool) -> None:
     page = opened(page_at, width=width, dark=dark)
     expect(page.get_by_role("figure").last.locator("svg.main-svg").first).to_be_visible()

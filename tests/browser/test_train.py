@@ -34,7 +34,15 @@ class Server:
         self.process: subprocess.Popen | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.port", str(self.port)]
+        command = [
+            sys.executable,
+            "-m",
+            "streamlit",
+            "run",
+            "dashboard.py",
+            "--server.port",
+            str(self.port),
+        ]
         self.process = subprocess.Popen(
             [*command, "--server.address", "127.0.0.1"],
             cwd=ROOT, env={**os.environ, "BNNLIB_DATA": str(self.data)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -70,7 +78,9 @@ def open_train(dashboard: Server, chromium) -> Iterator[Callable]:
     contexts = []
 
     def open_page(path: str = "/Train"):
-        context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+        context = chromium.new_context(
+            viewport={"width": 1280, "height": 900}, accept_downloads=True
+        )
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
@@ -134,9 +144,13 @@ def wait_until(what: Callable[[], object]) -> None:
 
 def test_a_run_outlives_page_browser_server_and_kill(dashboard, open_train, own_runs):
     page = open_train()
-    start(page, "survivor", epochs=1_000, images=3_500, width=128)  # minutes of work: it must not end before the test
+    start(
+        page, "survivor", epochs=1_000, images=3_500, width=128
+    )  # minutes of work: it must not end before the test
     length = wait_for_curve(page, 1)
-    page.get_by_role("button", name="Start training").scroll_into_view_if_needed()  # at the end of a long form
+    page.get_by_role(
+        "button", name="Start training"
+    ).scroll_into_view_if_needed()  # at the end of a long form
     expect(page.locator(".st-key-watched")).to_be_in_viewport(ratio=0.35)
     run = Run(own_runs / "survivor")
     pid = run.status.beat.pid
@@ -157,7 +171,9 @@ def test_a_run_outlives_page_browser_server_and_kill(dashboard, open_train, own_
     page = open_train()
     length = wait_for_curve(page, length)
     assert run.status.beat.pid == pid
-    expect(page.locator(".pinned > li")).to_have_count(10)  # one of each digit: nothing was drawn in this session
+    expect(page.locator(".pinned > li")).to_have_count(
+        10
+    )  # one of each digit: nothing was drawn in this session
 
     os.kill(pid, signal.SIGKILL)
     page.get_by_text("The process ended without a word").wait_for()
@@ -168,14 +184,18 @@ def test_a_run_outlives_page_browser_server_and_kill(dashboard, open_train, own_
     assert run.status.beat.pid != pid
     assert [row["epoch"] for row in run.history()] == list(range(1, len(run.history()) + 1))
 
-    page.locator(".st-key-run_actions").get_by_role("button", name="Stop", exact=True).click()  # Streamlit has one too
+    page.locator(".st-key-run_actions").get_by_role(
+        "button", name="Stop", exact=True
+    ).click()  # Streamlit has one too
     page.get_by_role("slider", name="Epoch").wait_for()
     assert run.status.state == "stopped"
     page.get_by_role("slider", name="Epoch").press("Home")  # scrub back to the start
     page.get_by_text("Before training").wait_for()
 
 
-def test_a_finished_run_is_kept_renamed_exported_imported_and_deleted(open_train, own_runs, tmp_path):
+def test_a_finished_run_is_kept_renamed_exported_imported_and_deleted(
+    open_train, own_runs, tmp_path
+):
     name = f"browser-test-{os.getpid()}"
     page = open_train()
     start(page, name, epochs=2)
@@ -184,7 +204,9 @@ def test_a_finished_run_is_kept_renamed_exported_imported_and_deleted(open_train
         page.get_by_role("button", name="Keep it").click()
         wait_until((FOLDER / name / "card.json").exists)
         page.get_by_role("tab", name="Networks in use").click()
-        expect(page.get_by_role("combobox", name="Checkpoint")).to_have_value(name)  # and the boxes above offer it
+        expect(page.get_by_role("combobox", name="Checkpoint")).to_have_value(
+            name
+        )  # and the boxes above offer it
         settle(page)
         page.get_by_role("combobox", name="Network on the left").click()
         page.get_by_role("option", name=name).click()  # at once usable
@@ -213,7 +235,9 @@ def test_a_finished_run_is_kept_renamed_exported_imported_and_deleted(open_train
         page.keyboard.press("Escape")  # the box of Import is still open
         expect(page.locator("input[type=file]")).to_have_count(0)
         page.get_by_role("tab", name="Compare runs").click()
-        page.wait_for_function("() => document.querySelectorAll('.st-key-compared_curves .js-plotly-plot').length >= 3")
+        page.wait_for_function(
+            "() => document.querySelectorAll('.st-key-compared_curves .js-plotly-plot').length >= 3"
+        )
         page.get_by_role("tab", name="Train", exact=True).click()
         page.get_by_role("button", name="Delete", exact=True).click()
         page.get_by_role("button", name="Delete for good").click()

@@ -46,7 +46,9 @@ def test_choose_an_image_see_both_answers_and_send_it_to_draw(page_at) -> None:
     expect(place(page)).to_have_value("13")
     expect(page).to_have_url(re.compile(r"[?&]place=13\b"))
     answers = page.get_by_role("figure", name=re.compile("Sampled class probabilities"))
-    expect(answers).to_have_attribute("aria-label", re.compile(r"dropout says \d with .*bayesian says \d with "))
+    expect(answers).to_have_attribute(
+        "aria-label", re.compile(r"dropout says \d with .*bayesian says \d with ")
+    )
     expect(answers.locator("svg.main-svg").first).to_be_visible()
 
     shown = page.get_by_text(re.compile(r"^Test image [\d,]+, really"))
@@ -61,7 +63,9 @@ def test_choose_an_image_see_both_answers_and_send_it_to_draw(page_at) -> None:
     expect(send).to_have_count(1)
     send.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Draw")
-    expect(page.locator("figure.seen img")).to_have_attribute("alt", re.compile(f"Test image {number}, a "))
+    expect(page.locator("figure.seen img")).to_have_attribute(
+        "alt", re.compile(f"Test image {number}, a ")
+    )
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
@@ -69,7 +73,9 @@ def test_an_address_opens_what_it_names_and_downloads_hold_it(page_at) -> None:
     page = page_at(f"{ADDRESS}&measure=predictive_entropy&true=7&place=70")
     page.locator(".st-key-grid_wide .scatterlayer").wait_for()
     expect(place(page)).to_have_value("70")
-    count = int(re.search(r"of ([\d,]+)\)", place(page).get_attribute("aria-label"))[1].replace(",", ""))
+    count = int(
+        re.search(r"of ([\d,]+)\)", place(page).get_attribute("aria-label"))[1].replace(",", "")
+    )
 
     with page.expect_download() as download:
         page.get_by_role("button", name="Ranking as CSV").click()
@@ -98,7 +104,9 @@ def test_a_phone_sees_four_digits_a_row_and_can_choose_one(page_at) -> None:
     assert right["x"] + right["width"] <= 400
     click(page, points.nth(5))
     expect(place(page)).to_have_value("6")
-    expect(page.get_by_role("button", name="Send to Draw")).to_be_in_viewport()  # the page glides to the image
+    expect(
+        page.get_by_role("button", name="Send to Draw")
+    ).to_be_in_viewport()  # the page glides to the image
 
 
 @pytest.mark.parametrize("dark", [False, True])

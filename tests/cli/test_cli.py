@@ -38,7 +38,9 @@ def name(network: Network, shelf: Path) -> str:
 @pytest.fixture
 def one_name(shelf: Path) -> str:
     """The name of one small checkpoint."""
-    save_checkpoint(shelf / "mine", BayesianNetwork(BayesianConfig(hidden=(8, 8, 8))), {"source": "embedded"})
+    save_checkpoint(
+        shelf / "mine", BayesianNetwork(BayesianConfig(hidden=(8, 8, 8))), {"source": "embedded"}
+    )
     return "mine"
 
 
@@ -64,7 +66,9 @@ def pictures(embedded: Digits, tmp_path: Path) -> list[str]:
 FRACTIONS = ("error", "ece")
 
 
-def test_evaluate_prints_the_figures_as_json(name: str, scarce: Digits, network: Network, capsys) -> None:
+def test_evaluate_prints_the_figures_as_json(
+    name: str, scarce: Digits, network: Network, capsys
+) -> None:
     assert main(["evaluate", name, "--samples", "3", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert {"error", "nll", "ece", "brier", "samples", "images", "source"} <= result.keys()
@@ -85,7 +89,9 @@ def test_evaluate_is_repeatable_by_its_seed(one_name: str, scarce: Digits, capsy
     assert outputs[0]["nll"] == outputs[1]["nll"] != outputs[2]["nll"]
 
 
-def test_evaluate_in_words_says_which_source_is_in_use_and_what_it_means(one_name: str, scarce: Digits, capsys) -> None:
+def test_evaluate_in_words_says_which_source_is_in_use_and_what_it_means(
+    one_name: str, scarce: Digits, capsys
+) -> None:
     assert main(["evaluate", one_name, "--samples", "2", "--split", "validation"]) == 0
     out = capsys.readouterr().out
     assert "100 validation images" in out
@@ -104,7 +110,9 @@ def test_predict_answers_several_pictures_as_json(name: str, pictures: list[str]
         assert answer["digit"] == int(np.argmax(answer["probs"]))
         assert answer["probability"] == max(answer["probs"])
         assert answer["interval"][0] <= answer["probability"] <= answer["interval"][1]
-        assert answer["predictive_entropy"] == pytest.approx(answer["expected_entropy"] + answer["mutual_information"], abs=1e-5)
+        assert answer["predictive_entropy"] == pytest.approx(
+            answer["expected_entropy"] + answer["mutual_information"], abs=1e-5
+        )
 
 
 def test_predict_in_words_is_a_line_a_picture(one_name: str, pictures: list[str], capsys) -> None:
@@ -114,17 +122,24 @@ def test_predict_in_words_is_a_line_a_picture(one_name: str, pictures: list[str]
     assert all(re.search(r"\d with probability 0\.\d+", line) for line in lines)
 
 
-def test_a_picture_that_is_none_does_not_keep_the_others_from_an_answer(one_name: str, pictures: list[str], capsys, one_sentence) -> None:
+def test_a_picture_that_is_none_does_not_keep_the_others_from_an_answer(
+    one_name: str, pictures: list[str], capsys, one_sentence
+) -> None:
     Path(pictures[1]).write_text("no picture")
     assert main(["predict", one_name, *pictures, "--samples", "5", "--json"]) == 2
     streams = capsys.readouterr()
-    assert [answer["image"] for answer in json.loads(streams.out)["predictions"]] == [pictures[0], pictures[2]]
+    assert [answer["image"] for answer in json.loads(streams.out)["predictions"]] == [
+        pictures[0],
+        pictures[2],
+    ]
     faults = [line for line in streams.err.splitlines() if not line.startswith("Note:")]
     assert len(faults) == 1
     assert one_sentence(faults[0])
 
 
-def test_a_blank_picture_is_answered_with_a_note(one_name: str, tmp_path: Path, capsys, one_sentence) -> None:
+def test_a_blank_picture_is_answered_with_a_note(
+    one_name: str, tmp_path: Path, capsys, one_sentence
+) -> None:
     Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
     assert main(["predict", one_name, str(tmp_path / "blank.png"), "--samples", "5"]) == 0
     note = capsys.readouterr().err
@@ -138,7 +153,9 @@ def test_checkpoints_lists_them_and_their_faults(one_name: str, shelf: Path, cap
         DropoutNetwork(DropoutConfig(hidden=(8,))),
         {"source": "mnist", "figures": {"test": {"error": 0.0123, "nll": 0.045, "ece": 0.004}}},
     )
-    save_checkpoint(shelf / "odd", DropoutNetwork(DropoutConfig(hidden=(8,))), {"source": 3, "figures": "good"})
+    save_checkpoint(
+        shelf / "odd", DropoutNetwork(DropoutConfig(hidden=(8,))), {"source": 3, "figures": "good"}
+    )
     (shelf / "broken").mkdir()
     assert main(["checkpoints"]) == 0
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
@@ -148,18 +165,26 @@ def test_checkpoints_lists_them_and_their_faults(one_name: str, shelf: Path, cap
     assert "no figures" in lines["mine"]
     assert main(["checkpoints", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [(row["name"], row["card"] is None) for row in rows] == [("broken", True), ("measured", False), ("mine", False), ("odd", False)]
+    assert [(row["name"], row["card"] is None) for row in rows] == [
+        ("broken", True),
+        ("measured", False),
+        ("mine", False),
+        ("odd", False),
+    ]
 
 
 TRAIN = ["--epochs", "2", "--batch-size", "50", "--seed", "3", "--device", "cpu"]
 
 
 @pytest.mark.parametrize("kind", ["dropout", "bayesian"])
-def test_train_keeps_a_checkpoint_with_its_card(kind: str, shelf: Path, scarce: Digits, capsys) -> None:
+def test_train_keeps_a_checkpoint_with_its_card(
+    kind: str, shelf: Path, scarce: Digits, capsys
+) -> None:
     assert main(["train", kind, *TRAIN, "--hidden-width", "16", "--lr", "0.01"]) == 0
     streams = capsys.readouterr()
     epochs = re.findall(
-        r"\[Epoch (\d)/2\] loss: [\d.]+ accuracy: [\d.]+% NLL [\d.]+(?: KL ([\d.]+))?.*validation error ([\d.]+)%", streams.out
+        r"\[Epoch (\d)/2\] loss: [\d.]+ accuracy: [\d.]+% NLL [\d.]+(?: KL ([\d.]+))?.*validation error ([\d.]+)%",
+        streams.out,
     )
     assert [epoch[0] for epoch in epochs] == ["1", "2"]
     assert all(bool(epoch[1]) == (kind == "bayesian") for epoch in epochs)
@@ -171,19 +196,26 @@ def test_train_keeps_a_checkpoint_with_its_card(kind: str, shelf: Path, scarce: 
     assert card["split"] == {"train": 300, "validation": 100, "test": 100}
     assert len(card["history"]) == 2
     assert ("sigma_ratios" in card) == (kind == "bayesian")
-    assert main(["evaluate", f"my-{kind}", "--json"]) == 0  # the card's figures are those of the stored weights
+    assert (
+        main(["evaluate", f"my-{kind}", "--json"]) == 0
+    )  # the card's figures are those of the stored weights
     figures = json.loads(capsys.readouterr().out)
     assert figures["nll"] == pytest.approx(card["figures"]["test"]["nll"])
 
 
 def test_the_same_command_gives_the_same_weights(shelf: Path, scarce: Digits, capsys) -> None:
     for out in ("a", "b"):
-        assert main(["train", "bayesian", *TRAIN, "--hidden-width", "8", "--out", str(shelf / out)]) == 0
+        assert (
+            main(["train", "bayesian", *TRAIN, "--hidden-width", "8", "--out", str(shelf / out)])
+            == 0
+        )
     a, b = ((shelf / out / "weights.safetensors").read_bytes() for out in ("a", "b"))
     assert a == b
 
 
-def test_ctrl_c_while_training_keeps_the_best_so_far(shelf: Path, scarce: Digits, capsys, monkeypatch) -> None:
+def test_ctrl_c_while_training_keeps_the_best_so_far(
+    shelf: Path, scarce: Digits, capsys, monkeypatch
+) -> None:
     from bnnlib.cli.train import Progress
 
     def interrupt(progress: Progress, report) -> None:
@@ -196,7 +228,9 @@ def test_ctrl_c_while_training_keeps_the_best_so_far(shelf: Path, scarce: Digits
     assert card["figures"]["test"]["images"] == 100
 
 
-def test_ctrl_c_in_the_first_epoch_has_nothing_to_keep(shelf: Path, scarce: Digits, capsys, monkeypatch) -> None:
+def test_ctrl_c_in_the_first_epoch_has_nothing_to_keep(
+    shelf: Path, scarce: Digits, capsys, monkeypatch
+) -> None:
     from bnnlib.cli.train import Progress
 
     def interrupt(progress: Progress, step: int, steps: int) -> None:
@@ -207,7 +241,9 @@ def test_ctrl_c_in_the_first_epoch_has_nothing_to_keep(shelf: Path, scarce: Digi
     assert not (shelf / "my-dropout").exists()
 
 
-def test_a_checkpoint_is_replaced_only_on_request(one_name: str, shelf: Path, scarce: Digits, capsys, one_sentence) -> None:
+def test_a_checkpoint_is_replaced_only_on_request(
+    one_name: str, shelf: Path, scarce: Digits, capsys, one_sentence
+) -> None:
     command = ["train", "dropout", *TRAIN, "--hidden-width", "8", "--out", str(shelf / one_name)]
     assert main(command) == 2
     assert one_sentence(capsys.readouterr().err)
@@ -216,7 +252,9 @@ def test_a_checkpoint_is_replaced_only_on_request(one_name: str, shelf: Path, sc
     assert checkpoints.read_card(shelf / one_name)["kind"] == "dropout"
 
 
-def test_training_is_not_lost_where_the_folder_can_no_longer_be_written(shelf: Path, scarce: Digits, capsys, monkeypatch, tmp_path) -> None:
+def test_training_is_not_lost_where_the_folder_can_no_longer_be_written(
+    shelf: Path, scarce: Digits, capsys, monkeypatch, tmp_path
+) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     save = checkpoints.swap_folders
 
@@ -233,7 +271,9 @@ def test_training_is_not_lost_where_the_folder_can_no_longer_be_written(shelf: P
     assert checkpoints.load_checkpoint(kept).card["figures"]
 
 
-def test_a_run_that_diverges_late_keeps_its_best_epoch_and_says_so(shelf: Path, scarce: Digits, capsys, monkeypatch) -> None:
+def test_a_run_that_diverges_late_keeps_its_best_epoch_and_says_so(
+    shelf: Path, scarce: Digits, capsys, monkeypatch
+) -> None:
     from bnnlib.training.trainer import Trainer
 
     epochs = Trainer.run_epoch
@@ -288,7 +328,9 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_every_fault_is_exit_code_2_and_one_sentence(fault: str, one_name: str, scarce: Digits, capsys, one_sentence) -> None:
+def test_every_fault_is_exit_code_2_and_one_sentence(
+    fault: str, one_name: str, scarce: Digits, capsys, one_sentence
+) -> None:
     try:
         code = main(FAULTS[fault].split())
     except SystemExit as stopped:
@@ -299,14 +341,18 @@ def test_every_fault_is_exit_code_2_and_one_sentence(fault: str, one_name: str, 
     assert one_sentence(streams.err), streams.err
 
 
-def test_a_damaged_checkpoint_is_one_sentence_for_every_verb(one_name: str, shelf: Path, pictures, capsys, one_sentence) -> None:
+def test_a_damaged_checkpoint_is_one_sentence_for_every_verb(
+    one_name: str, shelf: Path, pictures, capsys, one_sentence
+) -> None:
     (shelf / one_name / "weights.safetensors").write_bytes(b"damaged")
     for command in (["evaluate", one_name], ["predict", one_name, *pictures]):
         assert main(command) == 2
         assert one_sentence(capsys.readouterr().err)
 
 
-def test_download_says_where_mnist_is_or_that_it_is_out_of_reach(without_mnist, monkeypatch, capsys, one_sentence) -> None:
+def test_download_says_where_mnist_is_or_that_it_is_out_of_reach(
+    without_mnist, monkeypatch, capsys, one_sentence
+) -> None:
     monkeypatch.setattr("bnnlib.cli.download.find_mnist", lambda: None)
     monkeypatch.setattr("bnnlib.datasets.download.download_mnist", lambda folder: None)
     assert main(["download"]) == 2
@@ -316,11 +362,18 @@ def test_download_says_where_mnist_is_or_that_it_is_out_of_reach(without_mnist, 
     assert "somewhere" in capsys.readouterr().out
 
 
-def test_as_a_process_of_its_own_it_prints_no_traceback(one_name: str, shelf: Path, pictures: list[str], tmp_path: Path) -> None:
+def test_as_a_process_of_its_own_it_prints_no_traceback(
+    one_name: str, shelf: Path, pictures: list[str], tmp_path: Path
+) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         return subprocess.run(
-            [sys.executable, "-m", "bnnlib", *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "bnnlib", *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     good = run("predict", str(shelf / one_name), *pictures, "--samples", "5", "--json")

@@ -30,14 +30,18 @@ def test_what_was_fetched_whole_is_moved_in_place(script, tmp_path: Path) -> Non
     assert [path.name for path in (tmp_path / "data").rglob("*")] == ["MNIST", "raw", "images"]
 
 
-def test_a_folder_relative_to_the_working_folder_is_where_the_caller_means(script, tmp_path: Path, monkeypatch) -> None:
+def test_a_folder_relative_to_the_working_folder_is_where_the_caller_means(
+    script, tmp_path: Path, monkeypatch
+) -> None:
     script(FILL)
     monkeypatch.chdir(tmp_path)
     assert download_mnist(Path("data")) == Path("data")
     assert (tmp_path / "data" / "MNIST" / "raw" / "images").read_text() == "whole"
 
 
-@pytest.mark.parametrize("end", ["raise SystemExit(1)", "import os; os.kill(os.getpid(), 9)"], ids=["fails", "is killed"])
+@pytest.mark.parametrize(
+    "end", ["raise SystemExit(1)", "import os; os.kill(os.getpid(), 9)"], ids=["fails", "is killed"]
+)
 def test_a_download_that_breaks_off_leaves_nothing(script, end: str, tmp_path: Path) -> None:
     script(f"{FILL}; {end}")
     assert download_mnist(tmp_path) is None
@@ -45,7 +49,9 @@ def test_a_download_that_breaks_off_leaves_nothing(script, end: str, tmp_path: P
 
 
 def test_a_download_that_stands_still_is_killed_and_leaves_nothing(script, tmp_path: Path) -> None:
-    script(f"{FILL}; import os, time; pathlib.Path({str(tmp_path)!r} + '.pid').write_text(str(os.getpid())); time.sleep(600)")
+    script(
+        f"{FILL}; import os, time; pathlib.Path({str(tmp_path)!r} + '.pid').write_text(str(os.getpid())); time.sleep(600)"
+    )
     assert download_mnist(tmp_path, stall_seconds=2) is None
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ProcessLookupError):
@@ -67,7 +73,9 @@ class Clockwork:
 
     def start(self, command: list[str], cwd: Path, **streams: int) -> "Clockwork":
         assert command[:3] == [sys.executable, "-m", "bnnlib.datasets.download"]
-        assert (cwd / "bnnlib" / "datasets" / "download.py").is_file()  # or -m would not find it from elsewhere
+        assert (
+            cwd / "bnnlib" / "datasets" / "download.py"
+        ).is_file()  # or -m would not find it from elsewhere
         self.staging = Path(command[3])
         return self
 
@@ -94,14 +102,20 @@ class Clockwork:
     [([1, 2, 3, 4, 5, 6], None), ([1] * 20, 40), ([1, 2, 3] + [3] * 20, 60), ([0] * 20, 30)],
     ids=["slow but steady", "stands still", "stops on the way", "never starts"],
 )
-def test_it_is_given_up_after_20_seconds_without_a_new_byte(sizes, given_up_after, monkeypatch, tmp_path: Path) -> None:
-    clockwork = Clockwork(sizes, step=10.0)  # the third look without a new byte is the first beyond 20 s
+def test_it_is_given_up_after_20_seconds_without_a_new_byte(
+    sizes, given_up_after, monkeypatch, tmp_path: Path
+) -> None:
+    clockwork = Clockwork(
+        sizes, step=10.0
+    )  # the third look without a new byte is the first beyond 20 s
     monkeypatch.setattr(subprocess, "Popen", clockwork.start)
     monkeypatch.setattr(download.time, "sleep", clockwork.sleep)
     monkeypatch.setattr(download.time, "monotonic", lambda: clockwork.now)
     assert download_mnist(tmp_path) == (tmp_path if given_up_after is None else None)
     assert clockwork.killed
-    assert [path.name for path in tmp_path.iterdir()] == (["MNIST"] if given_up_after is None else [])
+    assert [path.name for path in tmp_path.iterdir()] == (
+        ["MNIST"] if given_up_after is None else []
+    )
     if given_up_after is not None:
         assert clockwork.now == given_up_after
 

@@ -22,7 +22,9 @@ def picture(path: Path, size: tuple[int, int] = (28, 28), mode: str = "L") -> Pa
     path.parent.mkdir(parents=True, exist_ok=True)
     width, height = size
     pixels = np.zeros((height, width), np.uint8)
-    pixels[height // 2 - 1 : height // 2 + 1, 2:-2] = pixels[2:-2, width // 2 - 1 : width // 2 + 1] = 255
+    pixels[height // 2 - 1 : height // 2 + 1, 2:-2] = pixels[
+        2:-2, width // 2 - 1 : width // 2 + 1
+    ] = 255
     Image.fromarray(pixels).convert(mode).save(path)
     return path
 
@@ -52,7 +54,9 @@ def test_matched_images_carry_exactly_a_digits_ink(embedded: Digits) -> None:
     for image, original in zip(matched, clothes, strict=True):
         assert tuple(image.flatten().sort().values.tolist()) in inks
         brighter = original.flatten().argsort(stable=True)
-        assert (image.flatten()[brighter].diff() >= 0).all()  # the order of the pixels is the garment's
+        assert (
+            image.flatten()[brighter].diff() >= 0
+        ).all()  # the order of the pixels is the garment's
 
 
 def test_a_folder_of_pictures_as_they_are(pictures: Path, embedded: Digits) -> None:
@@ -65,8 +69,13 @@ def test_a_folder_of_pictures_as_they_are(pictures: Path, embedded: Digits) -> N
     assert torch.equal(found.images[0], torch.from_numpy(np.array(Image.open(pictures / "b.png"))))
 
 
-@pytest.mark.parametrize(("size", "mode"), [((280, 140), "L"), ((28, 28), "RGB"), ((64, 64), "RGBA"), ((40, 40), "1"), ((30, 50), "P")])
-def test_other_sizes_and_modes_are_converted_and_said_so(pictures: Path, size: tuple[int, int], mode: str, embedded: Digits) -> None:
+@pytest.mark.parametrize(
+    ("size", "mode"),
+    [((280, 140), "L"), ((28, 28), "RGB"), ((64, 64), "RGBA"), ((40, 40), "1"), ((30, 50), "P")],
+)
+def test_other_sizes_and_modes_are_converted_and_said_so(
+    pictures: Path, size: tuple[int, int], mode: str, embedded: Digits
+) -> None:
     picture(pictures / "a.png", size, mode)
     found = ood.load_ood(str(pictures), embedded.validation)
     assert found.images.shape == (1, 28, 28)
@@ -74,7 +83,9 @@ def test_other_sizes_and_modes_are_converted_and_said_so(pictures: Path, size: t
     assert "1 of 1 pictures in pictures were not 28 x 28 and grey" in found.note
 
 
-def test_a_folder_that_cannot_serve_gets_one_sentence(pictures: Path, embedded: Digits, one_sentence) -> None:
+def test_a_folder_that_cannot_serve_gets_one_sentence(
+    pictures: Path, embedded: Digits, one_sentence
+) -> None:
     def complaint() -> str:
         with pytest.raises(BnnlibError) as caught:
             ood.load_ood(str(pictures), embedded.validation)
@@ -101,7 +112,9 @@ def test_an_unknown_set_names_the_known_ones(name: str, embedded: Digits) -> Non
         ood.load_ood(name or "nothing", embedded.validation)
 
 
-@pytest.mark.parametrize("name", ["fashion-mnist", "fashion-matched", "kmnist", "emnist-letters", "letters"])
+@pytest.mark.parametrize(
+    "name", ["fashion-mnist", "fashion-matched", "kmnist", "emnist-letters", "letters"]
+)
 def test_a_set_whose_data_are_missing_says_where_they_belong(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedded: Digits, one_sentence
 ) -> None:
@@ -114,7 +127,11 @@ def test_a_set_whose_data_are_missing_says_where_they_belong(
 
 def idx(values: np.ndarray, magic: int) -> bytes:
     """uint8 values as the files of MNIST and its kin hold them (LeCun's IDX): magic number, sizes, bytes."""
-    return magic.to_bytes(4, "big") + b"".join(size.to_bytes(4, "big") for size in values.shape) + values.tobytes()
+    return (
+        magic.to_bytes(4, "big")
+        + b"".join(size.to_bytes(4, "big") for size in values.shape)
+        + values.tobytes()
+    )
 
 
 def write_set(data: Path, folder: str, stem: str, images: np.ndarray) -> None:
@@ -122,7 +139,9 @@ def write_set(data: Path, folder: str, stem: str, images: np.ndarray) -> None:
     raw = data / folder / "raw"
     raw.mkdir(parents=True, exist_ok=True)
     (raw / f"{stem}-images-idx3-ubyte").write_bytes(idx(images, 0x803))
-    (raw / f"{stem}-labels-idx1-ubyte").write_bytes(idx(np.arange(1, len(images) + 1, dtype=np.uint8), 0x801))
+    (raw / f"{stem}-labels-idx1-ubyte").write_bytes(
+        idx(np.arange(1, len(images) + 1, dtype=np.uint8), 0x801)
+    )
 
 
 @pytest.fixture
@@ -134,12 +153,21 @@ def upright() -> np.ndarray:
     return images
 
 
-@pytest.mark.parametrize(("name", "folder"), [("fashion-mnist", "FashionMNIST"), ("kmnist", "KMNIST")])
+@pytest.mark.parametrize(
+    ("name", "folder"), [("fashion-mnist", "FashionMNIST"), ("kmnist", "KMNIST")]
+)
 def test_a_set_in_torchvisions_layout_is_read_as_it_is(
-    name: str, folder: str, upright: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedded: Digits
+    name: str,
+    folder: str,
+    upright: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    embedded: Digits,
 ) -> None:
     empty, data = tmp_path / "empty", tmp_path / "data"
-    (empty / folder / "raw").mkdir(parents=True)  # a folder alone is no set: it is looked for further on
+    (empty / folder / "raw").mkdir(
+        parents=True
+    )  # a folder alone is no set: it is looked for further on
     write_set(data, folder, "t10k", upright)
     monkeypatch.setattr(ood, "data_folders", lambda: [empty, data])
     assert name not in ood.available_sets()  # torchvision wants all four files
@@ -149,9 +177,13 @@ def test_a_set_in_torchvisions_layout_is_read_as_it_is(
     assert np.array_equal(ood.load_ood(name, embedded.validation, "train").images, upright[:1])
 
 
-def test_of_a_long_set_images_from_all_over_its_file_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedded: Digits) -> None:
+def test_of_a_long_set_images_from_all_over_its_file_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedded: Digits
+) -> None:
     """Files may be sorted by class: the first images alone would be the first letters of the alphabet."""
-    alphabet = np.repeat(np.arange(1, 27, dtype=np.uint8), 4)[:, None, None] * np.ones((1, 28, 28), np.uint8)
+    alphabet = np.repeat(np.arange(1, 27, dtype=np.uint8), 4)[:, None, None] * np.ones(
+        (1, 28, 28), np.uint8
+    )
     write_set(tmp_path, "EMNIST", "emnist-letters-test", alphabet)
     monkeypatch.setattr(ood, "data_folders", lambda: [tmp_path])
     monkeypatch.setattr(ood, "MAX_IMAGES", 52)
@@ -161,9 +193,15 @@ def test_of_a_long_set_images_from_all_over_its_file_are_taken(tmp_path: Path, m
 
 
 def test_emnist_letters_stand_upright(
-    upright: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedded: Digits, one_sentence
+    upright: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    embedded: Digits,
+    one_sentence,
 ) -> None:
-    columns = np.stack([np.stack([image[:, x] for x in range(28)]) for image in upright])  # its files hold column after column
+    columns = np.stack(
+        [np.stack([image[:, x] for x in range(28)]) for image in upright]
+    )  # its files hold column after column
     write_set(tmp_path, "EMNIST", "emnist-letters-test", columns)
     monkeypatch.setattr(ood, "data_folders", lambda: [tmp_path])
     assert ood.available_sets() == ["emnist-letters", "noise"]
@@ -171,7 +209,10 @@ def test_emnist_letters_stand_upright(
     assert found.images.dtype == torch.uint8
     assert found.images.is_contiguous()
     assert np.array_equal(found.images, upright)
-    with pytest.raises(BnnlibError, match=r"emnist-letters-train-\{images-idx3,labels-idx1\}-ubyte, unpacked, in EMNIST/raw") as caught:
+    with pytest.raises(
+        BnnlibError,
+        match=r"emnist-letters-train-\{images-idx3,labels-idx1\}-ubyte, unpacked, in EMNIST/raw",
+    ) as caught:
         ood.load_ood("emnist-letters", embedded.validation, "train")
     assert one_sentence(caught.value)
 
@@ -193,14 +234,18 @@ def test_damaged_files_of_a_set_get_one_sentence(
         write_set(tmp_path, "KMNIST", stem, upright)
     file = tmp_path / "KMNIST" / "raw" / "t10k-images-idx3-ubyte"
     cut = file.read_bytes()[:-100]  # as an interrupted copy leaves it
-    file.write_bytes(cut if content is None else content if isinstance(content, bytes) else idx(content, 0x803))
+    file.write_bytes(
+        cut if content is None else content if isinstance(content, bytes) else idx(content, 0x803)
+    )
     monkeypatch.setattr(ood, "data_folders", lambda: [tmp_path])
     with pytest.raises(BnnlibError, match=words) as caught:
         ood.load_ood("kmnist", embedded.validation)
     assert one_sentence(caught.value)
 
 
-def test_pen_files_give_their_letters_and_only_these(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedded: Digits) -> None:
+def test_pen_files_give_their_letters_and_only_these(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedded: Digits
+) -> None:
     (tmp_path / "pen").mkdir()
     file = tmp_path / "pen" / "UJIpenchars-w01.txt"
     file.write_text(LETTER + DIGIT + LETTER.replace('? "a"', '? "Z"'))
@@ -224,7 +269,9 @@ def test_pen_files_give_their_letters_and_only_these(tmp_path: Path, monkeypatch
         ('.SEGMENT CHARACTER 0 ? "a"\n.PEN_DOWN\n.PEN_UP\n', "holds no drawn characters"),
     ],
 )
-def test_a_text_that_is_no_pen_file_gets_one_sentence(text: str, words: str, tmp_path: Path, embedded: Digits, one_sentence) -> None:
+def test_a_text_that_is_no_pen_file_gets_one_sentence(
+    text: str, words: str, tmp_path: Path, embedded: Digits, one_sentence
+) -> None:
     file = tmp_path / "pen.txt"
     file.write_text(text)
     with pytest.raises(BnnlibError, match=words) as caught:
@@ -236,7 +283,9 @@ def test_a_text_that_is_no_pen_file_gets_one_sentence(text: str, words: str, tmp
 def test_the_named_sets_hold_what_they_say(mnist: Digits) -> None:
     if "fashion-mnist" not in ood.available_sets():
         pytest.skip("Fashion-MNIST is not beside MNIST")
-    test, train = (ood.load_ood("fashion-mnist", mnist.validation, part).images for part in ("test", "train"))
+    test, train = (
+        ood.load_ood("fashion-mnist", mnist.validation, part).images for part in ("test", "train")
+    )
     assert test.shape == train.shape == (10_000, 28, 28)
     assert not torch.equal(test, train)
     matched = ood.load_ood("fashion-matched", mnist.validation).images.float().mean()
@@ -253,7 +302,9 @@ def test_a_shift_starts_at_nothing_and_stays_an_image(kind: str, embedded: Digit
         assert shifted.min() >= 0
         assert shifted.max() <= 1
         assert not torch.equal(shifted, images.float() / 255)
-    assert torch.equal(shifted, shift_images(images, kind, strength))  # the same again without a generator
+    assert torch.equal(
+        shifted, shift_images(images, kind, strength)
+    )  # the same again without a generator
 
 
 def test_turning_by_right_angles_is_exact(embedded: Digits) -> None:
@@ -283,7 +334,9 @@ def test_moving_and_hiding_by_hand() -> None:
     assert (hidden[:, 24:] == 1).all()
 
 
-@pytest.mark.parametrize(("kind", "strength"), [("squeeze", 1), ("rotation", float("nan")), ("noise", -1)])
+@pytest.mark.parametrize(
+    ("kind", "strength"), [("squeeze", 1), ("rotation", float("nan")), ("noise", -1)]
+)
 def test_a_shift_that_is_none(kind: str, strength: float, one_sentence) -> None:
     with pytest.raises(BnnlibError) as caught:
         shift_images(torch.zeros(1, 28, 28), kind, strength)

@@ -13,13 +13,21 @@ from torch import Tensor
 
 from bnnlib import BnnlibError, load_checkpoint, sample_probs
 from bnnlib.datasets.mnist import Digits, data_folders
-from bnnlib.drawing.raster import CENTRE, image_from_canvas, image_from_file, image_from_ink, image_from_strokes
+from bnnlib.drawing.raster import (
+    CENTRE,
+    image_from_canvas,
+    image_from_file,
+    image_from_ink,
+    image_from_strokes,
+)
 
 
 def centre_of_mass(image: Tensor) -> tuple[float, float]:
     mass = image.double()
     places = torch.arange(28, dtype=torch.float64)
-    return float((mass.sum(1) * places).sum() / mass.sum()), float((mass.sum(0) * places).sum() / mass.sum())
+    return float((mass.sum(1) * places).sum() / mass.sum()), float(
+        (mass.sum(0) * places).sum() / mass.sum()
+    )
 
 
 def box(image: Tensor) -> tuple[int, int]:
@@ -38,18 +46,25 @@ def canvas(side: int = 280) -> np.ndarray:
 @pytest.mark.mnist
 def test_mnist_images_pass_unchanged(mnist: Digits) -> None:
     images = mnist.test.images[:2_000].numpy().astype(np.float32) / 255
-    changes = torch.stack([(image_from_ink(image) - torch.from_numpy(image)).abs().max() for image in images])
+    changes = torch.stack(
+        [(image_from_ink(image) - torch.from_numpy(image)).abs().max() for image in images]
+    )
     # The rest were centred by a rounding that differs from ours, and lie one pixel away.
     assert (changes < 1e-6).double().mean() > 0.975
 
 
-def test_a_bar_fills_the_box_of_20_with_its_aspect_kept_and_its_centre_of_mass_in_the_middle() -> None:
+def test_a_bar_fills_the_box_of_20_with_its_aspect_kept_and_its_centre_of_mass_in_the_middle() -> (
+    None
+):
     pixels = canvas()
     pixels[30:230, 200:240, :3] = 255  # 200 high, 40 wide, far from the middle
     image = image_from_canvas(pixels)
     assert box(image) == (20, 4)
     assert image[image > 0].min() == 1
-    assert centre_of_mass(image) == (13.5, 13.5)  # an even number of pixels: half a pixel off the middle, 14, at most
+    assert centre_of_mass(image) == (
+        13.5,
+        13.5,
+    )  # an even number of pixels: half a pixel off the middle, 14, at most
 
 
 def test_the_centre_of_mass_not_of_the_box_is_in_the_middle() -> None:
@@ -124,7 +139,10 @@ def test_strokes_point_down_the_page() -> None:
 
 def test_the_unit_of_strokes_does_not_matter() -> None:
     stroke = np.array([(0, 0), (30, 80), (60, 10)], dtype=float)
-    small, large = image_from_strokes([stroke / 1_000]), image_from_strokes([stroke * 1_000 + 5_000])
+    small, large = (
+        image_from_strokes([stroke / 1_000]),
+        image_from_strokes([stroke * 1_000 + 5_000]),
+    )
     assert torch.allclose(small, large, atol=1e-4)
 
 
@@ -147,7 +165,9 @@ def test_strokes_that_are_none_give_one_sentence(strokes, one_sentence) -> None:
     assert one_sentence(error.value)
 
 
-@pytest.mark.parametrize("pixels", [None, np.zeros((28, 28)), np.zeros((28, 28, 3)), np.zeros((0, 28, 4)), np.zeros(4)])
+@pytest.mark.parametrize(
+    "pixels", [None, np.zeros((28, 28)), np.zeros((28, 28, 3)), np.zeros((0, 28, 4)), np.zeros(4)]
+)
 def test_a_canvas_of_another_shape_gives_one_sentence(pixels, one_sentence) -> None:
     with pytest.raises(BnnlibError, match="canvas") as error:
         image_from_canvas(pixels)
@@ -156,13 +176,21 @@ def test_a_canvas_of_another_shape_gives_one_sentence(pixels, one_sentence) -> N
 
 def likeness(image: Tensor, ink: np.ndarray) -> float:
     """Correlation of an image with what the white-on-black `ink` gives by itself: 1 for the same."""
-    return float(torch.corrcoef(torch.stack([image.flatten(), image_from_ink(ink.astype(np.float32) / 255).flatten()]))[0, 1])
+    return float(
+        torch.corrcoef(
+            torch.stack([image.flatten(), image_from_ink(ink.astype(np.float32) / 255).flatten()])
+        )[0, 1]
+    )
 
 
 @pytest.fixture
 def ink(embedded: Digits) -> np.ndarray:
     """A real digit, 280 x 280, white on black."""
-    return np.asarray(Image.fromarray(embedded.test.images[0].numpy()).resize((280, 280), Image.Resampling.BICUBIC))
+    return np.asarray(
+        Image.fromarray(embedded.test.images[0].numpy()).resize(
+            (280, 280), Image.Resampling.BICUBIC
+        )
+    )
 
 
 def black_on(background: int, ink: np.ndarray) -> Image.Image:
@@ -177,7 +205,9 @@ PICTURES: dict[str, Callable[[np.ndarray], Image.Image]] = {
     "light on dark": lambda ink: Image.fromarray(ink),
     "dark on light": lambda ink: Image.fromarray(255 - ink),
     "pencil on paper": lambda ink: Image.fromarray((225 - 0.6 * ink).astype(np.uint8)),
-    "colour": lambda ink: Image.fromarray(np.stack([255 - ink, 255 - ink // 2, np.full_like(ink, 255)], -1)),
+    "colour": lambda ink: Image.fromarray(
+        np.stack([255 - ink, 255 - ink // 2, np.full_like(ink, 255)], -1)
+    ),
     "16 bits": lambda ink: Image.fromarray(ink.astype(np.uint16) * 257),
     "16 bits, dark on light": lambda ink: Image.fromarray(65_535 - ink.astype(np.uint16) * 257),
     "palette": lambda ink: Image.fromarray(255 - ink).convert("RGB").quantize(16),
@@ -185,30 +215,47 @@ PICTURES: dict[str, Callable[[np.ndarray], Image.Image]] = {
     "opaque alpha": lambda ink: Image.fromarray(ink).convert("RGBA"),
     "black on nothing": lambda ink: black_on(0, ink),
     "black on transparent white": lambda ink: black_on(255, ink),
-    "10,000 wide": lambda ink: Image.fromarray(255 - ink).resize((10_000, 10_000), Image.Resampling.NEAREST),
+    "10,000 wide": lambda ink: Image.fromarray(255 - ink).resize(
+        (10_000, 10_000), Image.Resampling.NEAREST
+    ),
 }
 
 
 @pytest.mark.parametrize("kind", PICTURES)
-def test_pictures_of_every_kind_show_the_same_digit(kind: str, ink: np.ndarray, tmp_path: Path) -> None:
+def test_pictures_of_every_kind_show_the_same_digit(
+    kind: str, ink: np.ndarray, tmp_path: Path
+) -> None:
     PICTURES[kind](ink).save(tmp_path / "digit.png", compress_level=1)
     image, note = image_from_file(str(tmp_path / "digit.png"))
     assert likeness(image, ink) > 0.9
     assert (note is None) == (
-        kind not in ("10,000 wide", "grey with alpha", "opaque alpha", "black on nothing", "black on transparent white")
+        kind
+        not in (
+            "10,000 wide",
+            "grey with alpha",
+            "opaque alpha",
+            "black on nothing",
+            "black on transparent white",
+        )
     )
 
 
 def test_only_black_and_white_will_do(ink: np.ndarray, tmp_path: Path) -> None:
-    Image.fromarray(255 - ink).point(lambda v: 255 * (v > 128)).convert("1").save(tmp_path / "digit.png")
+    Image.fromarray(255 - ink).point(lambda v: 255 * (v > 128)).convert("1").save(
+        tmp_path / "digit.png"
+    )
     image, _ = image_from_file(str(tmp_path / "digit.png"))
     assert likeness(image, ink) > 0.9
 
 
-def test_a_photograph_that_lies_on_its_side_is_turned_upright(ink: np.ndarray, tmp_path: Path) -> None:
+def test_a_photograph_that_lies_on_its_side_is_turned_upright(
+    ink: np.ndarray, tmp_path: Path
+) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turn right to see it upright
-    Image.fromarray(255 - ink).rotate(90, expand=True).save(tmp_path / "photo.jpg", exif=exif, quality=95)
+    Image.fromarray(255 - ink).rotate(90, expand=True).save(
+        tmp_path / "photo.jpg", exif=exif, quality=95
+    )
     image, _ = image_from_file(str(tmp_path / "photo.jpg"))
     assert likeness(image, ink) > 0.9
 
@@ -252,13 +299,21 @@ def middling(path: Path) -> None:
         (lambda path: path.write_bytes(b""), "no picture"),
         (lambda path: path.mkdir(), "cannot be read"),
         (lambda path: None, "no file"),
-        (lambda path: (Image.new("L", (99, 99), 9).save(path), path.write_bytes(path.read_bytes()[:60])), "cannot be read"),
+        (
+            lambda path: (
+                Image.new("L", (99, 99), 9).save(path),
+                path.write_bytes(path.read_bytes()[:60]),
+            ),
+            "cannot be read",
+        ),
         (bomb, "100 million"),
         (middling, "100 million"),
     ],
     ids=["text", "empty", "folder", "missing", "truncated", "bomb", "too large"],
 )
-def test_what_is_no_picture_gives_one_sentence(make, what: str, tmp_path: Path, one_sentence) -> None:
+def test_what_is_no_picture_gives_one_sentence(
+    make, what: str, tmp_path: Path, one_sentence
+) -> None:
     path = tmp_path / "picture.png"
     make(path)
     with pytest.raises(BnnlibError, match=what) as error:
@@ -285,12 +340,22 @@ def pen_samples(path: Path, y_down: bool) -> list[tuple[str, list[np.ndarray]]]:
 
 
 @pytest.mark.mnist
-@pytest.mark.parametrize(("files", "y_down", "at_most"), [("pendigits-orig-tra.txt", False, 0.12), ("UJIpenchars-w*.txt", True, 0.12)])
-def test_pen_strokes_of_strangers_are_read_as_the_digits_they_are(files: str, y_down: bool, at_most: float) -> None:
+@pytest.mark.parametrize(
+    ("files", "y_down", "at_most"),
+    [("pendigits-orig-tra.txt", False, 0.12), ("UJIpenchars-w*.txt", True, 0.12)],
+)
+def test_pen_strokes_of_strangers_are_read_as_the_digits_they_are(
+    files: str, y_down: bool, at_most: float
+) -> None:
     folder = data_folders()[0] / "pen"
     if not folder.is_dir():
         pytest.skip(f"the pen strokes are not here: {folder} holds none")
-    samples = [s for path in sorted(folder.glob(files)) for s in pen_samples(path, y_down) if s[0].isdigit()][:1_000]
+    samples = [
+        s
+        for path in sorted(folder.glob(files))
+        for s in pen_samples(path, y_down)
+        if s[0].isdigit()
+    ][:1_000]
     images = torch.stack([image_from_strokes(strokes) for _, strokes in samples])
     answers = sample_probs(load_checkpoint("bayesian"), images, 20, 0).mean(0).argmax(-1)
     wrong = (answers != torch.tensor([int(digit) for digit, _ in samples])).double().mean()

@@ -42,7 +42,9 @@ def test_the_image_is_the_one_made_of_the_canvas_pixels():
     for example in EXAMPLES[:-1]:
         sheet = (255 * ink(example.strokes)).round().astype(np.uint8)
         rgba = np.stack([sheet, sheet, sheet, np.full_like(sheet, 255)], -1)
-        torch.testing.assert_close(drawn_image(example.strokes), image_from_canvas(rgba), atol=0.01, rtol=0)
+        torch.testing.assert_close(
+            drawn_image(example.strokes), image_from_canvas(rgba), atol=0.01, rtol=0
+        )
 
 
 def test_a_dot_stays_a_dot_and_nothing_stays_nothing():
@@ -51,7 +53,9 @@ def test_a_dot_stays_a_dot_and_nothing_stays_nothing():
 
 
 def test_strokes_over_an_image_leave_its_own_pixels_where_they_are():
-    image = torch.randint(0, 256, (28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8).numpy()
+    image = torch.randint(
+        0, 256, (28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
+    ).numpy()
     assert torch.equal(drawn_image([], image), torch.from_numpy(image).float() / 255)
     over = drawn_image([make_stroke([(140, 145), (270, 145)], 10)], image)
     assert (over[14, 14:27] > 0.9).all()

@@ -18,9 +18,19 @@ from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, Drop
 from bnnlib.networks.sampling import sample_probs
 from bnnlib.sentences import evaluation as sentences
 from bnnlib.storage.checkpoints import load_checkpoint, save_checkpoint
-from bnnlib.storage.evaluations import FILE, Results, answer_rule, cache_folder, load_results, results_files, save_results
+from bnnlib.storage.evaluations import (
+    FILE,
+    Results,
+    answer_rule,
+    cache_folder,
+    load_results,
+    results_files,
+    save_results,
+)
 
-PLAN = Plan(samples=7, ood=("noise",), shifts=("rotation", "noise"), refusal=True, temperature_scaling=True)
+PLAN = Plan(
+    samples=7, ood=("noise",), shifts=("rotation", "noise"), refusal=True, temperature_scaling=True
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,28 +50,44 @@ def checkpoint(tmp_path: Path, small: DropoutNetwork, monkeypatch: pytest.Monkey
     return save_checkpoint(tmp_path / "small", small, {"source": "embedded"})
 
 
-def test_the_figures_are_those_of_the_samples(results: Results, small: DropoutNetwork, few: Digits) -> None:
+def test_the_figures_are_those_of_the_samples(
+    results: Results, small: DropoutNetwork, few: Digits
+) -> None:
     probs = sample_probs(small, few.test.images, PLAN.samples, PLAN.seed, shared=True)
     expected = metrics.figures(probs.mean(0), few.test.labels)
     summary = results.summary
     assert {name: summary[name] for name in expected} == pytest.approx(expected)
-    assert evaluate(small, few, "test", PLAN.samples, PLAN.seed)["nll"] == pytest.approx(summary["nll"])
+    assert evaluate(small, few, "test", PLAN.samples, PLAN.seed)["nll"] == pytest.approx(
+        summary["nll"]
+    )
     assert summary["intervals"]["error"][0] <= summary["error"] <= summary["intervals"]["error"][1]
     assert summary["deterministic"].keys() == expected.keys()
     wrong = probs.mean(0).argmax(-1) != few.test.labels
     assert torch.equal(results.wrong, wrong)
     for name, measure in metrics.MEASURES.items():
-        assert summary["selective"][name]["aurc"] == pytest.approx(metrics.aurc(measure(probs), wrong))
-        assert summary["mistakes"][name]["auroc"] == pytest.approx(metrics.auroc(measure(probs), wrong))
+        assert summary["selective"][name]["aurc"] == pytest.approx(
+            metrics.aurc(measure(probs), wrong)
+        )
+        assert summary["mistakes"][name]["auroc"] == pytest.approx(
+            metrics.auroc(measure(probs), wrong)
+        )
         assert torch.allclose(results.doubt(name), measure(probs), atol=2e-3)
 
 
-def test_thresholds_come_from_validation(results: Results, small: DropoutNetwork, few: Digits) -> None:
-    known = metrics.doubts(sample_probs(small, few.validation.images, PLAN.samples, PLAN.seed, shared=True))
-    asked = metrics.doubts(sample_probs(small, few.test.images, PLAN.samples, PLAN.seed, shared=True))
+def test_thresholds_come_from_validation(
+    results: Results, small: DropoutNetwork, few: Digits
+) -> None:
+    known = metrics.doubts(
+        sample_probs(small, few.validation.images, PLAN.samples, PLAN.seed, shared=True)
+    )
+    asked = metrics.doubts(
+        sample_probs(small, few.test.images, PLAN.samples, PLAN.seed, shared=True)
+    )
     for name, rule in results.summary["refusal"]["rules"].items():
         assert rule["threshold"] == pytest.approx(metrics.refusal_threshold(known[name], 0.95))
-        assert rule["answered"] == pytest.approx((asked[name] <= rule["threshold"]).double().mean().item())
+        assert rule["answered"] == pytest.approx(
+            (asked[name] <= rule["threshold"]).double().mean().item()
+        )
     assert results.summary["temperature_scaled"]["fitted_on"] == "validation"
 
 
@@ -83,7 +109,9 @@ def test_a_curve_starts_at_the_unshifted_digits(results: Results, few: Digits) -
         curve = results.summary["shifts"][kind]
         assert curve["images"] == min(SHIFT_IMAGES, len(few.test))
         assert curve["accuracy"][0] == pytest.approx(1 - results.summary["error"])
-        assert curve["mutual_information"][0] == pytest.approx(results.summary["means"]["mutual_information"], abs=1e-6)
+        assert curve["mutual_information"][0] == pytest.approx(
+            results.summary["means"]["mutual_information"], abs=1e-6
+        )
         assert len(curve["accuracy"]) == len(curve["strengths"])
 
 
@@ -97,11 +125,16 @@ def test_progress_goes_from_nothing_to_all(small: DropoutNetwork, few: Digits) -
 
 
 def test_one_sample_is_said_to_know_no_mutual_information(few: Digits) -> None:
-    network = BayesianNetwork(BayesianConfig(hidden=(16, 16), initial_factors=(0.5, 0.5)), torch.Generator().manual_seed(0))
+    network = BayesianNetwork(
+        BayesianConfig(hidden=(16, 16), initial_factors=(0.5, 0.5)),
+        torch.Generator().manual_seed(0),
+    )
     summary = examine(network, few, Plan(samples=1)).summary
     assert summary["means"]["mutual_information"] == 0
     assert summary["mistakes"]["mutual_information"]["auroc"] == 0.5
-    assert any("with a single sample the mutual information is 0" in note for note in summary["notes"])
+    assert any(
+        "with a single sample the mutual information is 0" in note for note in summary["notes"]
+    )
     assert "deterministic" not in summary
 
 
@@ -139,12 +172,20 @@ def test_results_come_back_as_they_went(results: Results, checkpoint: Path) -> N
     assert back.arrays.keys() == results.arrays.keys()
     assert all(torch.equal(back.arrays[name], values) for name, values in results.arrays.items())
     learnt, rule = results.summary["refusal"]["rules"]["least_confidence"], answer_rule(checkpoint)
-    assert (rule.threshold, rule.answered, rule.right) == (pytest.approx(1 - learnt["threshold"]), learnt["answered"], learnt["right"])
+    assert (rule.threshold, rule.answered, rule.right) == (
+        pytest.approx(1 - learnt["threshold"]),
+        learnt["answered"],
+        learnt["right"],
+    )
 
 
-def test_results_in_the_cache_serve_where_those_beside_are_of_other_weights(results: Results, checkpoint: Path) -> None:
+def test_results_in_the_cache_serve_where_those_beside_are_of_other_weights(
+    results: Results, checkpoint: Path
+) -> None:
     stale = save_results(checkpoint, results)
-    stale.write_bytes(stale.read_bytes().replace(load_results(checkpoint).summary["weights"].encode(), b"0" * 24))
+    stale.write_bytes(
+        stale.read_bytes().replace(load_results(checkpoint).summary["weights"].encode(), b"0" * 24)
+    )
     assert load_results(checkpoint) is None
     cached = save_results(checkpoint, results, beside=False)
     assert cached.parent == cache_folder()
@@ -164,7 +205,11 @@ def test_results_of_other_weights_are_not_taken(results: Results, checkpoint: Pa
 
 @pytest.mark.skipif(os.name == "nt", reason="folders are not made read-only this way on Windows")
 def test_where_the_checkpoint_cannot_be_written_the_cache_serves(
-    results: Results, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_sentence
+    results: Results,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    one_sentence,
 ) -> None:
     real = os.replace
 
@@ -181,11 +226,16 @@ def test_where_the_checkpoint_cannot_be_written_the_cache_serves(
     where = save_results(checkpoint, results)
     assert where.parent == cache_folder() == tmp_path / "cache"
     assert load_results(checkpoint) is not None
-    assert sorted(file.name for file in checkpoint.iterdir()) == ["card.json", "weights.safetensors"]
+    assert sorted(file.name for file in checkpoint.iterdir()) == [
+        "card.json",
+        "weights.safetensors",
+    ]
 
 
 @pytest.mark.parametrize("damage", ["truncated", "foreign", "other format", "short", "infinite"])
-def test_damaged_results_get_one_sentence(damage: str, results: Results, checkpoint: Path, one_sentence) -> None:
+def test_damaged_results_get_one_sentence(
+    damage: str, results: Results, checkpoint: Path, one_sentence
+) -> None:
     file = save_results(checkpoint, results)
     summary, arrays = load_results(checkpoint).summary, dict(results.arrays)
     if damage == "truncated":
@@ -198,7 +248,9 @@ def test_damaged_results_get_one_sentence(damage: str, results: Results, checkpo
         elif damage == "short":
             arrays["mutual_information"] = arrays["mutual_information"][:-1].contiguous()
         else:
-            arrays["mutual_information"] = torch.full_like(arrays["mutual_information"], float("inf"))
+            arrays["mutual_information"] = torch.full_like(
+                arrays["mutual_information"], float("inf")
+            )
         save_file(arrays, file, metadata={"summary": json.dumps(summary)})
     with pytest.raises(BnnlibError, match="evaluate small again") as caught:
         load_results(checkpoint)
@@ -206,24 +258,66 @@ def test_damaged_results_get_one_sentence(damage: str, results: Results, checkpo
     assert answer_rule(checkpoint) is None
 
 
-def test_the_command_line_prints_keeps_and_explains(checkpoint: Path, few: Digits, monkeypatch, capsys, one_sentence) -> None:
+def test_the_command_line_prints_keeps_and_explains(
+    checkpoint: Path, few: Digits, monkeypatch, capsys, one_sentence
+) -> None:
     monkeypatch.setattr("bnnlib.cli.evaluate.load_mnist", lambda: few)
     name = str(checkpoint)
     assert main(["evaluate", name, "--samples", "3", "--json"]) == 0
     plain = json.loads(capsys.readouterr().out)
-    assert {"error", "nll", "ece", "brier", "samples", "images", "source", "deterministic"} <= plain.keys()
+    assert {
+        "error",
+        "nll",
+        "ece",
+        "brier",
+        "samples",
+        "images",
+        "source",
+        "deterministic",
+    } <= plain.keys()
     assert "ood" not in plain
-    assert main(["evaluate", name, "--samples", "3", "--ood", "noise", "--shift", "occlusion", "--temperature-scaling"]) == 0
+    assert (
+        main(
+            [
+                "evaluate",
+                name,
+                "--samples",
+                "3",
+                "--ood",
+                "noise",
+                "--shift",
+                "occlusion",
+                "--temperature-scaling",
+            ]
+        )
+        == 0
+    )
     printed = capsys.readouterr().out
-    for words in ("AURC", "refusing above", "noise", "occlusion", "temperature", "deterministic", "95 % bootstrap interval"):
+    for words in (
+        "AURC",
+        "refusing above",
+        "noise",
+        "occlusion",
+        "temperature",
+        "deterministic",
+        "95 % bootstrap interval",
+    ):
         assert words in printed
     assert main(["evaluate", name, "--samples", "3", "--save"]) == 0
     capsys.readouterr()
     card = load_checkpoint(checkpoint).card
     assert card["evaluation"]["shifts"].keys() == {"rotation"}
     assert card["figures"]["test"]["error"] == plain["error"]
-    assert card["evaluation"]["refusal"]["rules"] == load_results(checkpoint).summary["refusal"]["rules"]
-    for wrong in (["--samples", "0"], ["--ood", "nowhere"], ["--shift", "squeeze"], ["--split", "validation", "--save"]):
+    assert (
+        card["evaluation"]["refusal"]["rules"]
+        == load_results(checkpoint).summary["refusal"]["rules"]
+    )
+    for wrong in (
+        ["--samples", "0"],
+        ["--ood", "nowhere"],
+        ["--shift", "squeeze"],
+        ["--split", "validation", "--save"],
+    ):
         try:
             code = main(["evaluate", name, *wrong])
         except SystemExit as stop:
@@ -245,7 +339,9 @@ def test_the_sentences_follow_their_data(results: Results) -> None:
     assert sentences.percent(0.0001, 2) == "0.01\u202f%"
     sure = torch.tensor([[0.0, 100.0], [0.0, 0.95], [0.0, 0.9]])
     assert "too sure by 5.0 points" in sentences.on_calibration({"a": sure})
-    assert "as sure as it should be" in sentences.on_calibration({"a": torch.tensor([[100.0], [0.9], [0.901]])})
+    assert "as sure as it should be" in sentences.on_calibration(
+        {"a": torch.tensor([[100.0], [0.9], [0.901]])}
+    )
     everything = sentences.on_refusal({"a": results}, "predictive_entropy", 0)
     assert "Refusing nothing" in everything
     assert sentences.percent(1 - results.summary["error"], 2) in everything
@@ -259,5 +355,11 @@ def test_the_sentences_follow_their_data(results: Results) -> None:
     )
     assert "too few digits" in sentences.on_classes({"a": [0.1, None]})
     three = sentences.on_calibration(dict.fromkeys("abc", sure))
-    assert [line[:9] for line in three.strip().splitlines()] == ["- **a** s", "- **b** s", "- **c** s"]
-    assert "takes a 0 for a 1 (2 times); its hardest digit is 0" in sentences.on_confusion("a", matrix, [2 / 7, 0.0])
+    assert [line[:9] for line in three.strip().splitlines()] == [
+        "- **a** s",
+        "- **b** s",
+        "- **c** s",
+    ]
+    assert "takes a 0 for a 1 (2 times); its hardest digit is 0" in sentences.on_confusion(
+        "a", matrix, [2 / 7, 0.0]
+    )

@@ -6,15 +6,41 @@ import numpy as np
 import pytest
 import torch
 
-from bnnlib.figures.answers import BINS, LEFT, RIGHT, RIGHT_DARK, STRIP, Series, answers_figure, network_colours, swarm, text_colours
+from bnnlib.figures.answers import (
+    BINS,
+    LEFT,
+    RIGHT,
+    RIGHT_DARK,
+    STRIP,
+    Series,
+    answers_figure,
+    network_colours,
+    swarm,
+    text_colours,
+)
 from bnnlib.metrics.answer import make_answer
 
 
 def series(place: int, samples: int = 40, baseline: bool = False) -> Series:
-    probs = torch.randn(samples, 1, 10, generator=torch.Generator().manual_seed(place)).mul(2).softmax(-1)
+    probs = (
+        torch.randn(samples, 1, 10, generator=torch.Generator().manual_seed(place))
+        .mul(2)
+        .softmax(-1)
+    )
     a = make_answer(probs, probs[:1, 0] if baseline else None)
     name = ("one", "two")[place]
-    return Series(name, place, a.samples, a.mean, a.low, a.high, a.votes, a.aleatoric, a.epistemic, a.deterministic)
+    return Series(
+        name,
+        place,
+        a.samples,
+        a.mean,
+        a.low,
+        a.high,
+        a.votes,
+        a.aleatoric,
+        a.epistemic,
+        a.deterministic,
+    )
 
 
 def test_every_sample_has_a_dot_within_its_strip():
@@ -65,7 +91,10 @@ def test_the_figure_shows_means_intervals_votes_baseline_and_split(dark):
 
 
 def test_the_threshold_is_a_line_unless_it_is_zero():
-    lines = [[s.y0 for s in answers_figure([series(0)], t, False).layout.shapes if s.type == "line"] for t in (0.7, 0)]
+    lines = [
+        [s.y0 for s in answers_figure([series(0)], t, False).layout.shapes if s.type == "line"]
+        for t in (0.7, 0)
+    ]
     assert lines == [[0.7], []]
 
 

@@ -68,7 +68,13 @@ def test_doubt_shares_sum_to_one_and_a_towering_first_bin_is_written() -> None:
 def test_a_shift_has_a_picture_at_every_strength() -> None:
     strengths = [0, 90, 180]
     curve = Curve("one", 0, np.array(strengths), np.array([1.0, 0.1, 0.4]))
-    figure = shift_figure(strengths, {"Right": [curve], "Entropy": [curve]}, "degrees", np.zeros((3, 28, 28), np.uint8), True)
+    figure = shift_figure(
+        strengths,
+        {"Right": [curve], "Entropy": [curve]},
+        "degrees",
+        np.zeros((3, 28, 28), np.uint8),
+        True,
+    )
     assert [image.x for image in figure.layout.images] == strengths
     assert len(figure.data) == 2
     assert [note.text for note in figure.layout.annotations] == ["<b>Right</b>", "<b>Entropy</b>"]
@@ -93,7 +99,10 @@ def test_every_number_of_a_confusion_matrix_can_be_read(dark: bool) -> None:
     """Contrast by WCAG's own formula, on what plotly paints: colour and opacity mixed in equal measure, over the page."""
 
     def light(rgb: list[float]) -> float:
-        parts = [c / 255 / 12.92 if c / 255 <= 0.03928 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in rgb]
+        parts = [
+            c / 255 / 12.92 if c / 255 <= 0.03928 else ((c / 255 + 0.055) / 1.055) ** 2.4
+            for c in rgb
+        ]
         return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2] + 0.05
 
     def rgb(colour: str) -> list[int]:
@@ -102,17 +111,36 @@ def test_every_number_of_a_confusion_matrix_can_be_read(dark: bool) -> None:
     matrix = np.arange(100).reshape(10, 10)
     mistakes = matrix - np.diag(np.diagonal(matrix))
     for place, colour in enumerate(colours(dark)):
-        notes = {(note.y, note.x): note.font.color for note in confusion_figure(matrix, place, dark).layout.annotations}
+        notes = {
+            (note.y, note.x): note.font.color
+            for note in confusion_figure(matrix, place, dark).layout.annotations
+        }
         for (i, j), ink in notes.items():
             share = mistakes[i, j] / mistakes.max()
             opacity = 0.06 + 0.94 * share
-            mixed = [share * c + (1 - share) * g for c, g in zip(rgb(colour), rgb("#7f8c99"), strict=True)]
-            seen = light([opacity * m + (1 - opacity) * p for m, p in zip(mixed, rgb(paper(dark)), strict=True)])
+            mixed = [
+                share * c + (1 - share) * g
+                for c, g in zip(rgb(colour), rgb("#7f8c99"), strict=True)
+            ]
+            seen = light(
+                [
+                    opacity * m + (1 - opacity) * p
+                    for m, p in zip(mixed, rgb(paper(dark)), strict=True)
+                ]
+            )
             contrast = max(seen, light(rgb(ink))) / min(seen, light(rgb(ink)))
             assert contrast >= 4.5, (place, i, j)
 
 
 def test_networks_differ_in_more_than_colour() -> None:
-    assert MOST == len(SYMBOLS) == len(DASHES) == len(PATTERNS) == len(set(SYMBOLS)) == len(set(DASHES)) == len(set(PATTERNS))
+    assert (
+        MOST
+        == len(SYMBOLS)
+        == len(DASHES)
+        == len(PATTERNS)
+        == len(set(SYMBOLS))
+        == len(set(DASHES))
+        == len(set(PATTERNS))
+    )
     for dark in (False, True):
         assert len(set(colours(dark))) == MOST

@@ -20,16 +20,22 @@ def test_enlarged_digit_keeps_every_pixel_and_frames_a_mistake() -> None:
 def test_mosaic_lays_out_rows_and_reads_back_as_png() -> None:
     images = np.zeros((10, 28, 28), np.uint8)
     images[9] = 255
-    picture = mosaic(images, [f"{k}" for k in range(10)], framed=[False] * 10, title="Ten digits", columns=8)
+    picture = mosaic(
+        images, [f"{k}" for k in range(10)], framed=[False] * 10, title="Ten digits", columns=8
+    )
     back = np.asarray(Image.open(io.BytesIO(to_png(picture))))
     assert back.shape == (picture.height, picture.width, 3)
     side = 28 * SCALE + 2 * FRAME
     ys, xs = np.nonzero((back == 0).all(-1))  # the black digits; the text is dark blue
     assert ys.min() == 44  # under the title
     assert xs.min() == 20
-    assert xs.max() == 8 + 7 * (side + 24) + 12 + side - 1  # the eighth of the first row ends the picture
+    assert (
+        xs.max() == 8 + 7 * (side + 24) + 12 + side - 1
+    )  # the eighth of the first row ends the picture
     second_row = back[picture.height // 2 + side // 2]
-    assert (second_row[20 + side + 24 + side // 2] == 255).all()  # the tenth is white, second in the second row
+    assert (
+        second_row[20 + side + 24 + side // 2] == 255
+    ).all()  # the tenth is white, second in the second row
 
 
 def test_mosaic_has_a_row_for_every_eight() -> None:

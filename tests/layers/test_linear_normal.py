@@ -32,13 +32,24 @@ def normal_kl(loc: Tensor, scale: Tensor, prior_scale: float) -> Tensor:
 # The whole network against a reference that shares no code with it
 
 
-def reference(network: BayesianNetwork, images: Tensor, labels: Tensor, noise: list[Tensor], temperature: float):
+def reference(
+    network: BayesianNetwork,
+    images: Tensor,
+    labels: Tensor,
+    noise: list[Tensor],
+    temperature: float,
+):
     """Loss per training image and the gradient of every parameter, in float64, weight by weight through a B x D x H tensor."""
     config = network.config
-    parameters = {name: value.detach().double().requires_grad_() for name, value in network.named_parameters()}
+    parameters = {
+        name: value.detach().double().requires_grad_() for name, value in network.named_parameters()
+    }
     h, kl = images.double().flatten(1), 0.0
     for k, eps in enumerate(noise):
-        loc, sigma = parameters[f"layers.{k}.loc"], parameters[f"layers.{k}.raw_scale"].exp() + config.minimum_scale
+        loc, sigma = (
+            parameters[f"layers.{k}.loc"],
+            parameters[f"layers.{k}.raw_scale"].exp() + config.minimum_scale,
+        )
         if f"layers.{k}.raw_factor" in parameters:
             sigma = (0.1 + 0.9 / (1 + torch.exp(-parameters[f"layers.{k}.raw_factor"]))) * sigma
         if len(loc) > h.shape[1]:
@@ -53,14 +64,27 @@ def reference(network: BayesianNetwork, images: Tensor, labels: Tensor, noise: l
     return loss.detach(), {name: value.grad for name, value in parameters.items()}
 
 
-ARTICLE = {"prior_scale": 1.0, "initial_scale": 0.1, "initial_factors": (0.25, 0.5, 0.7), "initial_mean": 0.01, "minimum_scale": 0.01}
+ARTICLE = {
+    "prior_scale": 1.0,
+    "initial_scale": 0.1,
+    "initial_factors": (0.25, 0.5, 0.7),
+    "initial_mean": 0.01,
+    "minimum_scale": 0.01,
+}
 
 
-@pytest.mark.parametrize("options", [{}, ARTICLE, {**ARTICLE, "input_bias": False}], ids=["ours", "article", "no input bias"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, ARTICLE, {**ARTICLE, "input_bias": False}],
+    ids=["ours", "article", "no input bias"],
+)
 @pytest.mark.parametrize("temperature", [1.0, 0.05])
 def test_loss_and_gradient_equal_the_float64_reference(options: dict, temperature: float) -> None:
     network = BayesianNetwork(BayesianConfig(hidden=(32, 24, 16), **options), seeded(1))
-    images, labels = torch.rand(BATCH, 28, 28, generator=seeded(2)), torch.randint(10, (BATCH,), generator=seeded(3))
+    images, labels = (
+        torch.rand(BATCH, 28, 28, generator=seeded(2)),
+        torch.randint(10, (BATCH,), generator=seeded(3)),
+    )
     draws = seeded(4)
     noise = [torch.randn(BATCH, width, generator=draws) for width in (32, 24, 16, 10)]
     loss, gradients = reference(network, images, labels, noise, temperature)
@@ -68,9 +92,14 @@ def test_loss_and_gradient_equal_the_float64_reference(options: dict, temperatur
 
     def errors(precision: torch.dtype) -> tuple[float, dict[str, float]]:
         network.zero_grad()
-        ours = make_objective(network, "elbo", N, BATCH, seeded(4), precision)(images, labels, temperature).value
+        ours = make_objective(network, "elbo", N, BATCH, seeded(4), precision)(
+            images, labels, temperature
+        ).value
         ours.backward()
-        differences = {name: (p.grad.double() - gradients[name]).norm() / gradients[name].norm() for name, p in network.named_parameters()}
+        differences = {
+            name: (p.grad.double() - gradients[name]).norm() / gradients[name].norm()
+            for name, p in network.named_parameters()
+        }
         return (ours.item() - loss.item()) / loss.item(), differences
 
     loss_error, differences = errors(torch.float32)
@@ -78,7 +107,9 @@ def test_loss_and_gradient_equal_the_float64_reference(options: dict, temperatur
     assert max(differences.values()) < 1e-4, differences
     loss_error, differences = errors(torch.bfloat16)  # 8 bits of precision
     assert abs(loss_error) < 1e-2
-    assert max(error for name, error in differences.items() if not name.endswith("factor")) < 0.15, differences  # sums that cancel
+    assert (
+        max(error for name, error in differences.items() if not name.endswith("factor")) < 0.15
+    ), differences  # sums that cancel
 
 
 def test_moments_equal_those_of_drawn_weights() -> None:
@@ -98,7 +129,11 @@ def test_moments_equal_those_of_drawn_weights() -> None:
     drawn = layer.rsample((100_000,))
     assert torch.allclose(drawn.mean(0), mean, atol=0.02)
     assert torch.allclose(drawn.var(0), variance, rtol=0.02)
-    assert torch.allclose(layer.log_prob(z[0]), torch.distributions.Normal(mean, variance.sqrt()).log_prob(z[0]).sum(-1), rtol=1e-4)
+    assert torch.allclose(
+        layer.log_prob(z[0]),
+        torch.distributions.Normal(mean, variance.sqrt()).log_prob(z[0]).sum(-1),
+        rtol=1e-4,
+    )
 
 
 def test_a_prior_given_by_two_numbers_is_the_same_layer_as_one_given_weight_by_weight() -> None:
@@ -107,7 +142,9 @@ def test_a_prior_given_by_two_numbers_is_the_same_layer_as_one_given_weight_by_w
     long = LinearNormal(x, torch.zeros(shape), torch.full(shape, 0.3))
     for a, b in zip(short.moments, long.moments, strict=True):
         assert torch.allclose(a, b, rtol=1e-5)
-    q = LinearNormal(x, torch.randn(shape, generator=seeded(1)), torch.rand(shape, generator=seeded(2)) + 0.1)
+    q = LinearNormal(
+        x, torch.randn(shape, generator=seeded(1)), torch.rand(shape, generator=seeded(2)) + 0.1
+    )
     assert torch.allclose(kl_divergence(q, short), kl_divergence(q, long), rtol=1e-5)
 
 
@@ -126,7 +163,10 @@ class Largest(TorchDispatchMode):
 def test_no_tensor_is_larger_than_the_weights_forward_or_backward() -> None:
     b, d, h = 48, 60, 50
     x = torch.rand(b, d, generator=seeded(0)).requires_grad_()
-    loc, scale = torch.randn(d + 1, h, generator=seeded(1)).requires_grad_(), torch.ones(d + 1, h).requires_grad_()
+    loc, scale = (
+        torch.randn(d + 1, h, generator=seeded(1)).requires_grad_(),
+        torch.ones(d + 1, h).requires_grad_(),
+    )
     with Largest() as largest:
         LinearNormal(x, loc, scale, generator=seeded(2)).rsample().sum().backward()
     assert largest.numel <= max((d + 1) * h, b * (d + 1), b * h)  # not b * d * h
@@ -140,7 +180,10 @@ def test_weights_that_do_not_fit_the_inputs_are_refused() -> None:
 @pytest.mark.parametrize("bias", [0, 1])
 def test_blank_images_have_finite_gradients(bias: int) -> None:
     x = torch.zeros(3, 4, requires_grad=True)
-    loc, scale = torch.randn(4 + bias, 2, generator=seeded(0)).requires_grad_(), torch.full((4 + bias, 2), 0.1).requires_grad_()
+    loc, scale = (
+        torch.randn(4 + bias, 2, generator=seeded(0)).requires_grad_(),
+        torch.full((4 + bias, 2), 0.1).requires_grad_(),
+    )
     LinearNormal(x, loc, scale, generator=seeded(1)).rsample().square().sum().backward()
     for tensor in (x, loc, scale):
         assert torch.isfinite(tensor.grad).all()
@@ -162,8 +205,13 @@ def pair_of_layers(kl_weight: float, n: int, b: int, outer: int | None = None):
     loc, scale = torch.randn(5, 2, generator=seeded(1)), torch.rand(5, 2, generator=seeded(2)) + 0.1
 
     def sample(loc: Tensor, scale: Tensor) -> None:
-        with pyro.plate("outer", outer, dim=-2) if outer else contextlib.nullcontext(), pyro.plate("images", n, subsample_size=b, dim=-1):
-            pyro.sample("z", LinearNormal(x, loc, scale, shape=torch.Size([5, 2]), kl_weight=kl_weight))
+        with (
+            pyro.plate("outer", outer, dim=-2) if outer else contextlib.nullcontext(),
+            pyro.plate("images", n, subsample_size=b, dim=-1),
+        ):
+            pyro.sample(
+                "z", LinearNormal(x, loc, scale, shape=torch.Size([5, 2]), kl_weight=kl_weight)
+            )
 
     def model() -> None:
         sample(torch.zeros(5, 2), torch.full((5, 2), 0.5))
@@ -192,7 +240,9 @@ def test_expanded_by_an_outer_plate_it_keeps_its_class_and_its_kl() -> None:
     assert TraceMeanField_ELBO().loss(model, guide) == pytest.approx(3 * kl, rel=1e-5)
 
 
-def test_without_an_expand_of_its_own_a_plate_would_drop_the_kl(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_expand_of_its_own_a_plate_would_drop_the_kl(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delattr(LinearNormal, "expand")
     model, guide, kl = pair_of_layers(kl_weight=1 / N, n=N, b=BATCH, outer=3)
     assert TraceMeanField_ELBO().loss(model, guide) != pytest.approx(3 * kl, rel=1e-2)
@@ -200,18 +250,31 @@ def test_without_an_expand_of_its_own_a_plate_would_drop_the_kl(monkeypatch: pyt
 
 @pytest.mark.parametrize("temperature", [1.0, 0.3])
 @pytest.mark.parametrize("batch", [BATCH, 7])
-def test_the_networks_loss_holds_the_kl_of_all_its_weights_once_whatever_the_batch(temperature: float, batch: int) -> None:
+def test_the_networks_loss_holds_the_kl_of_all_its_weights_once_whatever_the_batch(
+    temperature: float, batch: int
+) -> None:
     network = BayesianNetwork(BayesianConfig(hidden=(16, 16, 16)), seeded(0))
     kl = sum(normal_kl(layer.loc, layer.scale, 0.1).item() for layer in network.layers)
-    images, labels = torch.rand(batch, 28, 28, generator=seeded(1)), torch.randint(10, (batch,), generator=seeded(2))
+    images, labels = (
+        torch.rand(batch, 28, 28, generator=seeded(1)),
+        torch.randint(10, (batch,), generator=seeded(2)),
+    )
 
     def loss(temperature: float) -> float:
-        return TraceMeanField_ELBO().loss(network.model, network.guide, images, labels, N, temperature, generator=seeded(3))
+        return TraceMeanField_ELBO().loss(
+            network.model, network.guide, images, labels, N, temperature, generator=seeded(3)
+        )
 
-    assert loss(temperature) - loss(0.0) == pytest.approx(temperature * kl, rel=1e-2)  # of a loss a hundred times as large
-    with_kl = make_objective(network, "elbo", N, batch, seeded(3), torch.float32)(images, labels, temperature)
+    assert loss(temperature) - loss(0.0) == pytest.approx(
+        temperature * kl, rel=1e-2
+    )  # of a loss a hundred times as large
+    with_kl = make_objective(network, "elbo", N, batch, seeded(3), torch.float32)(
+        images, labels, temperature
+    )
     assert with_kl.kl.item() == pytest.approx(kl, rel=1e-2)
-    assert with_kl.value.item() == pytest.approx(with_kl.nll.item() / batch + temperature * kl / N, rel=1e-4)
+    assert with_kl.value.item() == pytest.approx(
+        with_kl.nll.item() / batch + temperature * kl / N, rel=1e-4
+    )
 
 
 # Bayesian linear regression: the known answer
@@ -226,7 +289,9 @@ def regression(design: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         x = torch.linalg.qr(x).Q * torch.tensor([3.0, 6.0, 9.0], dtype=torch.float64)
     else:
         x[:, 2] = 0.8 * x[:, 0] + 0.6 * x[:, 2]
-    y = x @ torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64) + NOISE * torch.randn(40, generator=seeded(1), dtype=torch.float64)
+    y = x @ torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64) + NOISE * torch.randn(
+        40, generator=seeded(1), dtype=torch.float64
+    )
     precision = x.T @ x / NOISE**2 + torch.eye(3, dtype=torch.float64) / PRIOR**2
     return x.float(), y.float(), torch.linalg.solve(precision, x.T @ y / NOISE**2), precision
 
@@ -234,16 +299,32 @@ def regression(design: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 @pytest.mark.parametrize("design", ["orthogonal", "correlated"])
 def test_bayesian_linear_regression_finds_the_known_answer(design: str) -> None:
     x, y, exact_mean, precision = regression(design)
-    exact_sd = precision.diagonal() ** -0.5  # of the posterior where it is diagonal; else the best a mean field can do
+    exact_sd = (
+        precision.diagonal() ** -0.5
+    )  # of the posterior where it is diagonal; else the best a mean field can do
     if design == "orthogonal":
         assert torch.allclose(exact_sd, precision.inverse().diagonal().sqrt())
     else:
         assert (exact_sd < 0.85 * precision.inverse().diagonal().sqrt()).any()
-    loc, log_scale = torch.zeros(3, 1, requires_grad=True), torch.full((3, 1), -1.0, requires_grad=True)
-    generator, n, copies = seeded(2), len(x), 100  # copies of the data: as many samples a step, less noise
+    loc, log_scale = (
+        torch.zeros(3, 1, requires_grad=True),
+        torch.full((3, 1), -1.0, requires_grad=True),
+    )
+    generator, n, copies = (
+        seeded(2),
+        len(x),
+        100,
+    )  # copies of the data: as many samples a step, less noise
 
     def layer(loc: Tensor, scale: Tensor) -> Tensor:
-        weights = LinearNormal(x.repeat(copies, 1), loc, scale, shape=torch.Size([3, 1]), kl_weight=1 / n, generator=generator)
+        weights = LinearNormal(
+            x.repeat(copies, 1),
+            loc,
+            scale,
+            shape=torch.Size([3, 1]),
+            kl_weight=1 / n,
+            generator=generator,
+        )
         return pyro.sample("z", weights)
 
     def model() -> None:
@@ -274,7 +355,9 @@ def test_bayesian_linear_regression_finds_the_known_answer(design: str) -> None:
 def opinions(network: BayesianNetwork, images: Tensor, path: str, n: int) -> Tensor:
     """`n` sampled log-probabilities by one of the three paths, `[n, B, C]`."""
     if path == "guide":
-        trace = pyro.poutine.trace(network.guide).get_trace(images.repeat(n, 1, 1), generator=seeded(11))
+        trace = pyro.poutine.trace(network.guide).get_trace(
+            images.repeat(n, 1, 1), generator=seeded(11)
+        )
         return trace.nodes["logits"]["value"].log_softmax(-1).view(n, len(images), -1)
     if path == "sample":
         return network.sample(images, n, seeded(12))
@@ -293,32 +376,54 @@ def distance(a: Tensor, b: Tensor) -> float:
 
 @pytest.mark.parametrize("input_bias", [True, False])
 @torch.no_grad()
-def test_pyros_guide_local_sampling_and_drawn_networks_have_the_same_distribution(input_bias: bool) -> None:
-    network = BayesianNetwork(BayesianConfig(hidden=(12, 12, 12), initial_scale=0.2, input_bias=input_bias), seeded(0))
+def test_pyros_guide_local_sampling_and_drawn_networks_have_the_same_distribution(
+    input_bias: bool,
+) -> None:
+    network = BayesianNetwork(
+        BayesianConfig(hidden=(12, 12, 12), initial_scale=0.2, input_bias=input_bias), seeded(0)
+    )
     images, n = torch.rand(3, 28, 28, generator=seeded(1)), 4_000
-    guide, sample, draw = (opinions(network, images, path, n) for path in ("guide", "sample", "draw"))
+    guide, sample, draw = (
+        opinions(network, images, path, n) for path in ("guide", "sample", "draw")
+    )
     # 60 comparisons: chance alone passes 0.055 once in 10,000 such tests
     assert distance(guide, sample) < 0.055
     assert distance(guide, draw) < 0.055
-    network.layers[0].raw_scale += 0.4  # the test can tell: a wider first layer is another distribution
+    network.layers[
+        0
+    ].raw_scale += 0.4  # the test can tell: a wider first layer is another distribution
     assert distance(guide, opinions(network, images, "sample", n)) > 0.055
 
 
 def test_two_networks_in_one_process_share_no_parameters() -> None:
-    first, second = (BayesianNetwork(BayesianConfig(hidden=(8, 8, 8)), seeded(seed)) for seed in (0, 1))
+    first, second = (
+        BayesianNetwork(BayesianConfig(hidden=(8, 8, 8)), seeded(seed)) for seed in (0, 1)
+    )
     before = {name: value.clone() for name, value in second.state_dict().items()}
     images, labels = torch.rand(4, 28, 28, generator=seeded(2)), torch.tensor([1, 2, 3, 4])
     for network in (first, second):
-        make_objective(network, "elbo", N, 4, seeded(3), torch.float32)(images, labels, 1.0).value.backward()
+        make_objective(network, "elbo", N, 4, seeded(3), torch.float32)(
+            images, labels, 1.0
+        ).value.backward()
     optimiser = torch.optim.SGD(first.parameters(), lr=0.1)
     optimiser.step()
     assert all(torch.equal(value, before[name]) for name, value in second.state_dict().items())
-    assert not any(torch.equal(value, before[name]) for name, value in first.state_dict().items() if name.endswith("loc"))
-    assert len(pyro.get_param_store()) == 0  # it is global and keyed by name: a second network would take over the first one's
+    assert not any(
+        torch.equal(value, before[name])
+        for name, value in first.state_dict().items()
+        if name.endswith("loc")
+    )
+    assert (
+        len(pyro.get_param_store()) == 0
+    )  # it is global and keyed by name: a second network would take over the first one's
 
 
 def test_the_article_s_shapes_are_the_defaults() -> None:
     sizes = (784, 1024, 1024, 1024, 10)
     network = BayesianNetwork(generator=seeded(0))
-    assert [tuple(layer.loc.shape) for layer in network.layers] == [(i + 1, o) for i, o in pairwise(sizes)]
-    assert F.leaky_relu(torch.tensor(-1.0)) == pytest.approx(-0.01)  # the article's slope is torch's default
+    assert [tuple(layer.loc.shape) for layer in network.layers] == [
+        (i + 1, o) for i, o in pairwise(sizes)
+    ]
+    assert F.leaky_relu(torch.tensor(-1.0)) == pytest.approx(
+        -0.01
+    )  # the article's slope is torch's default

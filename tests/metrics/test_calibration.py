@@ -24,7 +24,9 @@ def test_reliability_by_hand() -> None:
     assert table.accuracy[9].item() == pytest.approx(2 / 3)
     assert table.confidence[9].item() == pytest.approx(2.86 / 3)
     assert math.isnan(table.accuracy[0])
-    assert metrics.ece(probs, labels, bins=10) == pytest.approx((abs(1 - 1.13) + abs(1 - 0.9) + abs(2 - 2.86)) / 6, abs=1e-12)
+    assert metrics.ece(probs, labels, bins=10) == pytest.approx(
+        (abs(1 - 1.13) + abs(1 - 0.9) + abs(2 - 2.86)) / 6, abs=1e-12
+    )
 
 
 def test_adaptive_bins_hold_equal_counts_whatever_the_order() -> None:
@@ -45,7 +47,9 @@ def test_ece_is_torchmetrics(predictions: tuple[torch.Tensor, torch.Tensor]) -> 
     from torchmetrics.functional.classification import multiclass_calibration_error
 
     probs, labels = predictions
-    theirs = multiclass_calibration_error(probs, labels, num_classes=10, n_bins=15, norm="l1").item()
+    theirs = multiclass_calibration_error(
+        probs, labels, num_classes=10, n_bins=15, norm="l1"
+    ).item()
     assert metrics.ece(probs, labels) == pytest.approx(theirs, abs=1e-6)
 
 
@@ -55,11 +59,17 @@ def test_the_temperature_of_one_confidence_is_known(confidence: float, accuracy:
     right = round(accuracy * 100)
     probs, labels = two_classes([confidence] * 100, [1] * right + [0] * (100 - right))
     temperature = metrics.fit_temperature(probs, labels)
-    assert temperature == pytest.approx(math.log(confidence / (1 - confidence)) / math.log(accuracy / (1 - accuracy)), rel=1e-4)
-    assert metrics.ece(metrics.apply_temperature(probs, temperature), labels) == pytest.approx(0, abs=1e-4)
+    assert temperature == pytest.approx(
+        math.log(confidence / (1 - confidence)) / math.log(accuracy / (1 - accuracy)), rel=1e-4
+    )
+    assert metrics.ece(metrics.apply_temperature(probs, temperature), labels) == pytest.approx(
+        0, abs=1e-4
+    )
 
 
-def test_temperature_one_changes_nothing_and_none_changes_the_winner(predictions: tuple[torch.Tensor, torch.Tensor]) -> None:  # noqa: F811
+def test_temperature_one_changes_nothing_and_none_changes_the_winner(
+    predictions: tuple[torch.Tensor, torch.Tensor],
+) -> None:  # noqa: F811
     probs, labels = predictions
     assert torch.allclose(metrics.apply_temperature(probs, 1.0).float(), probs, atol=1e-6)
     scaled = metrics.apply_temperature(probs, metrics.fit_temperature(probs, labels))
@@ -67,12 +77,20 @@ def test_temperature_one_changes_nothing_and_none_changes_the_winner(predictions
     assert metrics.nll(scaled, labels) <= metrics.nll(probs, labels) + 1e-9
 
 
-def test_the_temperature_of_samples_undoes_what_was_done_to_each(predictions: tuple[torch.Tensor, torch.Tensor]) -> None:  # noqa: F811
+def test_the_temperature_of_samples_undoes_what_was_done_to_each(
+    predictions: tuple[torch.Tensor, torch.Tensor],
+) -> None:  # noqa: F811
     probs, labels = predictions
-    samples = torch.stack([probs, probs.roll(1, 0).lerp(probs, 0.7), probs.lerp(torch.full_like(probs, 0.1), 0.2)])
+    samples = torch.stack(
+        [probs, probs.roll(1, 0).lerp(probs, 0.7), probs.lerp(torch.full_like(probs, 0.1), 0.2)]
+    )
     best = metrics.fit_temperature(samples, labels)
-    assert metrics.fit_temperature(metrics.apply_temperature(samples, 1 / 3), labels) == pytest.approx(3 * best, rel=1e-3)
-    assert metrics.fit_temperature(probs[None], labels) == pytest.approx(metrics.fit_temperature(probs, labels), rel=1e-5)
+    assert metrics.fit_temperature(
+        metrics.apply_temperature(samples, 1 / 3), labels
+    ) == pytest.approx(3 * best, rel=1e-3)
+    assert metrics.fit_temperature(probs[None], labels) == pytest.approx(
+        metrics.fit_temperature(probs, labels), rel=1e-5
+    )
 
 
 def test_no_temperature_without_mistakes() -> None:

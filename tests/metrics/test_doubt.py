@@ -71,7 +71,9 @@ def test_detection_is_scikit_learns_with_ties(ranked: tuple[torch.Tensor, torch.
 
     score, positive = ranked
     assert metrics.auroc(score, positive) == pytest.approx(roc_auc_score(positive, score), abs=1e-9)
-    assert metrics.average_precision(score, positive) == pytest.approx(average_precision_score(positive, score), abs=1e-9)
+    assert metrics.average_precision(score, positive) == pytest.approx(
+        average_precision_score(positive, score), abs=1e-9
+    )
     fpr, tpr, _ = roc_curve(positive, score, drop_intermediate=False)
     assert metrics.fpr_at_tpr(score, positive) == pytest.approx(fpr[tpr >= 0.95][0], abs=1e-9)
 
@@ -81,7 +83,9 @@ def test_detection_is_torchmetrics(ranked: tuple[torch.Tensor, torch.Tensor]) ->
 
     score, positive = ranked
     probability = score.sigmoid()
-    assert metrics.auroc(probability, positive) == pytest.approx(binary_auroc(probability, positive.long()).item(), abs=1e-6)
+    assert metrics.auroc(probability, positive) == pytest.approx(
+        binary_auroc(probability, positive.long()).item(), abs=1e-6
+    )
     theirs = binary_average_precision(probability, positive.long()).item()
     assert metrics.average_precision(probability, positive) == pytest.approx(theirs, abs=1e-6)
 
@@ -104,7 +108,9 @@ def test_the_measures_by_hand() -> None:
     assert doubts["variation_ratio"].item() == 0.5
 
 
-@pytest.mark.parametrize("positive", [torch.zeros(4, dtype=torch.bool), torch.ones(4, dtype=torch.bool)])
+@pytest.mark.parametrize(
+    "positive", [torch.zeros(4, dtype=torch.bool), torch.ones(4, dtype=torch.bool)]
+)
 @pytest.mark.parametrize("metric", [metrics.auroc, metrics.average_precision, metrics.fpr_at_tpr])
 def test_a_set_of_one_kind_gets_one_sentence(metric, positive: torch.Tensor) -> None:
     with pytest.raises(BnnlibError, match="All 4 images are"):
@@ -124,7 +130,9 @@ def test_damaged_scores_get_one_sentence() -> None:
 def test_the_bootstrap_interval_of_a_mean_is_the_normal_one() -> None:
     """1,000 draws with share p = 0.2: the standard error is sqrt(p (1 - p) / 1,000) = 0.01265."""
     wrong = torch.arange(1_000) < 200
-    low, high = metrics.bootstrap_interval(lambda w: w.double().mean().item(), wrong, resamples=2_000)
+    low, high = metrics.bootstrap_interval(
+        lambda w: w.double().mean().item(), wrong, resamples=2_000
+    )
     assert low == pytest.approx(0.2 - 1.96 * 0.01265, abs=0.003)
     assert high == pytest.approx(0.2 + 1.96 * 0.01265, abs=0.003)
     assert metrics.bootstrap_interval(lambda w: w.double().mean().item(), torch.ones(5)) == (1, 1)
@@ -135,4 +143,6 @@ def test_the_bootstrap_leaves_out_resamples_without_mistakes() -> None:
     low, high = metrics.bootstrap_interval(metrics.auroc, doubt, wrong, resamples=50)
     assert (low, high) == (1, 1)
     with pytest.raises(BnnlibError, match="undefined on every resample"):
-        metrics.bootstrap_interval(metrics.auroc, doubt, torch.zeros(20, dtype=torch.bool), resamples=5)
+        metrics.bootstrap_interval(
+            metrics.auroc, doubt, torch.zeros(20, dtype=torch.bool), resamples=5
+        )

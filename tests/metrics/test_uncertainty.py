@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from bnnlib.metrics import uncertainty
-from bnnlib.metrics.uncertainty import expected_entropy, mutual_information, predictive_entropy, variation_ratio, votes
+from bnnlib.metrics.uncertainty import (
+    expected_entropy,
+    mutual_information,
+    predictive_entropy,
+    variation_ratio,
+    votes,
+)
 
 SURE = torch.eye(10)
 
@@ -36,14 +42,18 @@ def test_networks_that_all_leave_it_open_are_all_aleatoric() -> None:
 
 
 def test_a_mixture_is_split_as_worked_out_by_hand() -> None:
-    probs = torch.tensor([[[0.9, 0.1]], [[0.5, 0.5]], [[0.1, 0.9]], [[0.3, 0.7]]], dtype=torch.float64)
+    probs = torch.tensor(
+        [[[0.9, 0.1]], [[0.5, 0.5]], [[0.1, 0.9]], [[0.3, 0.7]]], dtype=torch.float64
+    )
 
     def h(p: float) -> float:
         return -p * math.log(p) - (1 - p) * math.log(1 - p)
 
     assert predictive_entropy(probs).item() == pytest.approx(h(0.45))
     assert expected_entropy(probs).item() == pytest.approx((2 * h(0.9) + h(0.5) + h(0.3)) / 4)
-    assert mutual_information(probs).item() == pytest.approx(h(0.45) - (2 * h(0.9) + h(0.5) + h(0.3)) / 4)
+    assert mutual_information(probs).item() == pytest.approx(
+        h(0.45) - (2 * h(0.9) + h(0.5) + h(0.3)) / 4
+    )
     assert votes(probs).sum() == 4
     assert votes(probs)[0, 1] >= 2
 

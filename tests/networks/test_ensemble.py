@@ -9,7 +9,14 @@ from bnnlib import BnnlibError, deterministic_probs, sample_probs
 from bnnlib.cli.ensemble import assemble
 from bnnlib.cli.parser import main
 from bnnlib.evaluation.survey import Survey
-from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork, EnsembleConfig, EnsembleNetwork
+from bnnlib.networks import (
+    BayesianConfig,
+    BayesianNetwork,
+    DropoutConfig,
+    DropoutNetwork,
+    EnsembleConfig,
+    EnsembleNetwork,
+)
 from bnnlib.storage.checkpoints import load_checkpoint, save_checkpoint
 
 SMALL = DropoutConfig(hidden=(12, 8))
@@ -34,8 +41,12 @@ def test_sample_s_is_member_s_modulo_their_number(shared: bool, monkeypatch) -> 
     ensemble = EnsembleNetwork.of(networks)
     asked = sample_probs(ensemble, IMAGES, 7, 0, shared)
     assert torch.allclose(asked, alone[[0, 1, 2, 0, 1, 2, 0]], atol=1e-6)
-    assert torch.equal(asked, sample_probs(ensemble, IMAGES, 7, 99, shared))  # the generator has no say
-    assert torch.allclose(sample_probs(ensemble, IMAGES, 4, 0, shared, first=2), alone[[2, 0, 1, 2]], atol=1e-6)
+    assert torch.equal(
+        asked, sample_probs(ensemble, IMAGES, 7, 99, shared)
+    )  # the generator has no say
+    assert torch.allclose(
+        sample_probs(ensemble, IMAGES, 4, 0, shared, first=2), alone[[2, 0, 1, 2]], atol=1e-6
+    )
 
 
 def test_a_survey_asks_the_members_in_turn() -> None:
@@ -61,7 +72,9 @@ def test_it_is_put_together_and_stored_and_loaded(tmp_path) -> None:
     loaded = load_checkpoint(tmp_path / "together")
     assert loaded.config == EnsembleConfig(3, (12, 8))
     assert torch.allclose(
-        sample_probs(loaded, IMAGES, 3, 0), sample_probs(EnsembleNetwork.of(networks), IMAGES, 3, 0), atol=1e-3
+        sample_probs(loaded, IMAGES, 3, 0),
+        sample_probs(EnsembleNetwork.of(networks), IMAGES, 3, 0),
+        atol=1e-3,
     )  # float16
     damaged = json.loads((tmp_path / "together" / "card.json").read_text())
     damaged["architecture"]["members"] = 1_000_000
@@ -72,11 +85,16 @@ def test_it_is_put_together_and_stored_and_loaded(tmp_path) -> None:
 
 def test_what_cannot_be_put_together_is_refused(tmp_path, capsys) -> None:
     bayesian = BayesianNetwork(BayesianConfig(hidden=(8,), initial_factors=(0.5,)))
-    good, other, wide = folders(tmp_path, *members(1), bayesian, DropoutNetwork(DropoutConfig(hidden=(9, 8))))
+    good, other, wide = folders(
+        tmp_path, *members(1), bayesian, DropoutNetwork(DropoutConfig(hidden=(9, 8)))
+    )
     for names, words in (
         ([good], "There are 1 members: give 2 to 20 dropout checkpoints."),
         ([good, other], "is of kind bayesian: the members of an ensemble are dropout networks."),
-        ([good, wide], "There is no ensemble of these: members of 2 different sizes: expected networks of one size."),
+        (
+            [good, wide],
+            "There is no ensemble of these: members of 2 different sizes: expected networks of one size.",
+        ),
     ):
         assert main(["ensemble", *names, "--out", str(tmp_path / "new")]) == 2
         assert words in capsys.readouterr().err

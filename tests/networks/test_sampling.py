@@ -18,7 +18,9 @@ both_ways = pytest.mark.parametrize("shared", [True, False], ids=["shared", "eac
 
 
 @both_ways
-def test_it_returns_probabilities_of_samples_images_and_classes(network: Network, shared: bool) -> None:
+def test_it_returns_probabilities_of_samples_images_and_classes(
+    network: Network, shared: bool
+) -> None:
     probs = sample_probs(network, IMAGES, 5, 0, shared)
     assert probs.shape == (5, 7, 10)
     assert torch.allclose(probs.sum(-1), torch.ones(5, 7), atol=1e-5)
@@ -27,22 +29,32 @@ def test_it_returns_probabilities_of_samples_images_and_classes(network: Network
 
 
 @both_ways
-def test_a_seed_and_its_generator_give_the_same_answer_and_none_a_fresh_one(network: Network, shared: bool) -> None:
+def test_a_seed_and_its_generator_give_the_same_answer_and_none_a_fresh_one(
+    network: Network, shared: bool
+) -> None:
     answer = sample_probs(network, IMAGES, 5, 3, shared)
     assert torch.equal(answer, sample_probs(network, IMAGES, 5, seeded(3), shared))
     assert not torch.equal(answer, sample_probs(network, IMAGES, 5, 4, shared))
-    assert not torch.equal(sample_probs(network, IMAGES, 5, shared=shared), sample_probs(network, IMAGES, 5, shared=shared))
+    assert not torch.equal(
+        sample_probs(network, IMAGES, 5, shared=shared),
+        sample_probs(network, IMAGES, 5, shared=shared),
+    )
 
 
 @both_ways
 def test_bytes_are_scaled(network: Network, shared: bool) -> None:
     images = torch.randint(256, (3, 28, 28), dtype=torch.uint8, generator=seeded(1))
-    assert torch.equal(sample_probs(network, images, 4, 0, shared), sample_probs(network, images.float() / 255, 4, 0, shared))
+    assert torch.equal(
+        sample_probs(network, images, 4, 0, shared),
+        sample_probs(network, images.float() / 255, 4, 0, shared),
+    )
 
 
 @pytest.mark.parametrize(("images", "samples"), [(7, 5), (40, 1), (1, 40), (3, 40), (40, 40)])
 @both_ways
-def test_memory_stays_bounded_whatever_is_asked(network: Network, shared: bool, images: int, samples: int, monkeypatch) -> None:
+def test_memory_stays_bounded_whatever_is_asked(
+    network: Network, shared: bool, images: int, samples: int, monkeypatch
+) -> None:
     monkeypatch.setattr(predict, "MAX_ROWS", 16)
     rows = []
 
@@ -60,12 +72,18 @@ def test_memory_stays_bounded_whatever_is_asked(network: Network, shared: bool, 
 
     monkeypatch.setattr(network, "sample", sample)
     monkeypatch.setattr(network, "draw", draw)
-    probs = sample_probs(network, torch.rand(images, 28, 28, generator=seeded(1)), samples, 0, shared)
+    probs = sample_probs(
+        network, torch.rand(images, 28, 28, generator=seeded(1)), samples, 0, shared
+    )
     assert probs.shape == (samples, images, 10)
-    assert torch.allclose(probs.sum(-1), torch.ones(samples, images), atol=1e-5)  # every part was filled
+    assert torch.allclose(
+        probs.sum(-1), torch.ones(samples, images), atol=1e-5
+    )  # every part was filled
     assert max(rows) <= 16
     assert sum(rows) == images * samples
-    assert shared or len(rows) <= 2 * images * samples / 16 + images  # and no part is needlessly small
+    assert (
+        shared or len(rows) <= 2 * images * samples / 16 + images
+    )  # and no part is needlessly small
 
 
 def test_chunks_change_nothing_where_networks_are_shared(network: Network, monkeypatch) -> None:
@@ -76,7 +94,11 @@ def test_chunks_change_nothing_where_networks_are_shared(network: Network, monke
 
 def test_many_images_share_their_networks_and_few_do_not(network: Network, monkeypatch) -> None:
     asked = []
-    monkeypatch.setattr(network, "draw", lambda generator, index: asked.append("draw") or type(network).draw(network, generator))
+    monkeypatch.setattr(
+        network,
+        "draw",
+        lambda generator, index: asked.append("draw") or type(network).draw(network, generator),
+    )
     sample_probs(network, torch.zeros(predict.SHARED_FROM - 1, 28, 28), 1, 0)
     assert asked == []
     sample_probs(network, torch.zeros(predict.SHARED_FROM, 28, 28), 1, 0)
@@ -84,30 +106,55 @@ def test_many_images_share_their_networks_and_few_do_not(network: Network, monke
 
 
 @pytest.mark.parametrize(
-    "config", [DropoutConfig(hidden=(12, 12)), BayesianConfig(hidden=(12, 12), initial_factors=(0.5, 0.5), initial_scale=0.2)]
+    "config",
+    [
+        DropoutConfig(hidden=(12, 12)),
+        BayesianConfig(hidden=(12, 12), initial_factors=(0.5, 0.5), initial_scale=0.2),
+    ],
 )
 def test_both_ways_have_the_same_distribution(config) -> None:
-    network = DropoutNetwork(config, seeded(0)) if isinstance(config, DropoutConfig) else BayesianNetwork(config, seeded(0))
+    network = (
+        DropoutNetwork(config, seeded(0))
+        if isinstance(config, DropoutConfig)
+        else BayesianNetwork(config, seeded(0))
+    )
     n = 4_000
-    shared, local = (sample_probs(network, IMAGES[:2], n, seed, way).flatten(1) for seed, way in ((1, True), (2, False)))
+    shared, local = (
+        sample_probs(network, IMAGES[:2], n, seed, way).flatten(1)
+        for seed, way in ((1, True), (2, False))
+    )
     order = torch.cat([shared, local]).argsort(0)
     steps = torch.where(order < n, 1.0, -1.0).cumsum(0) / n
-    assert steps.abs().max() < 0.055  # Kolmogorov-Smirnov, 20 comparisons: chance passes it once in ten thousand times
+    assert (
+        steps.abs().max() < 0.055
+    )  # Kolmogorov-Smirnov, 20 comparisons: chance passes it once in ten thousand times
     assert torch.allclose(shared.mean(0), local.mean(0), atol=5 * 0.5 / n**0.5)
 
 
 def test_a_point_posterior_always_gives_the_same_answer() -> None:
-    network = BayesianNetwork(BayesianConfig(hidden=(12, 12), initial_factors=(0.5, 0.5), initial_scale=1e-9), seeded(0))
-    probs = torch.cat([sample_probs(network, IMAGES, 3, seed, shared) for seed in (0, 1) for shared in (True, False)])
+    network = BayesianNetwork(
+        BayesianConfig(hidden=(12, 12), initial_factors=(0.5, 0.5), initial_scale=1e-9), seeded(0)
+    )
+    probs = torch.cat(
+        [
+            sample_probs(network, IMAGES, 3, seed, shared)
+            for seed in (0, 1)
+            for shared in (True, False)
+        ]
+    )
     assert torch.allclose(probs, probs[0].expand_as(probs), atol=1e-5)
 
 
 def test_dropout_that_drops_nothing_is_deterministic() -> None:
-    network = DropoutNetwork(DropoutConfig(hidden=(12, 12), input_dropout=0.0, hidden_dropout=0.0), seeded(0))
+    network = DropoutNetwork(
+        DropoutConfig(hidden=(12, 12), input_dropout=0.0, hidden_dropout=0.0), seeded(0)
+    )
     exact = deterministic_probs(network, IMAGES)
     assert exact.shape == (7, 10)
     for shared in (True, False):
-        assert torch.allclose(sample_probs(network, IMAGES, 3, 0, shared), exact.expand(3, 7, 10), atol=1e-6)
+        assert torch.allclose(
+            sample_probs(network, IMAGES, 3, 0, shared), exact.expand(3, 7, 10), atol=1e-6
+        )
 
 
 def test_the_deterministic_answer_comes_in_chunks_too(monkeypatch) -> None:
@@ -116,7 +163,9 @@ def test_the_deterministic_answer_comes_in_chunks_too(monkeypatch) -> None:
     monkeypatch.setattr(predict, "MAX_ROWS", 3)
     assert torch.allclose(deterministic_probs(network, IMAGES), whole, atol=1e-6)
     with pytest.raises(BnnlibError, match="Only a dropout network"):
-        deterministic_probs(BayesianNetwork(BayesianConfig(hidden=(8,), initial_factors=(0.5,))), IMAGES)
+        deterministic_probs(
+            BayesianNetwork(BayesianConfig(hidden=(8,), initial_factors=(0.5,))), IMAGES
+        )
 
 
 @both_ways
@@ -132,7 +181,9 @@ def test_no_images_have_no_answers(network: Network, shared: bool) -> None:
     ],
     ids=lambda images: f"{list(images.shape)} of {images.flatten()[0]:g}",
 )
-def test_images_of_another_shape_or_range_give_one_sentence(network: Network, images: torch.Tensor, one_sentence) -> None:
+def test_images_of_another_shape_or_range_give_one_sentence(
+    network: Network, images: torch.Tensor, one_sentence
+) -> None:
     with pytest.raises(BnnlibError) as error:
         sample_probs(network, images, 3, 0)
     assert one_sentence(error.value)

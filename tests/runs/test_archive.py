@@ -23,7 +23,10 @@ from bnnlib.storage.tensors import read_state, write_state
 from bnnlib.training.config import TrainingConfig
 
 TINY = RunConfig(
-    BayesianConfig(hidden=(16, 16, 16)), TrainingConfig(epochs=2, batch_size=100, device="cpu"), "quick", ("a digit", "another")
+    BayesianConfig(hidden=(16, 16, 16)),
+    TrainingConfig(epochs=2, batch_size=100, device="cpu"),
+    "quick",
+    ("a digit", "another"),
 )
 
 
@@ -58,7 +61,10 @@ def test_a_finished_run_becomes_a_checkpoint_that_answers_alike(run, few, tmp_pa
     network, state = load_checkpoint(folder), run.state()
     assert state is not None
     images = few.test.images[:5].float() / 255
-    assert torch.equal(sample_probs(network, images, 3, 0), sample_probs(best_network(run.config, state), images, 3, 0))
+    assert torch.equal(
+        sample_probs(network, images, 3, 0),
+        sample_probs(best_network(run.config, state), images, 3, 0),
+    )
     assert network.card["figures"]["test"]["images"] == 100
     assert network.card["source"] == "embedded"
     assert network.card["split"]["train"] == 300
@@ -180,8 +186,12 @@ def test_hostile_zips_are_refused_in_one_sentence_and_leave_nothing(run, own_run
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda state: state["best"].update({name: value * float("nan") for name, value in state["best"].items()}),
-        lambda state: state["best"].update({name: value[None] for name, value in state["best"].items()}),
+        lambda state: state["best"].update(
+            {name: value * float("nan") for name, value in state["best"].items()}
+        ),
+        lambda state: state["best"].update(
+            {name: value[None] for name, value in state["best"].items()}
+        ),
         lambda state: state["best"].pop("layers.0.loc"),
         lambda state: state.update(best=7),
         lambda state: state.update(answers=state["answers"] * 2),
@@ -198,7 +208,9 @@ def test_a_zip_with_a_false_state_is_refused(run, own_runs, tmp_path, damage):
     damage(state)
     write_state(tmp_path / "s", state)
     with pytest.raises(BnnlibError) as caught:
-        import_run(changed(zipped(run), state_safetensors=(tmp_path / "s").read_bytes()), own_runs / "back")
+        import_run(
+            changed(zipped(run), state_safetensors=(tmp_path / "s").read_bytes()), own_runs / "back"
+        )
     assert "\n" not in str(caught.value)
     assert [path.name for path in own_runs.iterdir() if path.name != ".turn"] == ["done"]
 
@@ -207,5 +219,7 @@ def test_an_imported_state_keeps_only_what_a_run_has(run, own_runs, tmp_path):
     state = run.state()
     assert state is not None
     write_state(tmp_path / "s", {**state, "extra": {"x": torch.zeros(3)}})
-    back = import_run(changed(zipped(run), state_safetensors=(tmp_path / "s").read_bytes()), own_runs / "back")
+    back = import_run(
+        changed(zipped(run), state_safetensors=(tmp_path / "s").read_bytes()), own_runs / "back"
+    )
     assert "extra" not in read_state(back.folder / "state.safetensors")

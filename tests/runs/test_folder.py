@@ -22,7 +22,12 @@ from bnnlib.training.config import TrainingConfig
 from bnnlib.training.limits import LIMITS
 from bnnlib.training.presets import preset
 
-CONFIG = RunConfig(BayesianConfig(hidden=(8, 8, 8)), TrainingConfig(epochs=2, classes=(1, 7), images=50), "quick", ("a seven",))
+CONFIG = RunConfig(
+    BayesianConfig(hidden=(8, 8, 8)),
+    TrainingConfig(epochs=2, classes=(1, 7), images=50),
+    "quick",
+    ("a seven",),
+)
 
 
 def edit(run: Run, **changes: object) -> None:
@@ -39,7 +44,9 @@ def edit(run: Run, **changes: object) -> None:
 
 
 def test_a_run_keeps_its_config_and_pinned_images(tmp_path):
-    pinned = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    pinned = torch.randint(
+        0, 256, (3, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     run = create_run(tmp_path / "r1", CONFIG, pinned)
     assert dataclasses.replace(run.config, created="") == CONFIG
     assert torch.equal(run.pinned(), pinned)
@@ -99,7 +106,9 @@ def test_a_damaged_history_names_its_line(tmp_path):
         run.history()
 
 
-@pytest.mark.parametrize("name", ["", ".hidden", "../up", "a/b", "a\\b", "a b", "x" * 61, "a\n", "ä"])
+@pytest.mark.parametrize(
+    "name", ["", ".hidden", "../up", "a/b", "a\\b", "a b", "x" * 61, "a\n", "ä"]
+)
 def test_names_that_leave_the_folder_are_refused(tmp_path, name):
     with pytest.raises(BnnlibError, match="cannot be used"):
         check_name(name)
@@ -202,7 +211,9 @@ def test_signs_of_life(tmp_path):
         mine.started = "another boot 17"  # the number has passed to another process
         write_beat(run.folder, mine)
         assert run.status.state == "interrupted"
-    elsewhere = Beat(state="running", pid=1, started="x", host="elsewhere", at=time.time(), queued_at=1.0)
+    elsewhere = Beat(
+        state="running", pid=1, started="x", host="elsewhere", at=time.time(), queued_at=1.0
+    )
     assert is_alive(elsewhere)
     elsewhere.at -= 60
     assert not is_alive(elsewhere)
@@ -213,7 +224,10 @@ def test_signs_of_life(tmp_path):
 
 def test_the_command_line_of_a_run_names_what_differs_from_its_preset():
     network, training = preset("bayesian", "quick")
-    assert command(RunConfig(network, training, "quick")) == "python -m bnnlib train bayesian --preset quick"
+    assert (
+        command(RunConfig(network, training, "quick"))
+        == "python -m bnnlib train bayesian --preset quick"
+    )
     network = dataclasses.replace(network, hidden=(64, 64, 64))
     training = dataclasses.replace(training, classes=(7,), epochs=3, lr=0.01)
     assert command(RunConfig(network, training, "quick")) == (

@@ -28,9 +28,26 @@ from bnnlib.training.trainer import Trainer, build
 
 SMALL = (16, 16, 16)
 TINY = TrainingConfig(
-    epochs=4, batch_size=50, images=200, classes=(1, 7), augment="full", average=0.9, temperature=0.1, lr=0.01, device="cpu"
+    epochs=4,
+    batch_size=50,
+    images=200,
+    classes=(1, 7),
+    augment="full",
+    average=0.9,
+    temperature=0.1,
+    lr=0.01,
+    device="cpu",
 )
-EXACT = ("epoch", "loss", "accuracy", "nll", "kl", "validation_error", "validation_nll", "validation_ece")
+EXACT = (
+    "epoch",
+    "loss",
+    "accuracy",
+    "nll",
+    "kl",
+    "validation_error",
+    "validation_nll",
+    "validation_ece",
+)
 
 
 def config(kind: str = "bayesian", **changes: object) -> RunConfig:
@@ -42,7 +59,9 @@ def wait_for(what: Callable[[], object], seconds: float = 300.0) -> None:
     """Look until `what` is true; the limit is only there to end a test that hangs, and then says how the runs stand."""
     until = time.monotonic() + seconds
     while not what():
-        assert time.monotonic() < until, {run.name: (run.status, run.log()[-300:]) for run in list_runs()}
+        assert time.monotonic() < until, {
+            run.name: (run.status, run.log()[-300:]) for run in list_runs()
+        }
         time.sleep(0.05)
 
 
@@ -75,7 +94,9 @@ def losses(run: Run) -> list[list[float]]:
 @pytest.mark.parametrize("kind", ["dropout", "bayesian"])
 def test_a_trainer_resumes_to_the_bit(few, kind):
     def trainer() -> Trainer:
-        return Trainer(build(config(kind).network, 0), few.train, few.validation, config(kind).training)
+        return Trainer(
+            build(config(kind).network, 0), few.train, few.validation, config(kind).training
+        )
 
     def exact(reports: list) -> list[list[float]]:
         return [[getattr(report, name) for name in EXACT] for report in reports]
@@ -94,7 +115,9 @@ def test_a_trainer_resumes_to_the_bit(few, kind):
 
 
 @pytest.mark.parametrize("kind", ["dropout", "bayesian"])
-def test_a_run_stopped_after_each_epoch_ends_like_one_that_never_stopped(few_digits, own_runs, monkeypatch, kind):
+def test_a_run_stopped_after_each_epoch_ends_like_one_that_never_stopped(
+    few_digits, own_runs, monkeypatch, kind
+):
     pinned = few_digits.test.images[:3]
     straight = create_run(own_runs / "straight", config(kind), pinned)
     assert worker.work(straight) == 0
@@ -125,23 +148,37 @@ def test_a_run_stopped_after_each_epoch_ends_like_one_that_never_stopped(few_dig
 
 
 def test_the_kl_is_divided_by_the_images_really_used(few):
-    part = Trainer(build(config().network, 0), few.train, few.validation, dataclasses.replace(TINY, images=20, augment="none", epochs=1))
+    part = Trainer(
+        build(config().network, 0),
+        few.train,
+        few.validation,
+        dataclasses.replace(TINY, images=20, augment="none", epochs=1),
+    )
     chosen = [label for label in few.train.labels.tolist() if label in TINY.classes][:20]
     assert part.train.labels.tolist() == chosen
     assert set(part.validation.labels.tolist()) <= set(TINY.classes)
-    whole = sum(torch.distributions.kl_divergence(*normals(layer)).sum().item() for layer in part.network.layers)
+    whole = sum(
+        torch.distributions.kl_divergence(*normals(layer)).sum().item()
+        for layer in part.network.layers
+    )
     report = part.run_epoch()
     assert report.kl is not None
-    assert report.loss == pytest.approx(report.nll + TINY.temperature * report.kl, rel=1e-4)  # kl is KL / N with N = 20
+    assert report.loss == pytest.approx(
+        report.nll + TINY.temperature * report.kl, rel=1e-4
+    )  # kl is KL / N with N = 20
     assert report.kl == pytest.approx(whole / 20, rel=1e-4)  # of the epoch's only step, before it
 
 
 def normals(layer: object) -> tuple[torch.distributions.Normal, torch.distributions.Normal]:
     q = torch.distributions.Normal(layer.loc, layer.scale)
-    return q, torch.distributions.Normal(torch.zeros_like(layer.loc), layer.prior_scale.expand_as(layer.loc))
+    return q, torch.distributions.Normal(
+        torch.zeros_like(layer.loc), layer.prior_scale.expand_as(layer.loc)
+    )
 
 
-def test_a_full_disk_fails_with_a_sentence_and_loses_only_the_unfinished_epoch(few_digits, own_runs, monkeypatch, one_sentence):
+def test_a_full_disk_fails_with_a_sentence_and_loses_only_the_unfinished_epoch(
+    few_digits, own_runs, monkeypatch, one_sentence
+):
     run = create_run(own_runs / "full", config())
     write = worker.write_state
 
@@ -165,7 +202,10 @@ def test_a_full_disk_fails_with_a_sentence_and_loses_only_the_unfinished_epoch(f
 
 def test_a_diverging_run_fails_with_a_sentence(few_digits, own_runs):
     run = create_run(
-        own_runs / "wild", dataclasses.replace(config(lr=10.0, temperature=1.0, epochs=30), network=BayesianConfig(hidden=SMALL))
+        own_runs / "wild",
+        dataclasses.replace(
+            config(lr=10.0, temperature=1.0, epochs=30), network=BayesianConfig(hidden=SMALL)
+        ),
     )
     training = dataclasses.replace(run.config.training, optimiser="sgd", momentum=0.99, average=0.0)
     fields = json.loads((run.folder / "config.json").read_text())
@@ -186,7 +226,9 @@ def test_other_data_than_at_the_start_are_refused(few_digits, own_runs, monkeypa
 
     monkeypatch.setattr(worker, "keep", keep_then_stop)
     worker.work(run)
-    monkeypatch.setattr(worker, "load_mnist", lambda: dataclasses.replace(few_digits, source="mnist"))
+    monkeypatch.setattr(
+        worker, "load_mnist", lambda: dataclasses.replace(few_digits, source="mnist")
+    )
     with pytest.raises(BnnlibError, match="'embedded', now there are"):
         worker.work(run)
     assert len(run.history()) == 1
@@ -201,17 +243,34 @@ def test_a_state_of_another_version_is_refused(few_digits, own_runs):
     assert (run.folder / STATE).read_bytes() == b"of old"
 
 
-def test_killed_at_twenty_random_moments_nothing_is_lost_but_the_unfinished_epoch(few_digits, own_runs, tmp_path):
+def test_killed_at_twenty_random_moments_nothing_is_lost_but_the_unfinished_epoch(
+    few_digits, own_runs, tmp_path
+):
     """Every file is whole after each kill, and the run ends like one that never stopped, to the bit."""
     (tmp_path / "train.py").write_text(NURSERY)
-    torch.save([*part(few_digits.train), *part(few_digits.validation), *part(few_digits.test)], tmp_path / "few.pt")
+    torch.save(
+        [*part(few_digits.train), *part(few_digits.validation), *part(few_digits.test)],
+        tmp_path / "few.pt",
+    )
     long, pinned = config(epochs=80), few_digits.test.images[:2]
-    straight, run = create_run(own_runs / "straight", long, pinned), create_run(own_runs / "killed", long, pinned)
+    straight, run = (
+        create_run(own_runs / "straight", long, pinned),
+        create_run(own_runs / "killed", long, pinned),
+    )
     assert worker.work(straight) == 0
     dice, done = random.Random(5), 0
-    command = [sys.executable, str(tmp_path / "train.py"), str(tmp_path / "few.pt"), str(run.folder)]
+    command = [
+        sys.executable,
+        str(tmp_path / "train.py"),
+        str(tmp_path / "few.pt"),
+        str(run.folder),
+    ]
     with subprocess.Popen(
-        command, env={**os.environ, "PYTHONPATH": str(queue.ROOT)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command,
+        env={**os.environ, "PYTHONPATH": str(queue.ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as nursery:
         assert nursery.stdin is not None
         assert nursery.stdout is not None
@@ -226,7 +285,10 @@ def test_killed_at_twenty_random_moments_nothing_is_lost_but_the_unfinished_epoc
             assert int(nursery.stdout.readline()) == -signal.SIGKILL
             history, state = run.history(), run.state()
             saved = [] if state is None else state["history"]
-            assert len(saved) - len(history) in (0, 1)  # the readable copy may lag by the epoch just saved
+            assert len(saved) - len(history) in (
+                0,
+                1,
+            )  # the readable copy may lag by the epoch just saved
             assert saved[: len(history)] == history
             assert len(saved) >= done
             assert len(run.answers()) == (len(saved) + 1 if saved else 0)
@@ -237,7 +299,9 @@ def test_killed_at_twenty_random_moments_nothing_is_lost_but_the_unfinished_epoc
     assert worker.work(run) == 0
     assert losses(run) == losses(straight)
     assert torch.equal(run.answers(), straight.answers())
-    assert {path.name for path in run.folder.iterdir()} == {path.name for path in straight.folder.iterdir()}
+    assert {path.name for path in run.folder.iterdir()} == {
+        path.name for path in straight.folder.iterdir()
+    }
 
 
 def part(split: object) -> list[torch.Tensor]:
@@ -273,9 +337,13 @@ for line in sys.stdin:
 """
 
 
-def test_one_trains_the_others_wait_their_turn_and_a_killed_one_frees_it(own_runs, started, monkeypatch):
+def test_one_trains_the_others_wait_their_turn_and_a_killed_one_frees_it(
+    own_runs, started, monkeypatch
+):
     monkeypatch.setenv("BNNLIB_DATA", str(own_runs / "no-data"))
-    first, second, third = (create_run(own_runs / name, config(epochs=500)) for name in ("first", "second", "third"))
+    first, second, third = (
+        create_run(own_runs / name, config(epochs=500)) for name in ("first", "second", "third")
+    )
     started(first)
     wait_for(lambda: first.status.state == "running")
     started(second)
@@ -288,7 +356,9 @@ def test_one_trains_the_others_wait_their_turn_and_a_killed_one_frees_it(own_run
     beat = first.status.beat
     assert beat is not None
     os.kill(beat.pid, signal.SIGKILL)
-    wait_for(lambda: first.status.state == "interrupted", 10)  # a dead process is noticed within 10 s
+    wait_for(
+        lambda: first.status.state == "interrupted", 10
+    )  # a dead process is noticed within 10 s
     wait_for(lambda: second.status.state == "running")
     assert third.status.state == "queued"
     queue.stop(second)
@@ -361,13 +431,31 @@ def test_queue_and_disk_have_limits(own_runs, monkeypatch):
 def bnnlib(*arguments: str, data: Path) -> subprocess.CompletedProcess:
     environment = {**os.environ, "BNNLIB_DATA": str(data), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
-        [sys.executable, "-m", "bnnlib", "train", *arguments], cwd=queue.ROOT, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "bnnlib", "train", *arguments],
+        cwd=queue.ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
 def test_the_command_line_trains_resumes_and_keeps_a_run(tmp_path, one_sentence):
     folder, out, no_data = tmp_path / "runs" / "cli", tmp_path / "kept", tmp_path / "none"
-    small = ["--hidden-width", "8", "--images", "60", "--epochs", "2", "--batch-size", "30", "--classes", "3,5", "--augment", "affine"]
+    small = [
+        "--hidden-width",
+        "8",
+        "--images",
+        "60",
+        "--epochs",
+        "2",
+        "--batch-size",
+        "30",
+        "--classes",
+        "3,5",
+        "--augment",
+        "affine",
+    ]
     done = bnnlib("dropout", "--run", str(folder), *small, "--out", str(out), data=no_data)
     assert done.returncode == 0, done.stderr
     card = json.loads((out / "card.json").read_text())
@@ -375,7 +463,9 @@ def test_the_command_line_trains_resumes_and_keeps_a_run(tmp_path, one_sentence)
     assert card["split"]["train"] == 60
     assert len(card["history"]) == 2
     assert card["figures"]["test"]["images"] == 1_000
-    assert card["command"].endswith("--hidden-width 8 --epochs 2 --batch-size 30 --images 60 --augment affine --classes 3,5")
+    assert card["command"].endswith(
+        "--hidden-width 8 --epochs 2 --batch-size 30 --images 60 --augment affine --classes 3,5"
+    )
     assert Run(folder).status.state == "finished"
     for arguments, words in (
         (["dropout", "--run", str(folder)], "already"),
@@ -385,7 +475,10 @@ def test_the_command_line_trains_resumes_and_keeps_a_run(tmp_path, one_sentence)
         (["dropout", "--resume"], "name its folder"),
         (["dropout", "--run", str(tmp_path / "x"), "--classes", "1,x"], "digits with commas"),
         (["dropout", "--run", str(tmp_path / "x"), "--classes", "1,1"], "each once"),
-        (["dropout", "--run", str(tmp_path / "x"), "--hidden-width", "100000"], "--hidden-width is 100000"),
+        (
+            ["dropout", "--run", str(tmp_path / "x"), "--hidden-width", "100000"],
+            "--hidden-width is 100000",
+        ),
         (["dropout", "--run", str(tmp_path / "x"), "--images", "0"], "--images is 0"),
     ):
         refused = bnnlib(*arguments, data=no_data)

@@ -9,27 +9,49 @@ from bnnlib.drawing.strokes import SHEET, ink, make_stroke
 from bnnlib.sentences.answers import Speaker, ink_note, sentence, speaker_names
 
 
-def speaker(kind: str, votes: dict[int, int], probability: float, aleatoric: float = 0.2, epistemic: float = 0.1) -> Speaker:
+def speaker(
+    kind: str,
+    votes: dict[int, int],
+    probability: float,
+    aleatoric: float = 0.2,
+    epistemic: float = 0.1,
+) -> Speaker:
     counts = np.array([votes.get(digit, 0) for digit in range(10)])
-    answer = SimpleNamespace(votes=counts, digit=int(counts.argmax()), probability=probability, aleatoric=aleatoric, epistemic=epistemic)
+    answer = SimpleNamespace(
+        votes=counts,
+        digit=int(counts.argmax()),
+        probability=probability,
+        aleatoric=aleatoric,
+        epistemic=epistemic,
+    )
     return Speaker(*speaker_names([kind], [kind])[0], answer)
 
 
 def test_dissent_is_counted_for_the_network_with_the_larger_share_of_it():
-    said = sentence([speaker("dropout", {4: 200}, 0.99), speaker("bayesian", {4: 7, 9: 3}, 0.8)], 0.5)
+    said = sentence(
+        [speaker("dropout", {4: 200}, 0.99), speaker("bayesian", {4: 7, 9: 3}, 0.8)], 0.5
+    )
     assert said == "Both say 4, but 3 of 10 sampled Bayesian networks say 9."
-    said = sentence([speaker("dropout", {4: 99, 7: 1}, 0.9), speaker("bayesian", {4: 100}, 0.99)], 0.5)
+    said = sentence(
+        [speaker("dropout", {4: 99, 7: 1}, 0.9), speaker("bayesian", {4: 100}, 0.99)], 0.5
+    )
     assert said == "Both say 4, but 1 of 100 sampled dropout networks says 7."
 
 
 def test_an_ensemble_speaks_of_its_members():
-    said = sentence([speaker("ensemble", {4: 40, 7: 10}, 0.8), speaker("bayesian", {4: 50}, 0.9)], 0.5)
+    said = sentence(
+        [speaker("ensemble", {4: 40, 7: 10}, 0.8), speaker("bayesian", {4: 50}, 0.9)], 0.5
+    )
     assert said == "Both say 4, but 10 of 50 answers of the ensemble's members say 7."
 
 
 def test_scattered_dissent_names_the_strongest_rival():
-    said = sentence([speaker("dropout", {3: 180, 5: 12, 8: 8}, 0.8), speaker("bayesian", {3: 200}, 0.97)], 0.5)
-    assert said == "Both say 3, but 20 of 200 sampled dropout networks say something else, mostly 5."
+    said = sentence(
+        [speaker("dropout", {3: 180, 5: 12, 8: 8}, 0.8), speaker("bayesian", {3: 200}, 0.97)], 0.5
+    )
+    assert (
+        said == "Both say 3, but 20 of 200 sampled dropout networks say something else, mostly 5."
+    )
 
 
 def test_unanimity():
@@ -38,7 +60,9 @@ def test_unanimity():
 
 
 def test_disagreement_is_told_before_dissent():
-    said = sentence([speaker("dropout", {4: 150, 9: 50}, 0.7), speaker("bayesian", {9: 160, 4: 40}, 0.81)], 0.5)
+    said = sentence(
+        [speaker("dropout", {4: 150, 9: 50}, 0.7), speaker("bayesian", {9: 160, 4: 40}, 0.81)], 0.5
+    )
     assert said == "The dropout network says 4 (70 %), but the Bayesian network says 9 (81 %)."
 
 
@@ -51,35 +75,77 @@ def test_disagreement_is_told_before_dissent():
     ],
 )
 def test_one_network_that_does_not_know(aleatoric, epistemic, cause):
-    said = sentence([speaker("dropout", {4: 200}, 0.97), speaker("bayesian", {9: 110, 4: 90}, 0.42, aleatoric, epistemic)], 0.5)
-    assert said == f"The dropout network says 4 (97 %), but the Bayesian network does not know: it leans to 9 (42 %){cause}."
-    said = sentence([speaker("dropout", {4: 200}, 0.4, aleatoric, epistemic), speaker("bayesian", {9: 200}, 0.97)], 0.5)
-    assert said == f"The Bayesian network says 9 (97 %), but the dropout network does not know: it leans to 4 (40 %){cause}."
+    said = sentence(
+        [
+            speaker("dropout", {4: 200}, 0.97),
+            speaker("bayesian", {9: 110, 4: 90}, 0.42, aleatoric, epistemic),
+        ],
+        0.5,
+    )
+    assert (
+        said
+        == f"The dropout network says 4 (97 %), but the Bayesian network does not know: it leans to 9 (42 %){cause}."
+    )
+    said = sentence(
+        [
+            speaker("dropout", {4: 200}, 0.4, aleatoric, epistemic),
+            speaker("bayesian", {9: 200}, 0.97),
+        ],
+        0.5,
+    )
+    assert (
+        said
+        == f"The Bayesian network says 9 (97 %), but the dropout network does not know: it leans to 4 (40 %){cause}."
+    )
 
 
 def test_each_network_can_have_a_threshold_of_its_own():
     both = [speaker("dropout", {4: 200}, 0.8), speaker("bayesian", {4: 200}, 0.8)]
-    assert sentence(both, (0.9, 0.7)).startswith("The Bayesian network says 4 (80 %), but the dropout network does not know")
+    assert sentence(both, (0.9, 0.7)).startswith(
+        "The Bayesian network says 4 (80 %), but the dropout network does not know"
+    )
     assert sentence(both, (0.7, 0.8)) == "Both say 4, and all 400 sampled networks agree."
 
 
 def test_neither_knows():
     doubt = {"aleatoric": 1.0, "epistemic": 0.1}
     cause = "; most of the doubt is aleatoric, each sampled network is itself torn"
-    same = sentence([speaker("dropout", {4: 9, 9: 1}, 0.45, **doubt), speaker("bayesian", {4: 8, 9: 2}, 0.4, **doubt)], 0.5)
+    same = sentence(
+        [
+            speaker("dropout", {4: 9, 9: 1}, 0.45, **doubt),
+            speaker("bayesian", {4: 8, 9: 2}, 0.4, **doubt),
+        ],
+        0.5,
+    )
     assert same == f"Neither network knows: both lean to 4 (45 % and 40 %){cause}."
-    other = sentence([speaker("dropout", {4: 9, 9: 1}, 0.45, **doubt), speaker("bayesian", {9: 8, 4: 2}, 0.4, **doubt)], 0.5)
-    assert other == f"Neither network knows: the dropout network leans to 4 (45 %), the Bayesian network to 9 (40 %){cause}."
+    other = sentence(
+        [
+            speaker("dropout", {4: 9, 9: 1}, 0.45, **doubt),
+            speaker("bayesian", {9: 8, 4: 2}, 0.4, **doubt),
+        ],
+        0.5,
+    )
+    assert (
+        other
+        == f"Neither network knows: the dropout network leans to 4 (45 %), the Bayesian network to 9 (40 %){cause}."
+    )
 
 
 def test_the_threshold_is_the_least_probability_that_counts_as_knowing():
     one = [speaker("bayesian", {4: 10}, 0.5)]
-    assert sentence(one, 0.5) == "The Bayesian network says 4 (50 %), and all 10 sampled networks agree."
-    assert sentence(one, 0.51).startswith("The Bayesian network does not know: it leans to 4 (50 %)")
+    assert (
+        sentence(one, 0.5)
+        == "The Bayesian network says 4 (50 %), and all 10 sampled networks agree."
+    )
+    assert sentence(one, 0.51).startswith(
+        "The Bayesian network does not know: it leans to 4 (50 %)"
+    )
 
 
 def test_no_certainty_is_ever_claimed_and_no_network_is_said_so():
-    assert "100 %" not in sentence([speaker("dropout", {4: 10}, 1.0), speaker("bayesian", {9: 10}, 0.999)], 0.5)
+    assert "100 %" not in sentence(
+        [speaker("dropout", {4: 10}, 1.0), speaker("bayesian", {9: 10}, 0.999)], 0.5
+    )
     assert sentence([], 0.5) == "No network can answer: choose another checkpoint."
 
 

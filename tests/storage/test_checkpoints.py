@@ -38,13 +38,24 @@ def test_what_is_saved_is_loaded(network: Network, saved: Path) -> None:
         assert torch.equal(value, network.state_dict()[name].half().float())
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
     assert torch.allclose(answers(loaded), answers(network), atol=1e-2)
-    assert (loaded.card["source"], loaded.card["seed"], loaded.card["format"]) == ("mnist", 7, checkpoints.FORMAT)
+    assert (loaded.card["source"], loaded.card["seed"], loaded.card["format"]) == (
+        "mnist",
+        7,
+        checkpoints.FORMAT,
+    )
     assert loaded.card["kind"] == network.config.kind
     assert {"torch", "pyro-ppl"} <= loaded.card["versions"].keys()
 
 
-def test_a_card_handed_on_does_not_change_what_the_network_is(network: Network, saved: Path, tmp_path: Path) -> None:
-    card = {**read_card(saved), "kind": "other", "architecture": {"hidden": [1]}, "created": "long ago"}
+def test_a_card_handed_on_does_not_change_what_the_network_is(
+    network: Network, saved: Path, tmp_path: Path
+) -> None:
+    card = {
+        **read_card(saved),
+        "kind": "other",
+        "architecture": {"hidden": [1]},
+        "created": "long ago",
+    }
     loaded = load_checkpoint(save_checkpoint(tmp_path / "copy", network, card))
     assert loaded.config == network.config
     assert (loaded.card["created"], loaded.card["seed"]) == ("long ago", 7)
@@ -55,7 +66,9 @@ def test_its_files_are_two_and_readable_by_others(saved: Path) -> None:
     assert [path.name for path in saved.parent.iterdir()] == ["mine"]
     for path in (saved, *saved.iterdir()):
         assert path.stat().st_mode & 0o044 == 0o044
-    assert {value.dtype for value in load_file(saved / "weights.safetensors").values()} == {torch.float16}
+    assert {value.dtype for value in load_file(saved / "weights.safetensors").values()} == {
+        torch.float16
+    }
 
 
 def test_weights_too_large_for_float16_are_kept_as_they_are(tmp_path: Path) -> None:
@@ -65,7 +78,9 @@ def test_weights_too_large_for_float16_are_kept_as_they_are(tmp_path: Path) -> N
     assert torch.equal(loaded.layers[0].bias, torch.full((4,), 1e6))
 
 
-def test_weights_that_are_not_finite_are_not_saved_over_good_ones(saved: Path, network: Network, one_sentence) -> None:
+def test_weights_that_are_not_finite_are_not_saved_over_good_ones(
+    saved: Path, network: Network, one_sentence
+) -> None:
     before = answers(load_checkpoint(saved))
     next(network.parameters()).data[0] = float("nan")
     with pytest.raises(BnnlibError, match="no finite numbers") as error:
@@ -74,7 +89,9 @@ def test_weights_that_are_not_finite_are_not_saved_over_good_ones(saved: Path, n
     assert torch.equal(answers(load_checkpoint(saved)), before)
 
 
-def test_a_name_is_looked_for_below_checkpoints_and_then_as_a_path(saved: Path, monkeypatch) -> None:
+def test_a_name_is_looked_for_below_checkpoints_and_then_as_a_path(
+    saved: Path, monkeypatch
+) -> None:
     assert find_checkpoint(saved) == saved
     monkeypatch.chdir(saved.parent)
     assert find_checkpoint("mine").samefile(saved)
@@ -83,8 +100,12 @@ def test_a_name_is_looked_for_below_checkpoints_and_then_as_a_path(saved: Path, 
     assert find_checkpoint("mine") == saved
 
 
-@pytest.mark.parametrize("name", ["nobody", "", "/", "\0", "a" * 5_000, "mine/card.json", "no/such/place"])
-def test_a_checkpoint_that_is_none_is_one_sentence_with_the_names_there_are(name: str, saved: Path, monkeypatch, one_sentence) -> None:
+@pytest.mark.parametrize(
+    "name", ["nobody", "", "/", "\0", "a" * 5_000, "mine/card.json", "no/such/place"]
+)
+def test_a_checkpoint_that_is_none_is_one_sentence_with_the_names_there_are(
+    name: str, saved: Path, monkeypatch, one_sentence
+) -> None:
     monkeypatch.setattr(checkpoints, "FOLDER", saved.parent)
     monkeypatch.chdir(saved.parent)
     with pytest.raises(BnnlibError) as error:
@@ -158,10 +179,18 @@ DAMAGES = {
     "weights that are a pickle": lambda f: pose(f / WEIGHTS),
     "a weight too few": lambda f: rewrite_weights(f, lambda w: w.pop(first(w))),
     "a weight too many": lambda f: rewrite_weights(f, lambda w: w.update(extra=torch.zeros(3))),
-    "a weight of another shape": lambda f: rewrite_weights(f, lambda w: w.update({first(w): torch.zeros(3, 5)})),
-    "a weight that is NaN": lambda f: rewrite_weights(f, lambda w: w[first(w)].view(-1)[:1].fill_(float("nan"))),
-    "a weight that is infinite": lambda f: rewrite_weights(f, lambda w: w[first(w)].view(-1)[-1:].fill_(float("inf"))),
-    "weights that are whole numbers": lambda f: rewrite_weights(f, lambda w: w.update({first(w): w[first(w)].int()})),
+    "a weight of another shape": lambda f: rewrite_weights(
+        f, lambda w: w.update({first(w): torch.zeros(3, 5)})
+    ),
+    "a weight that is NaN": lambda f: rewrite_weights(
+        f, lambda w: w[first(w)].view(-1)[:1].fill_(float("nan"))
+    ),
+    "a weight that is infinite": lambda f: rewrite_weights(
+        f, lambda w: w[first(w)].view(-1)[-1:].fill_(float("inf"))
+    ),
+    "weights that are whole numbers": lambda f: rewrite_weights(
+        f, lambda w: w.update({first(w): w[first(w)].int()})
+    ),
     "float64 beyond float32": lambda f: rewrite_weights(
         f, lambda w: w.update({first(w): torch.full_like(w[first(w)], 1e300, dtype=torch.float64)})
     ),
@@ -169,7 +198,9 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_of_every_kind_is_one_sentence(damage: str, saved: Path, monkeypatch, one_sentence) -> None:
+def test_damage_of_every_kind_is_one_sentence(
+    damage: str, saved: Path, monkeypatch, one_sentence
+) -> None:
     monkeypatch.chdir(saved)
     DAMAGES[damage](saved)
     with pytest.raises(BnnlibError) as error:
@@ -178,8 +209,18 @@ def test_damage_of_every_kind_is_one_sentence(damage: str, saved: Path, monkeypa
     assert not (saved / "executed").exists()
 
 
-@pytest.mark.parametrize("changes", [{"input_dropout": 1.0}, {"hidden_dropout": 2}, {"hidden_dropout": -0.5}, {"input_dropout": "half"}])
-def test_impossible_dropout_rates_are_one_sentence(changes: dict, tmp_path: Path, one_sentence) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"input_dropout": 1.0},
+        {"hidden_dropout": 2},
+        {"hidden_dropout": -0.5},
+        {"input_dropout": "half"},
+    ],
+)
+def test_impossible_dropout_rates_are_one_sentence(
+    changes: dict, tmp_path: Path, one_sentence
+) -> None:
     folder = save_checkpoint(tmp_path / "mine", DropoutNetwork(DropoutConfig(hidden=(8,))), CARD)
     rewrite_card(folder, architecture={"hidden": [8], **changes})
     with pytest.raises(BnnlibError) as error:
@@ -188,9 +229,18 @@ def test_impossible_dropout_rates_are_one_sentence(changes: dict, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "changes", [{"minimum_scale": float("nan")}, {"prior_scale": -1.0}, {"initial_factors": []}, {"input_bias": 5}, {"prior_scale": "wide"}]
+    "changes",
+    [
+        {"minimum_scale": float("nan")},
+        {"prior_scale": -1.0},
+        {"initial_factors": []},
+        {"input_bias": 5},
+        {"prior_scale": "wide"},
+    ],
 )
-def test_impossible_posteriors_are_one_sentence(changes: dict, tmp_path: Path, one_sentence) -> None:
+def test_impossible_posteriors_are_one_sentence(
+    changes: dict, tmp_path: Path, one_sentence
+) -> None:
     network = BayesianNetwork(BayesianConfig(hidden=(8,), initial_factors=(0.5,)))
     folder = save_checkpoint(tmp_path / "mine", network, CARD)
     rewrite_card(folder, architecture={"hidden": [8], "initial_factors": [0.5], **changes})
@@ -209,7 +259,10 @@ def test_loading_a_pickle_would_have_executed_it(tmp_path: Path, monkeypatch) ->
 
 def test_the_list_names_what_is_there_and_what_is_wrong_with_it(tmp_path: Path) -> None:
     good = save_checkpoint(tmp_path / "good", DropoutNetwork(DropoutConfig(hidden=(8,))), CARD)
-    rewrite_card(save_checkpoint(tmp_path / "odd", DropoutNetwork(DropoutConfig(hidden=(8,))), CARD), architecture={"hidden": []})
+    rewrite_card(
+        save_checkpoint(tmp_path / "odd", DropoutNetwork(DropoutConfig(hidden=(8,))), CARD),
+        architecture={"hidden": []},
+    )
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "card.json").write_text("{")
     (tmp_path / "empty").mkdir()
@@ -239,12 +292,22 @@ def test_a_new_checkpoint_replaces_the_old_one_as_a_whole(network: Network, save
     assert [path.name for path in saved.parent.iterdir()] == ["mine"]
 
 
-STEPS = ("bnnlib.storage.checkpoints.save_file", "bnnlib.storage.checkpoints._write_card", "bnnlib.storage.checkpoints.swap_folders")
+STEPS = (
+    "bnnlib.storage.checkpoints.save_file",
+    "bnnlib.storage.checkpoints._write_card",
+    "bnnlib.storage.checkpoints.swap_folders",
+)
 
 
-@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=["disk full", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "failure",
+    [OSError(28, "No space left on device"), KeyboardInterrupt()],
+    ids=["disk full", "Ctrl-C"],
+)
 @pytest.mark.parametrize("step", [*STEPS, "1st rename", "2nd rename", "3rd rename"])
-def test_a_failure_at_any_step_leaves_the_old_one_whole(network: Network, saved: Path, step: str, failure, monkeypatch) -> None:
+def test_a_failure_at_any_step_leaves_the_old_one_whole(
+    network: Network, saved: Path, step: str, failure, monkeypatch
+) -> None:
     before = answers(load_checkpoint(saved))
     renames, rename = [], os.replace
 
@@ -277,7 +340,9 @@ def test_a_process_killed_between_the_renames_loses_nothing(network: Network, sa
     assert [path.name for path in shelf.iterdir()] == ["mine"]
 
 
-def test_a_folder_of_other_things_is_never_replaced(network: Network, tmp_path: Path, one_sentence) -> None:
+def test_a_folder_of_other_things_is_never_replaced(
+    network: Network, tmp_path: Path, one_sentence
+) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.txt").write_text("years of work")
     (tmp_path / "file").write_text("a file")
@@ -292,7 +357,13 @@ def test_a_folder_of_other_things_is_never_replaced(network: Network, tmp_path: 
 
 def test_a_card_is_replaced_as_a_whole_or_not_at_all(saved: Path, monkeypatch) -> None:
     before = read_card(saved)
-    monkeypatch.setattr(json, "dump", lambda card, file, **options: file.write("{") and (_ for _ in ()).throw(OSError(28, "disk full")))
+    monkeypatch.setattr(
+        json,
+        "dump",
+        lambda card, file, **options: (
+            file.write("{") and (_ for _ in ()).throw(OSError(28, "disk full"))
+        ),
+    )
     with pytest.raises(BnnlibError, match="disk full"):
         update_card(saved, {**before, "figures": {}})
     monkeypatch.undo()
@@ -308,7 +379,9 @@ def test_the_shipped_checkpoints_load_and_answer(info) -> None:
         pytest.skip(f"{info.name} does not ship with the project")
     network = load_checkpoint(info.name)
     assert info.card["source"] == "mnist"
-    assert not [word for word in info.card.get("command", "").split() if word.startswith(("/", "~"))]  # nobody else has that folder
+    assert not [
+        word for word in info.card.get("command", "").split() if word.startswith(("/", "~"))
+    ]  # nobody else has that folder
     probs = sample_probs(network, IMAGES, 3, 0)
     assert torch.allclose(probs.sum(-1), torch.ones(3, 3), atol=1e-4)
 

@@ -77,14 +77,22 @@ def test_a_page_that_uses_a_renamed_network_follows_it(page: AppTest, folder: Pa
     assert own_checkpoints() == ["sevens"]
 
 
-def test_a_page_that_used_a_deleted_network_goes_back_to_the_shipped_one(page: AppTest, folder: Path) -> None:
+def test_a_page_that_used_a_deleted_network_goes_back_to_the_shipped_one(
+    page: AppTest, folder: Path
+) -> None:
     press(page, "Delete it for good")
     assert page.session_state["networks"] == ("dropout", "bayesian")
     assert not (folder / "mine").exists()
-    assert not [button for button in page.button if button.label in ("Rename it", "Delete it for good")]
+    assert not [
+        button for button in page.button if button.label in ("Rename it", "Delete it for good")
+    ]
 
 
-def test_where_training_is_off_nothing_is_renamed_or_deleted(page: AppTest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_training_is_off_nothing_is_renamed_or_deleted(
+    page: AppTest, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BNNLIB_TRAINING", "off")
     page.run()
-    assert not [button for button in page.button if button.label in ("Rename it", "Delete it for good")]
+    assert not [
+        button for button in page.button if button.label in ("Rename it", "Delete it for good")
+    ]

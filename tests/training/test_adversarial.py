@@ -33,9 +33,17 @@ def test_it_stays_an_image_and_needs_a_gradient() -> None:
     assert torch.equal(perturbed(images, 3.0), images)
 
 
-@pytest.mark.parametrize("network", [DropoutConfig((16,), 0.0, 0.0), BayesianConfig((16,), initial_factors=(0.5,), initial_scale=1e-9)])
+@pytest.mark.parametrize(
+    "network",
+    [
+        DropoutConfig((16,), 0.0, 0.0),
+        BayesianConfig((16,), initial_factors=(0.5,), initial_scale=1e-9),
+    ],
+)
 def test_the_gradient_is_that_of_the_mean_loss(network, few: Digits) -> None:
-    config = TrainingConfig(epochs=1, batch_size=32, temperature=0.01, adversarial=2.0, device="cpu")
+    config = TrainingConfig(
+        epochs=1, batch_size=32, temperature=0.01, adversarial=2.0, device="cpu"
+    )
     trainer = Trainer(build(network, 0), few.train, few.validation, config)
     images, labels = few.train.images[:32].float() / 255, few.train.labels[:32]
     loss = trainer._differentiate(images, labels, 0.01)
@@ -48,7 +56,9 @@ def test_the_gradient_is_that_of_the_mean_loss(network, few: Digits) -> None:
     hard = trainer.objective(perturbed(inputs, 2.0), labels, 0.01)
     hard.value.backward()
     assert hard.nll > 1.05 * clean.nll  # it is harder
-    assert torch.allclose(loss.nll, clean.nll, rtol=1e-4)  # what is reported is of the images themselves
+    assert torch.allclose(
+        loss.nll, clean.nll, rtol=1e-4
+    )  # what is reported is of the images themselves
     for gradient, parameter in zip(found, trainer.network.parameters(), strict=True):
         assert torch.allclose(gradient, parameter.grad / 2, rtol=1e-3, atol=1e-6)
 
@@ -56,7 +66,14 @@ def test_the_gradient_is_that_of_the_mean_loss(network, few: Digits) -> None:
 def test_it_teaches_something_else(few: Digits) -> None:
     config = TrainingConfig(epochs=1, batch_size=32, device="cpu")
     plain, hard = (
-        Trainer(build(DropoutConfig((16,)), 0), few.train, few.validation, dataclasses.replace(config, adversarial=radius)).run_epoch().nll
+        Trainer(
+            build(DropoutConfig((16,)), 0),
+            few.train,
+            few.validation,
+            dataclasses.replace(config, adversarial=radius),
+        )
+        .run_epoch()
+        .nll
         for radius in (0.0, 2.0)
     )
     assert plain != hard

@@ -15,28 +15,51 @@ from bnnlib.training.compiled_step import Draws
 from bnnlib.training.config import TrainingConfig
 from bnnlib.training.trainer import Trainer, build, fit
 
-BRIEF = TrainingConfig(epochs=2, batch_size=32, lr=1e-3, temperature=0.01, temperature_warmup=1, device="cpu", compile=True)
-BAYESIAN, DROPOUT = BayesianConfig(hidden=(16,), initial_factors=(0.5,)), DropoutConfig(hidden=(16,))
-COMPILER = any(map(shutil.which, ("g++", "clang++", "c++"))) and Path(sysconfig.get_paths()["include"], "Python.h").exists()
+BRIEF = TrainingConfig(
+    epochs=2,
+    batch_size=32,
+    lr=1e-3,
+    temperature=0.01,
+    temperature_warmup=1,
+    device="cpu",
+    compile=True,
+)
+BAYESIAN, DROPOUT = (
+    BayesianConfig(hidden=(16,), initial_factors=(0.5,)),
+    DropoutConfig(hidden=(16,)),
+)
+COMPILER = (
+    any(map(shutil.which, ("g++", "clang++", "c++")))
+    and Path(sysconfig.get_paths()["include"], "Python.h").exists()
+)
 
 
-def fitted(network: TrainableConfig, few: Digits, **changes: object) -> tuple[Trainer, torch.Tensor]:
+def fitted(
+    network: TrainableConfig, few: Digits, **changes: object
+) -> tuple[Trainer, torch.Tensor]:
     """A finished run and all its parameters in a row."""
     trainer = fit(build(network, 0), few, dataclasses.replace(BRIEF, **changes))
-    return trainer, torch.cat([parameter.detach().flatten() for parameter in trainer.network.parameters()])
+    return trainer, torch.cat(
+        [parameter.detach().flatten() for parameter in trainer.network.parameters()]
+    )
 
 
 @pytest.mark.skipif(not COMPILER, reason="needs a C++ compiler and Python's headers")
 @pytest.mark.parametrize(
     ("network", "changes"),
     [
-        (dataclasses.replace(BAYESIAN, prior_scale=None), {"epochs": 3, "adversarial": 1.0, "average": 0.9}),
+        (
+            dataclasses.replace(BAYESIAN, prior_scale=None),
+            {"epochs": 3, "adversarial": 1.0, "average": 0.9},
+        ),
         (BAYESIAN, {"precision": "bf16", "temperature_warmup": 0}),
         (DROPOUT, {"temperature_warmup": 0, "objective": "published"}),
     ],
     ids=["bayesian, its prior learnt between epochs", "bfloat16", "dropout, published"],
 )
-def test_a_compiled_run_learns_what_an_ordinary_one_does(network: TrainableConfig, changes: dict, few: Digits) -> None:
+def test_a_compiled_run_learns_what_an_ordinary_one_does(
+    network: TrainableConfig, changes: dict, few: Digits
+) -> None:
     compiled, parameters = fitted(network, few, **changes)
     ordinary, expected = fitted(network, few, **changes, compile=False)
     assert compiled.compiled.program is not None
@@ -44,7 +67,9 @@ def test_a_compiled_run_learns_what_an_ordinary_one_does(network: TrainableConfi
     assert torch.allclose(parameters, expected, atol=1e-5)
     assert not torch.equal(expected, fitted(network, few, **changes, compile=False, seed=1)[1])
     for ours, theirs in zip(compiled.history, ordinary.history, strict=True):
-        assert (ours.loss, ours.nll, ours.kl or 0) == pytest.approx((theirs.loss, theirs.nll, theirs.kl or 0), rel=1e-4)
+        assert (ours.loss, ours.nll, ours.kl or 0) == pytest.approx(
+            (theirs.loss, theirs.nll, theirs.kl or 0), rel=1e-4
+        )
 
 
 @pytest.mark.parametrize("kind", [BAYESIAN, DROPOUT], ids=lambda c: c.kind)
@@ -57,7 +82,9 @@ def test_where_the_program_fails_it_is_said_and_training_goes_on_alike(
 
         def program(*inputs: torch.Tensor) -> list:
             if next(calls, None) is None:
-                raise RuntimeError("No working C++ compiler found.\nMore than anyone wants to know.")
+                raise RuntimeError(
+                    "No working C++ compiler found.\nMore than anyone wants to know."
+                )
             return graph(*inputs)
 
         return program
@@ -65,7 +92,9 @@ def test_where_the_program_fails_it_is_said_and_training_goes_on_alike(
     monkeypatch.setattr(torch, "compile", compiler)
     trainer, parameters = fitted(kind, few, temperature_warmup=0)
     assert trainer.compiled.failed
-    assert caplog.messages == ["Training goes on without a compiled step: No working C++ compiler found."]
+    assert caplog.messages == [
+        "Training goes on without a compiled step: No working C++ compiler found."
+    ]
     ordinary = fitted(kind, few, temperature_warmup=0, compile=False)[1]
     assert torch.allclose(parameters, ordinary, atol=1e-6)
     assert works or torch.equal(parameters, ordinary)

@@ -51,10 +51,14 @@ def test_the_dropout_networks_elbo_is_its_mean_negative_log_likelihood(batch) ->
     assert loss.kl is None
 
 
-def test_the_published_dropout_loss_takes_log_probabilities_for_the_logits_of_ten_yes_or_no_questions(batch) -> None:
+def test_the_published_dropout_loss_takes_log_probabilities_for_the_logits_of_ten_yes_or_no_questions(
+    batch,
+) -> None:
     images, labels = batch
     network = DropoutNetwork(DropoutConfig(hidden=(WIDTH,) * 3), seeded(1))
-    loss = make_objective(network, "published", N, BATCH, seeded(5), torch.float32)(images, labels, 1.0)
+    loss = make_objective(network, "published", N, BATCH, seeded(5), torch.float32)(
+        images, labels, 1.0
+    )
     yes = network(images, seeded(5)).exp()
     yes = yes / (1 + yes)  # sigmoid(log p) = p / (1 + p)
     truth = F.one_hot(labels, 10)
@@ -65,16 +69,30 @@ def test_the_published_dropout_loss_takes_log_probabilities_for_the_logits_of_te
 
 def standard_kl(network: BayesianNetwork) -> Tensor:
     """KL of all weights from N(0, 1), in the variance's terms."""
-    return sum(0.5 * (layer.scale**2 + layer.loc**2 - 1 - (layer.scale**2).log()).sum() for layer in network.layers)
+    return sum(
+        0.5 * (layer.scale**2 + layer.loc**2 - 1 - (layer.scale**2).log()).sum()
+        for layer in network.layers
+    )
 
 
 @pytest.mark.parametrize("size", [BATCH, 7])
-def test_the_published_bayesian_loss_takes_the_kl_off_the_nll_but_for_a_constant(article, batch, size: int) -> None:
+def test_the_published_bayesian_loss_takes_the_kl_off_the_nll_but_for_a_constant(
+    article, batch, size: int
+) -> None:
     images, labels = batch[0][:size], batch[1][:size]
-    loss = make_objective(article, "published", N, BATCH, seeded(5), torch.float32)(images, labels, 1.0)
-    nll = make_objective(article, "elbo", N, BATCH, seeded(5), torch.float32)(images, labels, 0.0).nll
-    constant = WIDTH * 784 * ((0.25**2 - 1) / 2 - torch.tensor(0.25).log()) + 2 * (WIDTH + 1) * (WIDTH - 10) / 2
-    by_hand = nll - BATCH / N * (standard_kl(article) - constant)  # the factor of a full batch, for the last one too
+    loss = make_objective(article, "published", N, BATCH, seeded(5), torch.float32)(
+        images, labels, 1.0
+    )
+    nll = make_objective(article, "elbo", N, BATCH, seeded(5), torch.float32)(
+        images, labels, 0.0
+    ).nll
+    constant = (
+        WIDTH * 784 * ((0.25**2 - 1) / 2 - torch.tensor(0.25).log())
+        + 2 * (WIDTH + 1) * (WIDTH - 10) / 2
+    )
+    by_hand = nll - BATCH / N * (
+        standard_kl(article) - constant
+    )  # the factor of a full batch, for the last one too
     assert loss.reported.item() * N == pytest.approx(by_hand.item(), rel=1e-4)
 
 
@@ -88,7 +106,12 @@ class Stock(stock.HiddenLayer):
 
     def __init__(self, x: Tensor, mean: Tensor, scale: Tensor, **options) -> None:
         super().__init__(x, mean, scale, **options)
-        TorchDistribution.__init__(self, x.shape[:-1], torch.Size([mean.shape[1] + self.include_hidden_bias]), validate_args=False)
+        TorchDistribution.__init__(
+            self,
+            x.shape[:-1],
+            torch.Size([mean.shape[1] + self.include_hidden_bias]),
+            validate_args=False,
+        )
 
     def expand(self, batch_shape: torch.Size, _instance: object = None) -> "Stock":
         return self
@@ -104,13 +127,22 @@ def test_it_is_the_articles_own_loss_with_the_article_s_own_layer(article, batch
         for k, (mean, scale) in enumerate(parameters):
             last = k == len(parameters) - 1
             activation = (lambda z: z.log_softmax(-1)) if last else F.leaky_relu
-            layer = Stock(h, mean, scale, non_linearity=activation, KL_factor=factor, include_hidden_bias=not last)
+            layer = Stock(
+                h,
+                mean,
+                scale,
+                non_linearity=activation,
+                KL_factor=factor,
+                include_hidden_bias=not last,
+            )
             h = pyro.sample("logits" if last else f"h{k}", layer)
         return h
 
     def model() -> None:
         shapes = [(784, WIDTH), (WIDTH + 1, WIDTH), (WIDTH + 1, WIDTH), (WIDTH + 1, 10)]
-        means = [torch.zeros(rows, columns if k == 0 else 10) for k, (rows, columns) in enumerate(shapes)]
+        means = [
+            torch.zeros(rows, columns if k == 0 else 10) for k, (rows, columns) in enumerate(shapes)
+        ]
         scales = [torch.full(shape, 0.25 if k == 0 else 1.0) for k, shape in enumerate(shapes)]
         with pyro.plate("data", BATCH):
             logits = network(list(zip(means, scales, strict=True)))
@@ -123,8 +155,14 @@ def test_it_is_the_articles_own_loss_with_the_article_s_own_layer(article, batch
     torch.manual_seed(5)  # Pyro's layer draws from torch's own generator
     with pyro.validation_enabled(False):
         theirs = TraceMeanField_ELBO().differentiable_loss(model, guide)
-    ours = make_objective(article, "published", N, BATCH, seeded(5), torch.float32)(images, labels, 1.0)
+    ours = make_objective(article, "published", N, BATCH, seeded(5), torch.float32)(
+        images, labels, 1.0
+    )
     assert ours.reported.item() * N == pytest.approx(theirs.item(), rel=1e-4)
     parameters = list(article.parameters())
-    for a, b in zip(torch.autograd.grad(ours.value, parameters), torch.autograd.grad(theirs, parameters), strict=True):
+    for a, b in zip(
+        torch.autograd.grad(ours.value, parameters),
+        torch.autograd.grad(theirs, parameters),
+        strict=True,
+    ):
         assert (a - b).norm() < 1e-3 * b.norm()

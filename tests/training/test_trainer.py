@@ -15,7 +15,10 @@ from bnnlib.training.config import TrainingConfig
 from bnnlib.training.presets import PRESETS, preset
 from bnnlib.training.trainer import DivergedError, Trainer, build, fit, pick_device
 
-CONFIGS: dict[str, Config] = {"dropout": DropoutConfig(hidden=(16, 16, 16)), "bayesian": BayesianConfig(hidden=(16, 16, 16))}
+CONFIGS: dict[str, Config] = {
+    "dropout": DropoutConfig(hidden=(16, 16, 16)),
+    "bayesian": BayesianConfig(hidden=(16, 16, 16)),
+}
 BRIEF = TrainingConfig(epochs=3, batch_size=32, lr=1e-2, temperature=0.01, device="cpu")
 
 kinds = pytest.mark.parametrize("kind", ["dropout", "bayesian"])
@@ -34,7 +37,10 @@ variants = pytest.mark.parametrize(
 
 def losses(trainer: Trainer) -> list[tuple]:
     """Everything a run reports but the time it took."""
-    return [tuple(v for k, v in dataclasses.asdict(report).items() if k != "seconds") for report in trainer.history]
+    return [
+        tuple(v for k, v in dataclasses.asdict(report).items() if k != "seconds")
+        for report in trainer.history
+    ]
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
@@ -43,13 +49,17 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 @kinds
 @variants
-def test_the_same_seed_gives_the_same_network_to_the_bit(kind: str, changes: dict, few: Digits) -> None:
+def test_the_same_seed_gives_the_same_network_to_the_bit(
+    kind: str, changes: dict, few: Digits
+) -> None:
     config = dataclasses.replace(BRIEF, **changes)
     runs = []
     for seed in (0, 0, 1):
         torch.manual_seed(len(runs))  # torch's own generator has no say
         network = build(CONFIGS[kind], seed)
-        runs.append((fit(network, few, dataclasses.replace(config, seed=seed)), network.state_dict()))
+        runs.append(
+            (fit(network, few, dataclasses.replace(config, seed=seed)), network.state_dict())
+        )
     assert losses(runs[0][0]) == losses(runs[1][0])
     assert same(runs[0][1], runs[1][1])
     assert losses(runs[0][0]) != losses(runs[2][0])
@@ -73,7 +83,10 @@ def test_the_best_network_is_calibrated_at_the_end(kind: str, few: Digits) -> No
         config = dataclasses.replace(BRIEF, epochs=2, calibrate=calibrate)
         trainer = fit(build(CONFIGS[kind], 0), few, config)
         probs = trainer._ask_validation(trainer.network, training.CALIBRATION_SAMPLES)
-        found[calibrate] = metrics.nll(probs.mean(0), few.validation.labels), metrics.fit_temperature(probs, few.validation.labels)
+        found[calibrate] = (
+            metrics.nll(probs.mean(0), few.validation.labels),
+            metrics.fit_temperature(probs, few.validation.labels),
+        )
     (before, temperature), (after, left) = found[False], found[True]
     assert abs(math.log(temperature)) > 0.05  # there was something to mend
     assert after < before
@@ -103,7 +116,10 @@ def test_a_resumed_run_goes_on_as_if_never_stopped(kind: str, changes: dict, few
 
 @kinds
 def test_real_digits_are_learnt(kind: str, few: Digits) -> None:
-    config = {"dropout": DropoutConfig(hidden=(64, 64)), "bayesian": BayesianConfig(hidden=(64, 64), initial_factors=(0.55, 0.55))}[kind]
+    config = {
+        "dropout": DropoutConfig(hidden=(64, 64)),
+        "bayesian": BayesianConfig(hidden=(64, 64), initial_factors=(0.55, 0.55)),
+    }[kind]
     network = build(config, 0)
     trainer = fit(network, few, dataclasses.replace(BRIEF, epochs=15, lr=5e-3, temperature=0.001))
     probs = sample_probs(network, few.test.images, 20, 0).mean(0)
@@ -132,7 +148,12 @@ def test_the_network_is_left_with_its_best_epoch_by_validation_nll(few: Digits) 
     network = build(CONFIGS["dropout"], 0)
     states = []
     config = dataclasses.replace(BRIEF, epochs=6, lr=0.1, schedule="constant")
-    trainer = fit(network, few, config, lambda report: states.append({k: v.clone() for k, v in network.state_dict().items()}))
+    trainer = fit(
+        network,
+        few,
+        config,
+        lambda report: states.append({k: v.clone() for k, v in network.state_dict().items()}),
+    )
     figures = [report.validation_nll for report in trainer.history]
     best = figures.index(min(figures))
     assert best < 5  # or the test would say nothing
@@ -142,7 +163,11 @@ def test_the_network_is_left_with_its_best_epoch_by_validation_nll(few: Digits) 
 
 def test_the_published_objective_keeps_the_last_epoch(few: Digits) -> None:
     network = build(CONFIGS["dropout"], 0)
-    trainer = fit(network, few, dataclasses.replace(BRIEF, objective="published", epochs=3, lr=0.1, schedule="constant"))
+    trainer = fit(
+        network,
+        few,
+        dataclasses.replace(BRIEF, objective="published", epochs=3, lr=0.1, schedule="constant"),
+    )
     assert trainer.best_epoch == 3
 
 
@@ -154,7 +179,13 @@ def test_ctrl_c_keeps_the_best_so_far(kind: str, few: Digits) -> None:
 
     kept = []
     network = build(CONFIGS[kind], 0)
-    trainer = fit(network, few, BRIEF, lambda report: kept.append(report.validation_nll), interrupt_third_epoch)
+    trainer = fit(
+        network,
+        few,
+        BRIEF,
+        lambda report: kept.append(report.validation_nll),
+        interrupt_third_epoch,
+    )
     assert len(trainer.history) == 2
     assert same(network.state_dict(), trainer.best)
     two_epochs = Trainer(build(CONFIGS[kind], 0), few.train, few.validation, BRIEF)
@@ -170,7 +201,9 @@ def test_the_callback_may_stop_the_run(few: Digits) -> None:
 
 @kinds
 def test_divergence_is_one_sentence(kind: str, few: Digits, one_sentence) -> None:
-    config = dataclasses.replace(BRIEF, optimiser="sgd", schedule="constant", lr=10.0, momentum=0.99)
+    config = dataclasses.replace(
+        BRIEF, optimiser="sgd", schedule="constant", lr=10.0, momentum=0.99
+    )
     with pytest.raises(DivergedError, match="lower the learning rate") as error:
         fit(build(CONFIGS[kind], 0), few, dataclasses.replace(config, epochs=50))
     assert one_sentence(error.value)
@@ -204,11 +237,18 @@ def test_a_network_broken_by_the_last_step_of_an_epoch_is_no_best_network(few: D
 
 
 def test_the_learning_rate_warms_up_for_an_epoch_and_falls_as_a_cosine(few: Digits) -> None:
-    trainer = Trainer(build(CONFIGS["dropout"], 0), few.train, few.validation, dataclasses.replace(BRIEF, epochs=5, lr=0.4))
+    trainer = Trainer(
+        build(CONFIGS["dropout"], 0),
+        few.train,
+        few.validation,
+        dataclasses.replace(BRIEF, epochs=5, lr=0.4),
+    )
     rates = []
     for _ in range(5):
         trainer.run_epoch(lambda step, steps: rates.append(trainer.schedule.get_last_lr()[0]))
-    assert rates[:9] == pytest.approx([0.4 * k / 10 for k in range(2, 11)])  # the rate of the step to come
+    assert rates[:9] == pytest.approx(
+        [0.4 * k / 10 for k in range(2, 11)]
+    )  # the rate of the step to come
     assert rates[9] == pytest.approx(0.4)
     assert rates[29] == pytest.approx(0.2)  # half way from step 10 to 50
     assert rates[49] == pytest.approx(0, abs=1e-12)
@@ -217,7 +257,9 @@ def test_the_learning_rate_warms_up_for_an_epoch_and_falls_as_a_cosine(few: Digi
 def test_the_temperature_is_reached_over_its_warm_up(few: Digits) -> None:
     config = dataclasses.replace(BRIEF, epochs=5, temperature=0.8, temperature_warmup=3)
     trainer = fit(build(CONFIGS["bayesian"], 0), few, config)
-    assert [report.temperature for report in trainer.history] == pytest.approx([0.2, 0.4, 0.6, 0.8, 0.8])
+    assert [report.temperature for report in trainer.history] == pytest.approx(
+        [0.2, 0.4, 0.6, 0.8, 0.8]
+    )
 
 
 def test_a_learnt_prior_is_the_root_mean_square_of_the_weights(few: Digits) -> None:
@@ -237,7 +279,9 @@ def test_averaged_parameters_answer_where_they_are_asked_for(few: Digits) -> Non
 
     def average(step: int, steps: int) -> None:
         nonlocal expected
-        decay = min(0.3, step / (9 + step)) if step > 1 else 0  # rises from nothing, so that the untrained start is soon forgotten
+        decay = (
+            min(0.3, step / (9 + step)) if step > 1 else 0
+        )  # rises from nothing, so that the untrained start is soon forgotten
         expected = decay * expected + (1 - decay) * network.layers[0].weight.detach()
 
     trainer.run_epoch(average)
@@ -246,7 +290,9 @@ def test_averaged_parameters_answer_where_they_are_asked_for(few: Digits) -> Non
 
 def test_no_images_and_no_device_give_one_sentence(few: Digits, one_sentence) -> None:
     with pytest.raises(BnnlibError, match="no images") as error:
-        Trainer(build(CONFIGS["dropout"], 0), few.train.select(torch.arange(0)), few.validation, BRIEF)
+        Trainer(
+            build(CONFIGS["dropout"], 0), few.train.select(torch.arange(0)), few.validation, BRIEF
+        )
     assert one_sentence(error.value)
     with pytest.raises(BnnlibError, match="no device 'abacus'") as error:
         pick_device("abacus")
@@ -259,7 +305,12 @@ def test_no_images_and_no_device_give_one_sentence(few: Digits, one_sentence) ->
         *({"epochs": epochs} for epochs in (0, 10**9)),
         *({"lr": lr} for lr in (math.nan, math.inf, 0.0, -1.0)),
         *({"batch_size": 0}, {"temperature": -1.0}, {"seed": -1}, {"momentum": 1.0}),
-        *({"objective": "luck"}, {"optimiser": "hope"}, {"schedule": "later"}, {"precision": "fp8"}),
+        *(
+            {"objective": "luck"},
+            {"optimiser": "hope"},
+            {"schedule": "later"},
+            {"precision": "fp8"},
+        ),
     ],
     ids=str,
 )
@@ -271,14 +322,26 @@ def test_settings_out_of_range_give_one_sentence(changes: dict, one_sentence) ->
 
 def test_the_articles_settings_are_the_articles() -> None:
     _, dropout = preset("dropout", "article")
-    assert (dropout.optimiser, dropout.lr, dropout.momentum, dropout.nesterov) == ("sgd", 0.1, 0.95, False)
+    assert (dropout.optimiser, dropout.lr, dropout.momentum, dropout.nesterov) == (
+        "sgd",
+        0.1,
+        0.95,
+        False,
+    )
     assert (dropout.batch_size, dropout.epochs) == (128, 50)
     _, bayesian = preset("bayesian", "article")
-    assert (bayesian.optimiser, bayesian.lr, bayesian.momentum, bayesian.nesterov) == ("sgd", 0.002, 0.9, True)
+    assert (bayesian.optimiser, bayesian.lr, bayesian.momentum, bayesian.nesterov) == (
+        "sgd",
+        0.002,
+        0.9,
+        True,
+    )
     assert (bayesian.batch_size, bayesian.epochs) == (128, 30)
     assert {"default", "article"} <= {name for _, name in PRESETS}
 
 
 def test_validation_images_are_never_trained_on(few: Digits) -> None:
     trainer = Trainer(build(CONFIGS["dropout"], 0), few.train, few.validation, BRIEF)
-    assert not set(data.fingerprints(trainer.train.images)) & set(data.fingerprints(trainer.validation.images))
+    assert not set(data.fingerprints(trainer.train.images)) & set(
+        data.fingerprints(trainer.validation.images)
+    )

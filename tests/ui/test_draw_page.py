@@ -40,7 +40,9 @@ def checked(app: AppTest) -> AppTest:
 def draw(app: AppTest, *strokes: Stroke) -> AppTest:
     """What the canvas sends after these strokes."""
     objects = [to_fabric(stroke) for stroke in strokes]
-    app.session_state[f"pad{app.session_state['draw'].canvas}"] = {"drawing": {"raw": {"objects": objects}, "data": None}}
+    app.session_state[f"pad{app.session_state['draw'].canvas}"] = {
+        "drawing": {"raw": {"objects": objects}, "data": None}
+    }
     return checked(app.run())
 
 
@@ -64,7 +66,10 @@ def table(app: AppTest) -> list[list[str]]:
 
 
 def address(app: AppTest) -> dict[str, str]:
-    return {name: value[0] if isinstance(value, list) else value for name, value in dict(app.query_params).items()}
+    return {
+        name: value[0] if isinstance(value, list) else value
+        for name, value in dict(app.query_params).items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +85,11 @@ def expected_rows(networks, image: torch.Tensor, samples: int, seed: int) -> lis
         low, high = np.quantile(probs.numpy(), (0.05, 0.95), axis=0)
         votes = torch.bincount(probs.argmax(-1), minlength=10)
         for digit, row in enumerate(rows):
-            row += [f"{probs.mean(0)[digit]:.3f}", f"{low[digit]:.3f} to {high[digit]:.3f}", str(int(votes[digit]))]
+            row += [
+                f"{probs.mean(0)[digit]:.3f}",
+                f"{low[digit]:.3f} to {high[digit]:.3f}",
+                str(int(votes[digit])),
+            ]
         if network.config.kind == "dropout":
             for row, value in zip(rows, deterministic_probs(network, image[None])[0], strict=True):
                 row.append(f"{value:.3f}")
@@ -150,12 +159,20 @@ def test_controls_change_the_answer_and_the_address(networks) -> None:
 
 def cards(app: AppTest) -> dict[str, str]:
     """What each network's card says, by its name."""
-    return dict(re.findall(r'<section class="verdict"[^>]*aria-label="([^"]+)">(.*?)</section>', pieces(app), re.DOTALL))
+    return dict(
+        re.findall(
+            r'<section class="verdict"[^>]*aria-label="([^"]+)">(.*?)</section>',
+            pieces(app),
+            re.DOTALL,
+        )
+    )
 
 
 def copied(name: str, folder: Path, threshold: float | None) -> str:
     """A copy of a shipped network whose evaluation learnt this threshold; None for one without an evaluation."""
-    shutil.copytree(ROOT / "checkpoints" / name, folder / name, ignore=shutil.ignore_patterns("evaluation*"))
+    shutil.copytree(
+        ROOT / "checkpoints" / name, folder / name, ignore=shutil.ignore_patterns("evaluation*")
+    )
     if threshold is not None:
         rule = {"threshold": 1 - threshold, "answered": 0.9504, "right": 0.9982}
         found = load_results(ROOT / "checkpoints" / name)
@@ -164,10 +181,14 @@ def copied(name: str, folder: Path, threshold: float | None) -> str:
     return str(folder / name)
 
 
-def test_every_network_refuses_below_the_threshold_of_its_own_evaluation_until_one_is_chosen(tmp_path, monkeypatch) -> None:
+def test_every_network_refuses_below_the_threshold_of_its_own_evaluation_until_one_is_chosen(
+    tmp_path, monkeypatch
+) -> None:
     monkeypatch.setenv("BNNLIB_CACHE", str(tmp_path / "cache"))
     names = copied("dropout", tmp_path, 0.9995), copied("bayesian", tmp_path, None)
-    app = opened(example="smiley")  # both say 0, with 0.94 and more: too little for the one, enough for the fallback of the other
+    app = opened(
+        example="smiley"
+    )  # both say 0, with 0.94 and more: too little for the one, enough for the fallback of the other
     app.session_state["networks"] = names
     checked(app.run())
     strict, plain = (cards(app)[name] for name in names)
@@ -201,7 +222,9 @@ def test_every_network_refuses_below_the_threshold_of_its_own_evaluation_until_o
         ({"left": "../../etc"}, "names '../../etc', which is no checkpoint here"),
     ],
 )
-def test_an_address_that_is_not_understood_gets_one_sentence_and_defaults(wrong, told, one_sentence) -> None:
+def test_an_address_that_is_not_understood_gets_one_sentence_and_defaults(
+    wrong, told, one_sentence
+) -> None:
     app = opened(**wrong)
     (warning,) = app.warning
     assert told in warning.value
@@ -214,7 +237,11 @@ def test_an_address_that_is_not_understood_gets_one_sentence_and_defaults(wrong,
 def test_blank_dot_and_painted_canvas_get_one_sentence_each(one_sentence) -> None:
     painted = [make_stroke([(0, y), (280, y)], 40) for y in range(0, 281, 20)]
     app = opened(example="blank")
-    told = [sentence(app), sentence(draw(app, make_stroke([(140, 140)]))), sentence(draw(app, *painted))]
+    told = [
+        sentence(app),
+        sentence(draw(app, make_stroke([(140, 140)]))),
+        sentence(draw(app, *painted)),
+    ]
     for message, word in zip(told, ("blank", "single dot", "painted full"), strict=True):
         assert word in message
         assert one_sentence(message)
@@ -253,7 +280,9 @@ def test_no_checkpoint_at_all_leaves_a_page_that_says_so() -> None:
     assert draw(app, ONE).session_state["draw"].strokes == (ONE,)
 
 
-def test_an_image_sent_from_another_page_is_answered_from_its_own_pixels_until_it_is_cleared(networks, few) -> None:
+def test_an_image_sent_from_another_page_is_answered_from_its_own_pixels_until_it_is_cleared(
+    networks, few
+) -> None:
     image = few.test.images[3].numpy()
     app = opened()
     app.session_state["sent_image"] = (image, "Test image 3, a <two>")
@@ -299,11 +328,17 @@ def test_the_canvas_speaks_of_strokes_as_fabric_does() -> None:
     for example in EXAMPLES:
         for stroke in example.strokes:
             assert from_fabric(to_fabric(stroke)) == stroke
-    curve = {"type": "Path", "strokeWidth": 12, "path": [["M", 0, 0], ["Q", 0, 0, 50, 0], ["Q", 100, 0, 100, 50], ["L", 100, 100]]}
+    curve = {
+        "type": "Path",
+        "strokeWidth": 12,
+        "path": [["M", 0, 0], ["Q", 0, 0, 50, 0], ["Q", 100, 0, 100, 50], ["L", 100, 100]],
+    }
     stroke = from_fabric(curve)
     assert stroke.width == 12
     assert (stroke.points[0], stroke.points[-1]) == ((0, 0), (100, 100))
-    assert any(np.hypot(x - 88, y - 12) < 3 for x, y in stroke.points)  # the quadratic curve's middle is (87.5, 12.5)
+    assert any(
+        np.hypot(x - 88, y - 12) < 3 for x, y in stroke.points
+    )  # the quadratic curve's middle is (87.5, 12.5)
     assert from_fabric({"type": "Rect", "width": 3}) is None
 
 
@@ -312,5 +347,13 @@ def test_the_way_to_the_first_answer_loads_nothing_it_does_not_need() -> None:
         "import sys; from streamlit.testing.v1 import AppTest;"
         "app = AppTest.from_file('dashboard.py', default_timeout=120).run(); assert not app.exception; print(*sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert not {"pyro", "torchvision", "mlxtend", "sklearn", "torch._dynamo", "sympy"} & set(done.stdout.split())
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not {"pyro", "torchvision", "mlxtend", "sklearn", "torch._dynamo", "sympy"} & set(
+        done.stdout.split()
+    )

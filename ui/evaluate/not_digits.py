@@ -35,9 +35,14 @@ def others(results: Found, digits: Digits) -> None:
     )
     st.header("Does it doubt what is no digit?")
     if not sets:
-        st.info("No pictures that are no digits were at hand when these networks were evaluated.", icon=":material/image_not_supported:")
+        st.info(
+            "No pictures that are no digits were at hand when these networks were evaluated.",
+            icon=":material/image_not_supported:",
+        )
         return
-    described = {key: next(iter(known.values())).summary["ood"]["sets"][key]["description"] for key in sets}
+    described = {
+        key: next(iter(known.values())).summary["ood"]["sets"][key]["description"] for key in sets
+    }
     chosen = st.selectbox(
         "Compared with the test digits", sets, format_func=described.__getitem__, key="ood_set", persist_state="session", width=520,
         help="Pictures that none of the ten answers fits. A network ought to be in doubt about every one of them.",
@@ -45,7 +50,9 @@ def others(results: Found, digits: Digits) -> None:
     examples(chosen)
     facts = summaries(known)
     for measure_name in ("predictive_entropy", "mutual_information"):
-        st.markdown(f"**{WORDS[measure_name].capitalize()}.** {sentences.on_others(facts, chosen, measure_name)}")
+        st.markdown(
+            f"**{WORDS[measure_name].capitalize()}.** {sentences.on_others(facts, chosen, measure_name)}"
+        )
 
         def show(name: str, measure_name: str = measure_name) -> None:
             found = known[name]
@@ -55,9 +62,19 @@ def others(results: Found, digits: Digits) -> None:
                 f"{name}: AUROC **{row['auroc']:.4f}**{gap}<small>({row['interval'][0]:.4f} to {row['interval'][1]:.4f})</small>",
                 unsafe_allow_html=True,
             )
-            counts = (found.arrays[f"histogram/{part}/{measure_name}"].numpy() for part in ("digits", chosen))
+            counts = (
+                found.arrays[f"histogram/{part}/{measure_name}"].numpy()
+                for part in ("digits", chosen)
+            )
             threshold = found.summary["refusal"]["rules"][measure_name]["threshold"]
-            figure = doubt_figure(EDGES.numpy(), *counts, described[chosen].split(":")[0], list(results).index(name), threshold, is_dark())
+            figure = doubt_figure(
+                EDGES.numpy(),
+                *counts,
+                described[chosen].split(":")[0],
+                list(results).index(name),
+                threshold,
+                is_dark(),
+            )
             chart(
                 figure,
                 f"doubt_{measure_name}_{name}",
@@ -94,7 +111,12 @@ def examples(set_name: str) -> None:
     except BnnlibError as error:
         show_error(error)
         return
-    pictures(images.numpy(), [""] * len(images), [f"Example from the set {set_name}"] * len(images), [False] * len(images))
+    pictures(
+        images.numpy(),
+        [""] * len(images),
+        [f"Example from the set {set_name}"] * len(images),
+        [False] * len(images),
+    )
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

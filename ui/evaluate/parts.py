@@ -30,7 +30,9 @@ def gallery(at_hand: Pictured, order: Tensor, values: Tensor, words: str) -> Non
         true, said, value = int(at_hand.labels[i]), int(at_hand.predicted[i]), float(values[i])
         number = percent(value, 1) if words == "confidence" else f"{value:.2f}"
         captions.append(f"{'✗' if true != said else '✓'} is {true}, says {said}\n{number}")
-        alts.append(f"{sentences.a_digit(true).capitalize()}, answered {said}, {'wrong' if true != said else 'right'}; {words} {number}")
+        alts.append(
+            f"{sentences.a_digit(true).capitalize()}, answered {said}, {'wrong' if true != said else 'right'}; {words} {number}"
+        )
         framed.append(true != said)
     if captions:
         pictures(at_hand.images[order].numpy(), captions, alts, framed)
@@ -50,7 +52,9 @@ def side_by_side(results: Found, show: Callable[[str], None]) -> None:
     names = list(results)
     abreast = 2 if len(names) in (2, 4) else min(3, len(names))
     for start in range(0, len(names), abreast):
-        for column, name in zip(st.columns(abreast, gap="medium"), names[start : start + abreast], strict=False):
+        for column, name in zip(
+            st.columns(abreast, gap="medium"), names[start : start + abreast], strict=False
+        ):
             with column:
                 try:
                     show(name)
@@ -61,7 +65,9 @@ def side_by_side(results: Found, show: Callable[[str], None]) -> None:
 def chart(figure: go.Figure, key: str, alt: str) -> None:
     """A figure as wide as its place, without the mode bar."""
     words = alt.replace("**", "").replace(" \n\n- ", " ").replace("\n- ", "; ")
-    st.plotly_chart(figure, width="stretch", key=key, config={"displayModeBar": False}, alt=words, theme=None)
+    st.plotly_chart(
+        figure, width="stretch", key=key, config={"displayModeBar": False}, alt=words, theme=None
+    )
 
 
 def summaries(results: Found) -> dict[str, dict]:

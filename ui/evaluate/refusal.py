@@ -36,21 +36,43 @@ def refusal(results: Found, digits: Digits) -> None:
     for place, (name, found) in enumerate(results.items()):
         coverage, risk = risk_coverage(found.doubt(ranking), found.wrong)
         keep = np.unique(np.linspace(0, len(coverage) - 1, 1001).astype(int))
-        curves.append(Curve(name, place, 1 - coverage.numpy()[keep][::-1], risk.numpy()[keep][::-1]))
-    chart(refusal_figure(curves, refused, is_dark(), LIMIT / 100), "risk_coverage", f"Risk-coverage curves. {sentence}")
-    st.caption("  \n".join(sentences.on_rule(name, found.summary) for name, found in results.items() if found.summary.get("refusal")))
-    side_by_side(results, lambda name: show_refused(name, results[name], digits, ranking, refused, shown(results)))
+        curves.append(
+            Curve(name, place, 1 - coverage.numpy()[keep][::-1], risk.numpy()[keep][::-1])
+        )
+    chart(
+        refusal_figure(curves, refused, is_dark(), LIMIT / 100),
+        "risk_coverage",
+        f"Risk-coverage curves. {sentence}",
+    )
+    st.caption(
+        "  \n".join(
+            sentences.on_rule(name, found.summary)
+            for name, found in results.items()
+            if found.summary.get("refusal")
+        )
+    )
+    side_by_side(
+        results,
+        lambda name: show_refused(name, results[name], digits, ranking, refused, shown(results)),
+    )
     with st.expander("The same as a table"):
         shares = (0, 0.01, 0.02, 0.05, 0.1, 0.2)
-        columns = {curve.name: [percent(np.interp(share, curve.x, curve.y), 3) for share in shares] for curve in curves}
+        columns = {
+            curve.name: [percent(np.interp(share, curve.x, curve.y), 3) for share in shares]
+            for curve in curves
+        }
         index = pd.Index([percent(share, 0) for share in shares], name="refused")
         st.dataframe(pd.DataFrame(columns, index=index), width="stretch")
 
 
-def show_refused(name: str, found: Results, digits: Digits, ranking: str, refused: float, most: int) -> None:
+def show_refused(
+    name: str, found: Results, digits: Digits, ranking: str, refused: float, most: int
+) -> None:
     """The most doubtful of the refused digits, up to `most`."""
     at_hand = pictured(name, found, digits, (ranking,))
-    order = at_hand.doubts[ranking].argsort(descending=True, stable=True)[: round(len(at_hand.labels) * refused)]
+    order = at_hand.doubts[ranking].argsort(descending=True, stable=True)[
+        : round(len(at_hand.labels) * refused)
+    ]
     st.markdown(
         f"**{name}** refuses {len(order):,} of the {len(at_hand.labels):,} digits here"
         + (f"; the most doubtful, with their {WORDS[ranking]}:" if len(order) else ".")

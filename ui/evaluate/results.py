@@ -24,11 +24,17 @@ def find_results(name: str) -> Results | None:
     Raises BnnlibError if they, or the checkpoint, are damaged.
     """
     modified = tuple(file.stat().st_mtime_ns for file in results_files(name))
-    return _results(str(find_checkpoint(name)), network_version(name)[1], modified) if modified else None
+    return (
+        _results(str(find_checkpoint(name)), network_version(name)[1], modified)
+        if modified
+        else None
+    )
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def _results(folder: str, network_modified: int, results_modified: tuple[int, ...]) -> Results | None:
+def _results(
+    folder: str, network_modified: int, results_modified: tuple[int, ...]
+) -> Results | None:
     return load_results(folder)
 
 
@@ -44,7 +50,9 @@ def measure(name: str) -> None:
     """
     lock = _one_at_a_time()
     if not lock.acquire(blocking=False):
-        raise BnnlibError("Another measurement is under way on this server: try again when it is over, in a minute or two.")
+        raise BnnlibError(
+            "Another measurement is under way on this server: try again when it is over, in a minute or two."
+        )
     try:
         with st.empty():
             plan = Plan.full(SAMPLES)
@@ -52,7 +60,9 @@ def measure(name: str) -> None:
                 load_network(name),
                 load_digits(),
                 plan,
-                lambda share, words: st.progress(share, text=f"Asking {SAMPLES} sampled networks of {name}: {words} …"),
+                lambda share, words: st.progress(
+                    share, text=f"Asking {SAMPLES} sampled networks of {name}: {words} …"
+                ),
             )
             save_results(name, results)
             st.empty()
@@ -79,9 +89,19 @@ def pictured(name: str, results: Results, digits: Digits, measures: tuple[str, .
     index = unseen((name,))
     if digits.source == results.summary["source"] and len(index) == len(results.wrong):
         known = {measure: results.doubt(measure) for measure in measures}
-        return Pictured(digits.test.images[index], results.arrays["labels"].long(), results.arrays["predicted"].long(), known)
+        return Pictured(
+            digits.test.images[index],
+            results.arrays["labels"].long(),
+            results.arrays["predicted"].long(),
+            known,
+        )
     asked = survey(name, index, SAMPLES)
     finish(asked, name, len(index))
     opinions = asked.opinions(digits.test.labels[index])
     known = {"least_confidence": 1 - opinions.mean.amax(-1), **opinions.measures}
-    return Pictured(digits.test.images[index], opinions.labels, opinions.predicted, {measure: known[measure] for measure in measures})
+    return Pictured(
+        digits.test.images[index],
+        opinions.labels,
+        opinions.predicted,
+        {measure: known[measure] for measure in measures},
+    )

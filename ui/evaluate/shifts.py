@@ -17,7 +17,11 @@ from ui.page import is_dark
 @st.fragment
 def shifts(results: Found, digits: Digits) -> None:
     """Accuracy and doubt as digits are turned (or otherwise shifted)."""
-    kinds = [kind for kind in SHIFTS if all(kind in found.summary.get("shifts", {}) for found in results.values())]
+    kinds = [
+        kind
+        for kind in SHIFTS
+        if all(kind in found.summary.get("shifts", {}) for found in results.values())
+    ]
     if not kinds:
         return
     st.header("Does doubt grow as digits turn?")
@@ -47,7 +51,10 @@ def shifts(results: Found, digits: Digits) -> None:
     st.markdown(sentence)
     strengths = next(iter(curves.values()))["strengths"]
     panels = {
-        title: [Curve(name, place, np.array(strengths), np.array(curve[key])) for place, (name, curve) in enumerate(curves.items())]
+        title: [
+            Curve(name, place, np.array(strengths), np.array(curve[key]))
+            for place, (name, curve) in enumerate(curves.items())
+        ]
         for title, key in (
             ("Right", "accuracy"),
             ("Predictive entropy, nats", "predictive_entropy"),
@@ -55,14 +62,24 @@ def shifts(results: Found, digits: Digits) -> None:
         )
     }
     example = digits.test.images[digits.test.labels == digit][:1]
-    turned = np.concatenate([(shift_images(to_float(example), kind, strength) * 255).round().byte().numpy() for strength in strengths])
-    chart(shift_figure(strengths, panels, f"{kind}, {SHIFTS[kind].unit}", turned, is_dark()), "shift", f"{kind}: {sentence}")
+    turned = np.concatenate(
+        [
+            (shift_images(to_float(example), kind, strength) * 255).round().byte().numpy()
+            for strength in strengths
+        ]
+    )
+    chart(
+        shift_figure(strengths, panels, f"{kind}, {SHIFTS[kind].unit}", turned, is_dark()),
+        "shift",
+        f"{kind}: {sentence}",
+    )
     with st.expander("The same as a table"):
         rows = {
             (name, WORDS.get(key, key)): [percent(value, 1) if key == "accuracy" else f"{value:.3f}" for value in curve[key]]
             for name, curve in curves.items() for key in ("accuracy", "predictive_entropy", "mutual_information")
         }  # fmt: skip
         table = pd.DataFrame(
-            {f"{name}: {key}": values for (name, key), values in rows.items()}, index=pd.Index(strengths, name=SHIFTS[kind].unit)
+            {f"{name}: {key}": values for (name, key), values in rows.items()},
+            index=pd.Index(strengths, name=SHIFTS[kind].unit),
         )
         st.dataframe(table, width="stretch")

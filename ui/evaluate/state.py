@@ -11,7 +11,11 @@ from ui.loaders import DEFAULT_NETWORKS, checkpoint_names, chosen_networks
 MOST = 5  # networks that can be told apart in one figure
 LIMIT = 20.0  # per cent of the digits that the slider can refuse
 STEP = 0.5
-NETWORKS, REFUSED, RANKING = "evaluate_networks", "evaluate_refused", "evaluate_ranking"  # keys of the widgets
+NETWORKS, REFUSED, RANKING = (
+    "evaluate_networks",
+    "evaluate_refused",
+    "evaluate_ranking",
+)  # keys of the widgets
 DEFAULTS = {REFUSED: 5.0, RANKING: "predictive_entropy"}
 KNOWN = ("networks", "refused", "by", "left", "right")
 
@@ -43,13 +47,21 @@ def read_address() -> str | None:
             wrong.append(f"there is no measure {given['by'][:40]!r}")
     if odd := [name for name in given if name not in KNOWN]:
         wrong.append(f"{', '.join(repr(name[:40]) for name in odd[:4])} means nothing here")
-    return f"Part of the address was not understood and is left out: {'; '.join(wrong)}." if wrong else None
+    return (
+        f"Part of the address was not understood and is left out: {'; '.join(wrong)}."
+        if wrong
+        else None
+    )
 
 
 def write_address() -> None:
     """Bring the address up to date; what is at its default is left out."""
     state, used = st.session_state, chosen_networks()
-    address = {side: name for side, name, usual in zip(("left", "right"), used, DEFAULT_NETWORKS, strict=True) if name != usual}
+    address = {
+        side: name
+        for side, name, usual in zip(("left", "right"), used, DEFAULT_NETWORKS, strict=True)
+        if name != usual
+    }
     if tuple(state[NETWORKS]) != used and state[NETWORKS]:
         address["networks"] = ",".join(state[NETWORKS])
     if state.get(REFUSED, DEFAULTS[REFUSED]) != DEFAULTS[REFUSED]:

@@ -22,22 +22,38 @@ def run_actions(run: Run, status: Status, config: RunConfig, has_network: bool) 
     allowed = queue.training_allowed()
     with st.container(horizontal=True, key="run_actions"):
         if allowed and status.active:
-            if st.button("Stop", icon=":material/stop:", help="What is finished is kept; resuming goes on after the last finished epoch."):
+            if st.button(
+                "Stop",
+                icon=":material/stop:",
+                help="What is finished is kept; resuming goes on after the last finished epoch.",
+            ):
                 attempt(lambda: queue.stop(run), "Stopping …")
             return
         if allowed and status.state != "finished":
             label = "Start" if status.state == "new" else "Resume"
-            if st.button(label, icon=":material/play_arrow:", type="primary", help="Goes on after the last finished epoch."):
+            if st.button(
+                label,
+                icon=":material/play_arrow:",
+                type="primary",
+                help="Goes on after the last finished epoch.",
+            ):
                 attempt(lambda: queue.start(run), rerun=True)
         if allowed and has_network:
             kind = "primary" if status.state == "finished" else "secondary"
-            with st.popover("Keep as checkpoint", icon=":material/bookmark_add:", type=kind, help="Use its best network on every page."):
+            with st.popover(
+                "Keep as checkpoint",
+                icon=":material/bookmark_add:",
+                type=kind,
+                help="Use its best network on every page.",
+            ):
                 keep_form(run)
         if allowed:
             with st.popover("Rename", icon=":material/edit:", help="Give the run another name."):
                 rename_form(run)
             with st.popover("Delete", icon=":material/delete:", help="Remove the run for good."):
-                st.write(f"Delete **{run.name}** with its history and its network? Checkpoints made of it stay.")
+                st.write(
+                    f"Delete **{run.name}** with its history and its network? Checkpoints made of it stay."
+                )
                 if st.button("Delete for good", type="primary", help="There is no way back."):
                     attempt(lambda: forget(run), rerun=True)
         if has_network:
@@ -49,8 +65,16 @@ def run_actions(run: Run, status: Status, config: RunConfig, has_network: bool) 
 
 def rename_form(run: Run) -> None:
     """Give the run another name."""
-    name = st.text_input("New name", run.name, max_chars=60, key=f"rename_{run.name}", help="Letters, digits, '-', '_' and '.'.")
-    if st.button("Rename the run", disabled=name == run.name, help="Checkpoints made of it keep their names."):
+    name = st.text_input(
+        "New name",
+        run.name,
+        max_chars=60,
+        key=f"rename_{run.name}",
+        help="Letters, digits, '-', '_' and '.'.",
+    )
+    if st.button(
+        "Rename the run", disabled=name == run.name, help="Checkpoints made of it keep their names."
+    ):
         attempt(lambda: show(rename_run(run, name.strip())), rerun=True)
 
 
@@ -62,7 +86,10 @@ def keep_form(run: Run) -> None:
     )  # fmt: skip
     st.caption("It can then be chosen on every page.")
     if st.button(
-        "Keep it", type="primary", icon=":material/bookmark_add:", help="Write the best network so far to the folder `checkpoints`."
+        "Keep it",
+        type="primary",
+        icon=":material/bookmark_add:",
+        help="Write the best network so far to the folder `checkpoints`.",
     ):
         attempt(lambda: keep(run, name.strip()), rerun=True)
 
@@ -83,12 +110,21 @@ def exported(run: Run) -> bytes:
 
 def import_form() -> None:
     """Take a run from a zip that was exported before."""
-    with st.popover("Import a run", icon=":material/upload:", help="Take a run from a zip that was exported before."):
+    with st.popover(
+        "Import a run",
+        icon=":material/upload:",
+        help="Take a run from a zip that was exported before.",
+    ):
         file = st.file_uploader(
             "Exported run", "zip", key=f"upload_{st.session_state.get('uploads', 0)}", max_upload_size=MAX_ARCHIVE >> 20,
             help="A zip made by Export. It is checked before anything of it is used; nothing in it is executed.",
         )  # fmt: skip
-        if file is not None and st.button("Import", type="primary", icon=":material/upload:", help="Check it and add it to the runs."):
+        if file is not None and st.button(
+            "Import",
+            type="primary",
+            icon=":material/upload:",
+            help="Check it and add it to the runs.",
+        ):
             attempt(lambda: take(file), rerun=True)
 
 
@@ -100,7 +136,9 @@ def take(file: UploadedFile) -> None:
 
 def imported_name(name: str) -> str:
     """A free name close to the file's own."""
-    stem = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in name.removesuffix(".zip"))
+    stem = "".join(
+        c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in name.removesuffix(".zip")
+    )
     return free_name(stem.strip("-_.")[:50] or "imported")
 
 

@@ -27,10 +27,18 @@ def compare_runs() -> None:
         except BnnlibError:
             continue  # its own view says what is wrong with it
     if len(found) < 2:
-        st.info("Two runs with a finished epoch each can be compared here.", icon=":material/compare_arrows:")
+        st.info(
+            "Two runs with a finished epoch each can be compared here.",
+            icon=":material/compare_arrows:",
+        )
         return
     names = st.multiselect(
-        "Runs", found, default=list(found)[:2], max_selections=len(PALETTE[False]), key="compared", help="Up to six; the newest come first."
+        "Runs",
+        found,
+        default=list(found)[:2],
+        max_selections=len(PALETTE[False]),
+        key="compared",
+        help="Up to six; the newest come first.",
     )
     if not names:
         return
@@ -41,7 +49,9 @@ def compare_runs() -> None:
         for field, title, percent in FIELDS:
             lines = [Curve(name, colours[name], points(found[name][1], field)) for name in names]
             if any(line.points for line in lines):
-                ends = ", ".join(f"{line.name} ends at {line.points[-1][1]:.4g}" for line in lines if line.points)
+                ends = ", ".join(
+                    f"{line.name} ends at {line.points[-1][1]:.4g}" for line in lines if line.points
+                )
                 with st.container():
                     st.plotly_chart(
                         epoch_curves(lines, title, epochs, is_dark(), percent, legend=True),
@@ -55,12 +65,24 @@ def differences(found: dict) -> dict[str, list[str]]:
     """A column for each run: the settings that are not the same in all, then how far each came."""
     rows = {name: settings(config) for name, (config, _) in found.items()}
     fields = list(dict.fromkeys(field for row in rows.values() for field in row))
-    differing = [field for field in fields if len({repr(row.get(field)) for row in rows.values()}) > 1]
-    table: dict[str, list[str]] = {"setting": [*(field.replace("_", " ") for field in differing), "epochs done", "best validation error"]}
+    differing = [
+        field for field in fields if len({repr(row.get(field)) for row in rows.values()}) > 1
+    ]
+    table: dict[str, list[str]] = {
+        "setting": [
+            *(field.replace("_", " ") for field in differing),
+            "epochs done",
+            "best validation error",
+        ]
+    }
     for name, row in rows.items():
         history = found[name][1]
         best = min(point["validation_error"] for point in history)
-        table[name] = [*(plain(row.get(field)) for field in differing), str(len(history)), f"{best:.2%}"]
+        table[name] = [
+            *(plain(row.get(field)) for field in differing),
+            str(len(history)),
+            f"{best:.2%}",
+        ]
     return table
 
 

@@ -72,15 +72,23 @@ def panels(folder: str, changed: int, dark: bool) -> list[Panel]:
     """The figures of the run in `folder`, whose history has `changed` at that time."""
     run = Run(Path(folder))
     config, made = run.config, []
-    rows = [{**row, "training_error": 1 - row["accuracy"]} if "accuracy" in row else row for row in run.history()]
+    rows = [
+        {**row, "training_error": 1 - row["accuracy"]} if "accuracy" in row else row
+        for row in run.history()
+    ]
     for title, percent, fields, meaning in PANELS:
         if not any(row.get(field) is not None for row in rows for field, *_ in fields):
             continue
         colours = {"solid": colour_of(config, dark), "dot": BASELINE}
-        lines = [Curve(name, colours[dash], points(rows, field), dash) for field, name, dash in fields]
+        lines = [
+            Curve(name, colours[dash], points(rows, field), dash) for field, name, dash in fields
+        ]
         form = ".2%" if percent else ".4g"
         drawn = [line for line in lines if line.points]
-        ends = ", ".join(f"{line.name} {line.points[-1][1]:{form}}{' (dotted)' * (line.dash == 'dot')}" for line in drawn)
+        ends = ", ".join(
+            f"{line.name} {line.points[-1][1]:{form}}{' (dotted)' * (line.dash == 'dot')}"
+            for line in drawn
+        )
         figure = epoch_curves(lines, title, config.training.epochs, dark, percent)
         made.append(Panel(f"run_{fields[0][0]}", figure, title, ends, meaning))
     return made

@@ -27,8 +27,14 @@ PRESETS = {
     "robust": "the same on digits bent a little, for what people draw",
     "article": "the article's own settings, for comparison",
 }
-OBJECTIVES = {"elbo": "elbo: the right one", "published": "published: the article's, wrong sign and all"}
-PRECISIONS = {"fp32": "fp32: 32-bit products", "bf16": "bf16: 16-bit, faster where the processor has it"}
+OBJECTIVES = {
+    "elbo": "elbo: the right one",
+    "published": "published: the article's, wrong sign and all",
+}
+PRECISIONS = {
+    "fp32": "fp32: 32-bit products",
+    "bf16": "bf16: 16-bit, faster where the processor has it",
+}
 
 
 def train_form(digits: Digits) -> None:
@@ -62,7 +68,11 @@ def train_form(digits: Digits) -> None:
         help="Letters, digits, '-', '_' and '.'; empty: a name is found.",
     )  # fmt: skip
     try:
-        changed = {"classes": tuple(sorted(classes)), "images": None if images == most else images, "epochs": epochs}
+        changed = {
+            "classes": tuple(sorted(classes)),
+            "images": None if images == most else images,
+            "epochs": epochs,
+        }
         config = RunConfig(network, dataclasses.replace(training, **changed, **changes), base)
         problem = None
     except BnnlibError as error:
@@ -76,10 +86,18 @@ def train_form(digits: Digits) -> None:
         begin(config, name.strip() or free_name(f"{kind}-{base}"), digits)
 
 
-def all_settings(network: TrainableConfig, training: TrainingConfig, tag: str) -> tuple[TrainableConfig, dict]:
+def all_settings(
+    network: TrainableConfig, training: TrainingConfig, tag: str
+) -> tuple[TrainableConfig, dict]:
     """The widgets behind the expander: the network with its width and prior, and the changes to the training's settings."""
     changes: dict = {}
-    width = number("Hidden width", "hidden_width", network.hidden[0], tag, "Units in each hidden layer; the cost grows with its square.")
+    width = number(
+        "Hidden width",
+        "hidden_width",
+        network.hidden[0],
+        tag,
+        "Units in each hidden layer; the cost grows with its square.",
+    )
     network = with_width(network, width)
     changes["objective"] = st.radio(
         "Objective", OBJECTIVES, list(OBJECTIVES).index(training.objective), OBJECTIVES.get, key=f"{tag}_objective",
@@ -89,18 +107,28 @@ def all_settings(network: TrainableConfig, training: TrainingConfig, tag: str) -
     if isinstance(network, BayesianConfig):
         if changes["objective"] == "elbo":
             meaning = "Weight of the KL: 1 is Bayes, below 1 tempered (more trust in the data)."
-            changes["temperature"] = number("Temperature", "temperature", training.temperature, tag, meaning)
-        meaning = "Standard deviation of every weight before data are seen; empty: learnt for each layer."
+            changes["temperature"] = number(
+                "Temperature", "temperature", training.temperature, tag, meaning
+            )
+        meaning = (
+            "Standard deviation of every weight before data are seen; empty: learnt for each layer."
+        )
         scale = number("Prior scale", "prior_scale", network.prior_scale, tag, meaning)
         network = dataclasses.replace(network, prior_scale=scale)
-    changes["lr"] = number("Learning rate", "lr", training.lr, tag, "Length of a step; too long and training diverges.")
-    changes["batch_size"] = number("Batch size", "batch_size", training.batch_size, tag, "Images a step.")
+    changes["lr"] = number(
+        "Learning rate", "lr", training.lr, tag, "Length of a step; too long and training diverges."
+    )
+    changes["batch_size"] = number(
+        "Batch size", "batch_size", training.batch_size, tag, "Images a step."
+    )
     changes["augment"] = st.radio(
         "Augmentation", AUGMENTATIONS, list(AUGMENTATIONS).index(training.augment), lambda how: f"{how}: {AUGMENTATIONS[how]}",
         key=f"{tag}_augment", help="Bend the training images a little, anew each epoch: hands write more ways than the data hold.",
     )  # fmt: skip
     meaning = "Learn beside each image the hardest one this near to it (L2 distance of the pixels; 0: none): surer doubt, twice the time."
-    changes["adversarial"] = number("Adversarial radius", "adversarial", training.adversarial, tag, meaning)
+    changes["adversarial"] = number(
+        "Adversarial radius", "adversarial", training.adversarial, tag, meaning
+    )
     changes["calibrate"] = st.checkbox(
         "Calibrate at the end", training.calibrate, key=f"{tag}_calibrate",
         help="Divide the logits by the temperature that suits the validation images best: surer where it was too timid, and the reverse.",
@@ -115,7 +143,13 @@ def all_settings(network: TrainableConfig, training: TrainingConfig, tag: str) -
         "in which a stop has to wait; for long trainings. Needs a C++ compiler, and more images than a batch; without, training "
         "goes on as ever.",
     )  # fmt: skip
-    changes["seed"] = number("Seed", "seed", training.seed, tag, "The same seed gives the same network on the same machine.")
+    changes["seed"] = number(
+        "Seed",
+        "seed",
+        training.seed,
+        tag,
+        "The same seed gives the same network on the same machine.",
+    )
     return network, changes
 
 
@@ -123,7 +157,9 @@ def number(label: str, field: str, value: float | None, tag: str, meaning: str) 
     """A number within the field's limits; whole where its limits are."""
     low, high = LIMITS[field]
     if isinstance(value, int) and isinstance(low, int):
-        return st.number_input(label, low, high, value, key=f"{tag}_{field}", help=f"{meaning} {low:,} to {high:,}.")
+        return st.number_input(
+            label, low, high, value, key=f"{tag}_{field}", help=f"{meaning} {low:,} to {high:,}."
+        )
     form = "%.5f" if field == "lr" else "%.3f"
     step = (value or 0.1) / 4
     return st.number_input(
@@ -143,9 +179,13 @@ def begin(config: RunConfig, name: str, digits: Digits) -> None:
     """Create the run, start it and show it; what goes wrong is said in a sentence."""
     images, captions = images_to_pin(digits)
     try:
-        run = create_run(runs_folder() / check_name(name), dataclasses.replace(config, captions=captions), images)
+        run = create_run(
+            runs_folder() / check_name(name), dataclasses.replace(config, captions=captions), images
+        )
         st.query_params["run"] = st.session_state["run"] = run.name
-        st.session_state["begun"] = st.session_state.get("begun", 0) + 1  # an empty name for the next one
+        st.session_state["begun"] = (
+            st.session_state.get("begun", 0) + 1
+        )  # an empty name for the next one
         queue.start(run)
     except BnnlibError as error:
         show_error(error)

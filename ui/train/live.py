@@ -21,7 +21,13 @@ STATES = {
     "new": "not started", "queued": "waiting for its turn", "running": "training", "stopped": "stopped",
     "failed": "failed", "interrupted": "interrupted", "finished": "finished",
 }  # fmt: skip
-ICONS = {"queued": "hourglass_empty", "running": "model_training", "stopped": "stop_circle", "failed": "error", "finished": "check_circle"}
+ICONS = {
+    "queued": "hourglass_empty",
+    "running": "model_training",
+    "stopped": "stop_circle",
+    "failed": "error",
+    "finished": "check_circle",
+}
 
 
 def chosen_run() -> Run | None:
@@ -32,8 +38,14 @@ def chosen_run() -> Run | None:
     wanted = st.session_state.get("run") or st.query_params.get("run")
     names = [run.name for run in runs]
     if wanted is not None and wanted not in names:
-        st.warning(f"There is no run {wanted!r} here: it may have been renamed or deleted. Showing the newest.", icon=":material/link_off:")
-    if st.session_state.get("run_box") not in names or st.session_state.get("run") not in (None, st.session_state.get("run_box")):
+        st.warning(
+            f"There is no run {wanted!r} here: it may have been renamed or deleted. Showing the newest.",
+            icon=":material/link_off:",
+        )
+    if st.session_state.get("run_box") not in names or st.session_state.get("run") not in (
+        None,
+        st.session_state.get("run_box"),
+    ):
         st.session_state["run_box"] = wanted if wanted in names else names[0]
     name = st.selectbox(
         "Run", names, key="run_box", on_change=use_box,
@@ -81,17 +93,32 @@ def watch(name: str, was_active: bool) -> None:
 def standing(run: Run, status: Status, config: RunConfig, done: int) -> None:
     """Where the run stands, in a bar and in words."""
     epochs, beat = config.training.epochs, status.beat or Beat()
-    share = min(1.0, (done + (beat.step / beat.steps if beat.steps and status.state == "running" else 0)) / epochs)
-    icon, how_far = ICONS.get(status.state, "pause_circle"), words(run, status, done, epochs, training_elsewhere(run))
+    share = min(
+        1.0,
+        (done + (beat.step / beat.steps if beat.steps and status.state == "running" else 0))
+        / epochs,
+    )
+    icon, how_far = (
+        ICONS.get(status.state, "pause_circle"),
+        words(run, status, done, epochs, training_elsewhere(run)),
+    )
     st.progress(share, text=f":material/{icon}: **{STATES[status.state]}** · {how_far}")
-    others = [f"**{other.name}** ({STATES[other.status.state]})" for other in list_runs() if other != run and other.status.active]
+    others = [
+        f"**{other.name}** ({STATES[other.status.state]})"
+        for other in list_runs()
+        if other != run and other.status.active
+    ]
     if others:
         st.caption(f"Also at work: {', '.join(others)}.")
     if status.silent:
         since = time.strftime("%H:%M:%S", time.localtime(beat.at))
-        st.warning(f"The process lives but has said nothing since {since}. Stop ends it at once; nothing but the unfinished epoch is lost.")
+        st.warning(
+            f"The process lives but has said nothing since {since}. Stop ends it at once; nothing but the unfinished epoch is lost."
+        )
     if status.state == "failed":
-        st.error(beat.message or "Training failed: the log has the details.", icon=":material/error:")
+        st.error(
+            beat.message or "Training failed: the log has the details.", icon=":material/error:"
+        )
     if status.state == "interrupted":
         st.warning(
             f"The process ended without a word (killed, or the machine went down). All of its {done} finished epochs are kept: "
@@ -137,7 +164,11 @@ def duration(seconds: float) -> str:
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
-    return f"{whole // 60} min {whole % 60} s" if whole < 3_600 else f"{whole // 3_600} h {whole % 3_600 // 60} min"
+    return (
+        f"{whole // 60} min {whole % 60} s"
+        if whole < 3_600
+        else f"{whole // 3_600} h {whole % 3_600 // 60} min"
+    )
 
 
 def pinned(run: Run, status: Status, config: RunConfig) -> None:
@@ -150,11 +181,20 @@ def pinned(run: Run, status: Status, config: RunConfig) -> None:
     epoch = last
     if not status.active and last > 0:
         epoch = st.slider(
-            "Epoch", 0, last, last, key=f"scrub_{run.name}_{last}", help="0 is the untrained network. Drag to watch it learn."
+            "Epoch",
+            0,
+            last,
+            last,
+            key=f"scrub_{run.name}_{last}",
+            help="0 is the untrained network. Drag to watch it learn.",
         )
     when = "before training" if epoch == 0 else f"after epoch {epoch}"
     left_out = sorted(set(range(10)) - set(config.training.classes))
-    never = f" It has never seen {'a ' if len(left_out) == 1 else ''}{', '.join(map(str, left_out))}." if left_out else ""
+    never = (
+        f" It has never seen {'a ' if len(left_out) == 1 else ''}{', '.join(map(str, left_out))}."
+        if left_out
+        else ""
+    )
     st.caption(
         f"{when.capitalize()}: a dot for each of {answers.shape[1]} sampled networks, a bar to their mean; doubt is the mutual "
         f"information, the epistemic part, in nats.{never}"
@@ -167,4 +207,10 @@ def grid(folder: str, changed: int, epoch: int, dark: bool) -> str:
     """What the run in `folder`, whose state has `changed` at that time, said of the pinned images after an epoch."""
     run = Run(Path(folder))
     config, answers = run.config, run.answers()
-    return pinned_grid(run.pinned(), config.captions, answers[min(epoch, len(answers) - 1)], colour_of(config, dark), dark)
+    return pinned_grid(
+        run.pinned(),
+        config.captions,
+        answers[min(epoch, len(answers) - 1)],
+        colour_of(config, dark),
+        dark,
+    )

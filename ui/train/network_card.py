@@ -17,9 +17,21 @@ KINDS = {
 SOURCES = {"mnist": "the full MNIST", "embedded": "the embedded digits"}
 FIGURES = {
     "error": ("Error", "{:.2%}", "Share of held-out images whose most probable class is wrong."),
-    "nll": ("NLL", "{:.4f}", "Negative log-likelihood of the true class, nats an image: punishes being sure and wrong."),
-    "ece": ("ECE", "{:.2%}", "Expected calibration error: how far stated confidence is from the share of right answers."),
-    "brier": ("Brier", "{:.4f}", "Brier score: squared distance of the probabilities from the truth, from 0 to 2."),
+    "nll": (
+        "NLL",
+        "{:.4f}",
+        "Negative log-likelihood of the true class, nats an image: punishes being sure and wrong.",
+    ),
+    "ece": (
+        "ECE",
+        "{:.2%}",
+        "Expected calibration error: how far stated confidence is from the share of right answers.",
+    ),
+    "brier": (
+        "Brier",
+        "{:.4f}",
+        "Brier score: squared distance of the probabilities from the truth, from 0 to 2.",
+    ),
 }
 SETTINGS = {
     "objective": "Objective", "optimiser": "Optimiser", "lr": "Learning rate", "momentum": "Momentum", "schedule": "Schedule",
@@ -37,11 +49,18 @@ ARCHITECTURE = {
 
 def network_card(side: str, name: str, card: dict[str, Any], colour: str) -> None:
     """Show the card of the checkpoint `name`, in use on the `side` left or right; `colour` is its own in every figure."""
-    st.html('<style>[class*="st-key-figures_"] [data-testid="stMetricValue"] { font-size: 1.6rem; }</style>')  # four in half a page
-    st.html(f'<h3 style="margin:0"><span style="color:{colour}" aria-hidden="true">●</span> {html.escape(name)}</h3>')
+    st.html(
+        '<style>[class*="st-key-figures_"] [data-testid="stMetricValue"] { font-size: 1.6rem; }</style>'
+    )  # four in half a page
+    st.html(
+        f'<h3 style="margin:0"><span style="color:{colour}" aria-hidden="true">●</span> {html.escape(name)}</h3>'
+    )
     st.markdown(_origin(card))
     _figures(side, card)
-    settings = [*_rows(card.get("architecture"), ARCHITECTURE), *_rows(card.get("training"), SETTINGS)]
+    settings = [
+        *_rows(card.get("architecture"), ARCHITECTURE),
+        *_rows(card.get("training"), SETTINGS),
+    ]
     if settings:
         with st.expander("How it was trained", icon=":material/tune:"):
             st.table(dict(settings), border="horizontal")
@@ -57,7 +76,9 @@ def _origin(card: dict[str, Any]) -> str:
     split = card.get("split")
     images = split.get("train") if isinstance(split, dict) else None
     if (source := SOURCES.get(str(card.get("source")))) is not None:
-        parts.append(f"Trained on {f'{images:,} images of ' if isinstance(images, int) else ''}{source}")
+        parts.append(
+            f"Trained on {f'{images:,} images of ' if isinstance(images, int) else ''}{source}"
+        )
     history, best = card.get("history"), card.get("best_epoch")
     if isinstance(history, list) and history and isinstance(best, int):
         parts[-1] += f"; epoch {best} of {len(history)} was kept"
@@ -75,7 +96,9 @@ def _figures(side: str, card: dict[str, Any]) -> None:
     with st.container(horizontal=True, key=f"figures_{side}"):
         for field, (label, form, meaning) in FIGURES.items():
             st.metric(label, _text(test.get(field), form), help=meaning, width="content")
-    words = [f"Measured on {_text(test.get('images'), '{:,}')} held-out images with {_text(test.get('samples'), '{}')} sampled networks"]
+    words = [
+        f"Measured on {_text(test.get('images'), '{:,}')} held-out images with {_text(test.get('samples'), '{}')} sampled networks"
+    ]
     if isinstance(single := test.get("deterministic"), dict):
         words.append(
             f"asked once with all units kept: error {_text(single.get('error'), '{:.2%}')}, NLL {_text(single.get('nll'), '{:.4f}')}"
@@ -93,7 +116,11 @@ def _figures(side: str, card: dict[str, Any]) -> None:
 def _rows(values: Any, labels: dict[str, str]) -> list[tuple[str, str]]:
     if not isinstance(values, dict):
         return []
-    return [(label, _plain(values[field])) for field, label in labels.items() if values.get(field) is not None]
+    return [
+        (label, _plain(values[field]))
+        for field, label in labels.items()
+        if values.get(field) is not None
+    ]
 
 
 def _plain(value: Any) -> str:
@@ -103,5 +130,7 @@ def _plain(value: Any) -> str:
 
 
 def _text(value: Any, form: str) -> str:
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    usable = (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    )
     return form.format(value) if usable else "?"

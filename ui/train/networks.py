@@ -15,15 +15,31 @@ def own_networks() -> None:
         return
     st.subheader("Your own networks")
     with st.container(horizontal=True, vertical_alignment="bottom", key="own_networks"):
-        name = st.selectbox("Checkpoint", names, key="own_network", width=260, help="One that did not come with the project.")
-        with st.popover("Rename network", icon=":material/edit:", help="Give the checkpoint another name."):
+        name = st.selectbox(
+            "Checkpoint",
+            names,
+            key="own_network",
+            width=260,
+            help="One that did not come with the project.",
+        )
+        with st.popover(
+            "Rename network", icon=":material/edit:", help="Give the checkpoint another name."
+        ):
             new = st.text_input(
-                "New name of the network", name, max_chars=60, key=f"rename_own_{name}", help="Letters, digits, '-', '_' and '.'."
+                "New name of the network",
+                name,
+                max_chars=60,
+                key=f"rename_own_{name}",
+                help="Letters, digits, '-', '_' and '.'.",
             )
             if st.button("Rename it", disabled=new == name, help="Pages that use it follow."):
                 attempt(lambda: rename(name, new.strip()), rerun=True)
-        with st.popover("Delete network", icon=":material/delete:", help="Remove the checkpoint for good."):
-            st.write(f"Delete **{name}** with its card and its figures? The run it was kept from stays.")
+        with st.popover(
+            "Delete network", icon=":material/delete:", help="Remove the checkpoint for good."
+        ):
+            st.write(
+                f"Delete **{name}** with its card and its figures? The run it was kept from stays."
+            )
             if st.button("Delete it for good", type="primary", help="There is no way back."):
                 attempt(lambda: delete(name), rerun=True)
 
@@ -40,7 +56,10 @@ def delete(name: str) -> None:
 
 def _put_in_use(name: str, instead: str | None) -> None:
     """Where `name` was in use, use `instead`, or the network that side starts with."""
-    pair = [(instead or default) if used == name else used for used, default in zip(chosen_networks(), DEFAULT_NETWORKS, strict=True)]
+    pair = [
+        (instead or default) if used == name else used
+        for used, default in zip(chosen_networks(), DEFAULT_NETWORKS, strict=True)
+    ]
     choose_networks(pair[0], pair[1])
     for key in ("train_left", "train_right", "own_network"):
         st.session_state.pop(key, None)

@@ -26,20 +26,34 @@ WIDTH, HEIGHT = 200, 64  # of a picture of columns, in its own units
 SHOWN = 30  # dots a column
 
 
-def pinned_grid(images: Tensor, captions: tuple[str, ...], probs: Tensor, colour: str, dark: bool) -> str:
+def pinned_grid(
+    images: Tensor, captions: tuple[str, ...], probs: Tensor, colour: str, dark: bool
+) -> str:
     """The grid in HTML. images: uint8 `[P, 28, 28]`; probs: class probabilities of sampled networks after one epoch, `[S, P, C]`."""
     mean, doubt = probs.mean(0).numpy(), uncertainty.mutual_information(probs).tolist()
     names = [*captions, *[""] * (len(images) - len(captions))]
     cells = [
-        _cell(images[k].numpy(), names[k], probs[:, k].numpy(), mean[k], doubt[k], (colour, INK[dark])) for k in range(len(images))
+        _cell(
+            images[k].numpy(), names[k], probs[:, k].numpy(), mean[k], doubt[k], (colour, INK[dark])
+        )
+        for k in range(len(images))
     ]  # one block of HTML: an update replaces it at once, nothing flickers
     return f'{STYLE}<ul class="pinned">{"".join(cells)}</ul>'
 
 
-def _cell(image: np.ndarray, caption: str, probs: np.ndarray, mean: np.ndarray, doubt: float, colours: tuple[str, str]) -> str:
+def _cell(
+    image: np.ndarray,
+    caption: str,
+    probs: np.ndarray,
+    mean: np.ndarray,
+    doubt: float,
+    colours: tuple[str, str],
+) -> str:
     digit = int(mean.argmax())
     said = f"{digit} with {mean[digit]:.0%}"
-    alt = f"{caption or 'a pinned image'}: the network says {said}, epistemic doubt {doubt:.2f} nats"
+    alt = (
+        f"{caption or 'a pinned image'}: the network says {said}, epistemic doubt {doubt:.2f} nats"
+    )
     return (
         f'<li><div class="top"><img src="{data_uri(image)}" alt="{html.escape(caption, quote=True)}"><div>'
         f'<b>{digit}</b> <span class="word">{mean[digit]:.0%}</span><div class="word">{html.escape(caption)}'

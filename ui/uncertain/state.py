@@ -13,7 +13,10 @@ DIGITS: tuple[Value, ...] = ("any", *range(10))
 
 # name in the address -> (default, all values); `place`, a place in the ranking, is any number from 1
 PARAMETERS: dict[str, tuple[Value, tuple[Value, ...]]] = {
-    "network": ("right", ("left", "right")),  # the Bayesian network is on the right unless chosen otherwise
+    "network": (
+        "right",
+        ("left", "right"),
+    ),  # the Bayesian network is on the right unless chosen otherwise
     "measure": ("variation_ratio", MEASURES),
     "true": ("any", DIGITS),
     "predicted": ("any", DIGITS),
@@ -42,20 +45,35 @@ def read_address() -> str | None:
     for name, (default, values) in PARAMETERS.items():
         text = given.get(name)
         known = {_text(value): value for value in values}
-        if name == "place" and text is not None and text.isascii() and text.isdigit() and 0 < len(text) < 9 and int(text):
+        if (
+            name == "place"
+            and text is not None
+            and text.isascii()
+            and text.isdigit()
+            and 0 < len(text) < 9
+            and int(text)
+        ):
             known = {text: int(text)}
         if text is not None and text not in known:
             wrong.append(f"there is no {name} {text[:40]!r}")
         state[key(name)] = default if text is None else known.get(text, default)
     if odd := [name for name in given if name not in (*PARAMETERS, "left", "right")]:
         wrong.append(f"{', '.join(repr(name[:40]) for name in odd[:4])} means nothing here")
-    return f"Part of the address was not understood and is left out: {'; '.join(wrong)}." if wrong else None
+    return (
+        f"Part of the address was not understood and is left out: {'; '.join(wrong)}."
+        if wrong
+        else None
+    )
 
 
 def write_address() -> None:
     """Bring the address up to date; what is at its default is left out."""
     address = {
-        side: name for side, name, usual in zip(("left", "right"), chosen_networks(), DEFAULT_NETWORKS, strict=True) if name != usual
+        side: name
+        for side, name, usual in zip(
+            ("left", "right"), chosen_networks(), DEFAULT_NETWORKS, strict=True
+        )
+        if name != usual
     }
     for name, (default, _) in PARAMETERS.items():
         if (value := st.session_state.get(key(name), default)) != default:
