@@ -2,8 +2,8 @@
 
 import sys
 
+from bnnlib import drawing
 from bnnlib.datasets.mnist import load_mnist
-from bnnlib.drawing import raster as drawing
 from bnnlib.errors import BnnlibError
 from bnnlib.metrics import uncertainty
 from bnnlib.networks.sampling import deterministic_probs, sample_probs

@@ -7,7 +7,6 @@ import torch
 
 from bnnlib import metrics
 from bnnlib.errors import BnnlibError
-from tests.metrics.test_scores import predictions  # noqa: F401
 
 
 def two_classes(confidence: list[float], right: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -43,7 +42,7 @@ def test_a_calibrated_network_has_no_calibration_error() -> None:
     assert metrics.adaptive_ece(probs, labels, bins=2) == pytest.approx(0, abs=1e-12)
 
 
-def test_ece_is_torchmetrics(predictions: tuple[torch.Tensor, torch.Tensor]) -> None:  # noqa: F811
+def test_ece_is_torchmetrics(predictions: tuple[torch.Tensor, torch.Tensor]) -> None:
     from torchmetrics.functional.classification import multiclass_calibration_error
 
     probs, labels = predictions
@@ -69,7 +68,7 @@ def test_the_temperature_of_one_confidence_is_known(confidence: float, accuracy:
 
 def test_temperature_one_changes_nothing_and_none_changes_the_winner(
     predictions: tuple[torch.Tensor, torch.Tensor],
-) -> None:  # noqa: F811
+) -> None:
     probs, labels = predictions
     assert torch.allclose(metrics.apply_temperature(probs, 1.0).float(), probs, atol=1e-6)
     scaled = metrics.apply_temperature(probs, metrics.fit_temperature(probs, labels))
@@ -79,7 +78,7 @@ def test_temperature_one_changes_nothing_and_none_changes_the_winner(
 
 def test_the_temperature_of_samples_undoes_what_was_done_to_each(
     predictions: tuple[torch.Tensor, torch.Tensor],
-) -> None:  # noqa: F811
+) -> None:
     probs, labels = predictions
     samples = torch.stack(
         [probs, probs.roll(1, 0).lerp(probs, 0.7), probs.lerp(torch.full_like(probs, 0.1), 0.2)]

@@ -14,13 +14,6 @@ PROBS = torch.tensor(
 LABELS = torch.tensor([0, 1, 0, 1])
 
 
-@pytest.fixture(scope="module")
-def predictions() -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(3)
-    probs = torch.randn(2_000, 10, generator=generator).mul_(2).softmax(-1)
-    return probs, torch.multinomial(probs, 1, generator=generator)[:, 0]
-
-
 def test_the_scores_by_hand() -> None:
     assert metrics.error(PROBS, LABELS) == 0.5
     assert metrics.nll(PROBS, LABELS) == pytest.approx(
