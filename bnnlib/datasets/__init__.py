@@ -1,1 +1,1 @@
-"""Images to train on, to report on, and to be unsure of."""
+"""The digits and their splits, images that are not digits, and shifted images."""

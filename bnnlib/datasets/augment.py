@@ -1,7 +1,8 @@
-"""Training images bent a little, as hands and pens bend them, batch by batch: more ways to write the same digit.
+"""Random small distortions of the training images, new ones for each batch.
 
-The number of training images N stays what it is, so the ELBO's KL / N does not change. Elastic distortions follow
-Simard, Steinkraus & Platt 2003, "Best Practices for Convolutional Neural Networks".
+The number of training images N does not change, so the ELBO's KL / N does not change either.
+Elastic distortions follow Simard, Steinkraus & Platt 2003, "Best Practices for Convolutional
+Neural Networks". Images may be on any device; random numbers are drawn on the generator's.
 """
 
 import math
@@ -15,7 +16,7 @@ from bnnlib.datasets.mnist import to_float
 AUGMENTATIONS = {
     "none": "the images as they are",
     "affine": "a small rotation, scale, shear and shift for each image",
-    "full": "affine, and elastic distortion and thinner or thicker strokes",
+    "full": "affine, plus an elastic distortion and thinner or thicker strokes",
 }
 ROTATION = math.radians(7.5)  # each parameter is uniform between minus and plus its value
 SHEAR = 0.1
@@ -27,20 +28,24 @@ THICKNESS = 0.2  # how far towards the 3 x 3 minimum or maximum the strokes go a
 
 
 def augment(images: Tensor, how: str, generator: torch.Generator) -> Tensor:
-    """Each image bent at random, uint8 or float `[B, 28, 28]` -> float32 `[B, 28, 28]` in [0, 1]. `how`: a key of AUGMENTATIONS."""
+    """Distort each image at random; `[B, 28, 28]`, uint8 or float -> float32 in [0, 1].
+
+    how: a key of AUGMENTATIONS.
+    """
     x = to_float(images)
     if how == "none":
         return x
     if how == "full":
         x = _thickened(x, generator)
-    grid = F.affine_grid(_affine(len(x), generator), [len(x), 1, *x.shape[1:]], align_corners=False)
+    affine = _affine(len(x), generator).to(x.device)
+    grid = F.affine_grid(affine, [len(x), 1, *x.shape[1:]], align_corners=False)
     if how == "full":
-        grid = grid + _bend(len(x), x.shape[-1], generator)
+        grid = grid + _bend(len(x), x.shape[-1], generator).to(x.device)
     return F.grid_sample(x[:, None], grid, align_corners=False)[:, 0].clamp_(0, 1)
 
 
 def _uniform(n: int, width: float, generator: torch.Generator) -> Tensor:
-    """`[n]`, uniform in [-width, width]."""
+    """`[n]` numbers, uniform in [-width, width], on the generator's device."""
     return (2 * torch.rand(n, generator=generator, device=generator.device) - 1) * width
 
 
@@ -55,17 +60,18 @@ def _affine(n: int, generator: torch.Generator) -> Tensor:
 
 
 def _bend(n: int, size: int, generator: torch.Generator) -> Tensor:
-    """A smooth random displacement of each pixel, `[n, size, size, 2]` in the units of `affine_grid`."""
-    knots = torch.randn(n, 2, KNOTS, KNOTS, generator=generator, device=generator.device) * (
-        BEND * 2 / size
-    )
-    return F.interpolate(knots, size=(size, size), mode="bicubic", align_corners=True).permute(
-        0, 2, 3, 1
-    )
+    """A smooth random displacement of each pixel in `affine_grid`'s units, `[n, size, size, 2]`."""
+    knots = torch.randn(n, 2, KNOTS, KNOTS, generator=generator, device=generator.device)
+    shift = knots * (BEND * 2 / size)
+    field = F.interpolate(shift, size=(size, size), mode="bicubic", align_corners=True)
+    return field.permute(0, 2, 3, 1)
 
 
 def _thickened(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Strokes thinner (towards the minimum of the neighbouring pixels) or thicker (towards their maximum), `[B, 28, 28]`."""
-    share = _uniform(len(x), THICKNESS, generator)[:, None, None]
+    """Make strokes thinner or thicker, `[B, 28, 28]` -> same.
+
+    Thinner: towards the minimum of the 3 x 3 pixels around each. Thicker: towards their maximum.
+    """
+    share = _uniform(len(x), THICKNESS, generator).to(x.device)[:, None, None]
     thick, thin = F.max_pool2d(x, 3, 1, 1), -F.max_pool2d(-x, 3, 1, 1)
     return torch.lerp(x, torch.where(share > 0, thick, thin), share.abs())

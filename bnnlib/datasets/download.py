@@ -1,4 +1,7 @@
-"""Download MNIST in a process of its own, given up when it stands still: `python -m bnnlib.datasets.download FOLDER`."""
+"""Download MNIST in a process of its own: `python -m bnnlib.datasets.download FOLDER`.
+
+The download is stopped when no new byte arrives for some time.
+"""
 
 import contextlib
 import os
@@ -11,17 +14,16 @@ from pathlib import Path
 
 STALL_SECONDS = 20.0
 POLL_SECONDS = 0.25
-PROJECT = (
-    Path(__file__).resolve().parents[2]
-)  # where `-m bnnlib.datasets.download` is found, whatever the caller's working folder
+# Python finds `-m bnnlib.datasets.download` from here, in whatever folder the caller works.
+PROJECT = Path(__file__).resolve().parents[2]
 FETCH = [sys.executable, "-m", "bnnlib.datasets.download"]
 
 
 def download_mnist(folder: Path, stall_seconds: float = STALL_SECONDS) -> Path | None:
-    """Download MNIST into `folder`; returns it, or None where that is impossible or stands still for `stall_seconds`.
+    """Download MNIST into `folder` and return it; None if that is impossible.
 
-    The files are fetched beside their destination and moved there when complete, so that a download cut short never
-    leaves half a data set behind.
+    None too if no new byte arrives for `stall_seconds`. The files are fetched into a temporary
+    folder and moved when complete, so an interrupted download never leaves half a data set.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

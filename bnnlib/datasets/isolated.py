@@ -1,7 +1,9 @@
-"""Read data sets by a process of their own: torchvision, which reading alone needs, would take a server 150 MB for good.
+"""Read data sets in a separate process, so that a server never imports torchvision.
 
-`python -m bnnlib.datasets.isolated mnist FILE`, or the name of a set of `bnnlib.datasets.ood`, writes tensors to a safetensors file. The reader maps it, so
-that images nobody looks at take no memory either.
+torchvision is needed only for reading, but it would hold 150 MB as long as the server runs.
+`python -m bnnlib.datasets.isolated NAME FILE` writes tensors to a safetensors file. NAME is
+`mnist` or a set of `bnnlib.datasets.ood`. The file is memory-mapped, so images that are not
+used take no memory.
 """
 
 import os
@@ -22,7 +24,10 @@ PARTS = ("train", "validation", "test")
 
 
 def load_mnist_apart() -> Digits:
-    """`load_mnist()`, nothing downloaded; raises what it raises. The embedded digits, which need no torchvision, are read here."""
+    """`load_mnist()` without a download; raises what it raises.
+
+    The embedded digits need no torchvision, so they are read in this process.
+    """
     if data.find_mnist() is None:
         return load_mnist()
     found = _read("mnist")
@@ -33,33 +38,34 @@ def load_mnist_apart() -> Digits:
 
 
 def load_ood_apart(name: str) -> Tensor:
-    """The images of `load_ood(name, ...)` for the validation digits, uint8 `[B, 28, 28]`; raises what it raises."""
+    """The images of `load_ood(name, ...)` for the validation digits, uint8 `[B, 28, 28]`.
+
+    Raises what `load_ood` raises.
+    """
     return _read(name)["images"]
 
 
 def _read(name: str) -> dict[str, Tensor]:
-    path = os.pathsep.join(
-        filter(None, (str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")))
-    )
-    with tempfile.TemporaryDirectory(
-        prefix="bnnlib-", ignore_cleanup_errors=True
-    ) as folder:  # the mapped file outlives its name
+    project = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, (project, os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "PYTHONPATH": path}
+    # The file stays mapped after the folder is deleted, which not every system allows.
+    with tempfile.TemporaryDirectory(prefix="bnnlib-", ignore_cleanup_errors=True) as folder:
         file = str(Path(folder) / "set.safetensors")
         command = [sys.executable, "-m", "bnnlib.datasets.isolated", name, file]
-        done = subprocess.run(
-            command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE
-        )
+        done = subprocess.run(command, env=environment, stderr=subprocess.PIPE)
         if done.returncode:
-            said = (
-                done.stderr.decode(errors="replace").strip()
-                or f"The set {name} was not read (exit code {done.returncode}): try again."
-            )
-            raise BnnlibError(said.splitlines()[-1])
+            said = done.stderr.decode(errors="replace").strip()
+            unsaid = f"The set {name} was not read (exit code {done.returncode}): try again."
+            raise BnnlibError((said or unsaid).splitlines()[-1])
         return load_file(file)
 
 
 def main(name: str, file: str) -> int:
-    """Write the set called `name` to `file`; returns the exit code: 0, or 2 with one sentence on standard error."""
+    """Write the set called `name` to `file`; returns the exit code.
+
+    The code is 0, or 2 with one sentence on standard error.
+    """
     try:
         digits = load_mnist()
         if name == "mnist":

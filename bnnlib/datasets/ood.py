@@ -1,7 +1,8 @@
-"""Pictures that are no digits, on which a network had better be in doubt: clothes, letters, noise, any folder of pictures.
+"""Out-of-distribution images: clothes, letters, noise, or any folder of pictures.
 
-Every set is uint8 `[B, 28, 28]`, white on black as MNIST is. Sets that torchvision knows are read where it unpacks them and never
-downloaded.
+None of them is a digit, so a network should be uncertain about them. Every set is uint8
+`[B, 28, 28]`, white on black like MNIST. Sets that torchvision knows are read from the folder into
+which it unpacks them; they are never downloaded.
 """
 
 from dataclasses import dataclass
@@ -21,13 +22,15 @@ PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", "
 
 SETS = {
     "fashion-mnist": "Fashion-MNIST: photographs of clothes",
-    "fashion-matched": "Fashion-MNIST with the ink of digits: as bright as a digit, arranged as a garment",
+    "fashion-matched": (
+        "Fashion-MNIST with the ink of digits: as bright as a digit, arranged as a garment"
+    ),
     "kmnist": "KMNIST: cursive Japanese characters",
     "emnist-letters": "EMNIST letters: handwritten letters made as MNIST was",
     "letters": "letters drawn with a pen on a tablet",
     "noise": "uniform noise, every pixel on its own",
 }
-# name: torchvision's class, its folder below the data folder, and how a raw image must be turned to stand upright
+# name: torchvision's class, which is also its folder, and whether the raw images are transposed
 TORCHVISION = {
     "fashion-mnist": ("FashionMNIST", False),
     "kmnist": ("KMNIST", False),
@@ -37,7 +40,10 @@ TORCHVISION = {
 
 @dataclass(frozen=True)
 class OodSet:
-    """Pictures of no digits: `images` uint8 `[B, 28, 28]`; `note` says what was done to them, if anything was."""
+    """A set of images that are not digits: `images` uint8 `[B, 28, 28]`.
+
+    note: how the images were converted, or None if they were not.
+    """
 
     name: str
     images: Tensor
@@ -46,15 +52,19 @@ class OodSet:
 
 
 def available_sets() -> list[str]:
-    """The named sets whose data are at hand, in the order of SETS; `noise` always is. Reads no images."""
+    """The sets whose files were found, in the order of SETS; `noise` needs none.
+
+    Reads no images.
+    """
     return [name for name in SETS if _at_hand(name)]
 
 
 def load_ood(name_or_path: str, digits: Split, part: str = "test", seed: int = 0) -> OodSet:
-    """The set called `name_or_path` (a name in SETS), or a folder of pictures, or a UNIPEN file or a folder of them.
+    """A set by its name in SETS, or from a folder of pictures, a UNIPEN file, or a folder of those.
 
-    digits: whose ink `fashion-matched` takes. part: `train` or `test`, for sets that have both. seed: of noise and of the matching.
-    At most 10,000 images. Raises BnnlibError where data are missing, damaged, or digits themselves.
+    digits: whose ink `fashion-matched` takes. part: `train` or `test`, for sets that have both.
+    seed: of the noise and of the matching. At most 10,000 images.
+    Raises BnnlibError if data are missing or damaged, or are digits themselves.
     """
     if name_or_path == "noise":
         pixels = torch.randint(
@@ -79,20 +89,22 @@ def load_ood(name_or_path: str, digits: Split, part: str = "test", seed: int = 0
     if path.is_dir():
         return _folder(path)
     raise BnnlibError(
-        f"There is no set {name_or_path!r}: give the path of a folder of pictures or one of these names: {', '.join(SETS)}."
+        f"There is no set {name_or_path!r}: "
+        f"give the path of a folder of pictures or one of these names: {', '.join(SETS)}."
     )
 
 
 def match_ink(images: Tensor, digits: Tensor, seed: int = 0) -> Tensor:
-    """Each image takes the pixel values of a random digit: its brightest pixel the digit's brightest, and so on down.
+    """Give each image the pixel values of a random digit.
 
-    Brightness and amount of ink are then exactly a digit's and cannot give an image away; only their arrangement can. Equal pixels
-    keep their order. uint8 `[B, 28, 28]`, `[N, 28, 28]` -> uint8 `[B, 28, 28]`.
+    uint8 `[B, 28, 28]` and digits `[N, 28, 28]` -> uint8 `[B, 28, 28]`. The image's brightest
+    pixel gets the digit's brightest value, the second brightest the second, and so on; equal
+    pixels keep their order. So an image has exactly the ink of a digit, and only the arrangement
+    of the ink tells it from one.
     """
-    donors = torch.randint(
-        len(digits), (len(images),), generator=torch.Generator().manual_seed(seed)
-    )
-    ink = digits[donors].flatten(1).sort(1).values
+    generator = torch.Generator().manual_seed(seed)
+    donors = torch.randint(len(digits), (len(images),), generator=generator)
+    ink = digits[donors.to(digits.device)].to(images.device).flatten(1).sort(1).values
     order = images.flatten(1).argsort(dim=1, stable=True)
     return torch.empty_like(ink).scatter_(1, order, ink).view_as(images)
 
@@ -113,7 +125,10 @@ def _pen_folder() -> Path | None:
 
 
 def _stems(name: str, part: str) -> tuple[str, ...]:
-    """How the files begin that torchvision wants to find; of EMNIST it reads one part without the other."""
+    """How the names of the files begin that torchvision needs.
+
+    It reads one part of EMNIST without the other; of the other sets it needs both.
+    """
     return (f"emnist-letters-{part}",) if name == "emnist-letters" else ("train", "t10k")
 
 
@@ -154,35 +169,42 @@ def _torchvision(name: str, part: str) -> Tensor:
         )
     if len(images) > MAX_IMAGES:  # taken from all over the file, which may be sorted by class
         images = images[torch.linspace(0, len(images) - 1, MAX_IMAGES).long()]
-    return (
-        images.transpose(1, 2).contiguous() if transposed else images
-    )  # EMNIST is stored column by column
+    # EMNIST is stored column by column.
+    return images.transpose(1, 2).contiguous() if transposed else images
 
 
 def _missing(name: str, what: str) -> BnnlibError:
     folders = " nor in ".join(str(folder) for folder in data_folders())
     return BnnlibError(
-        f"The set {name!r} is not in {folders}: put its files there ({what}) or choose one of these: {', '.join(available_sets())}."
+        f"The set {name!r} is not in {folders}: put its files there ({what}) "
+        f"or choose one of these: {', '.join(available_sets())}."
     )
 
 
 def _letters(files: list[Path]) -> Tensor:
-    """The letters, and only the letters, of UNIPEN files, drawn as MNIST's digits were made, uint8 `[B, 28, 28]`."""
+    """The letters of UNIPEN files, made into images as MNIST was, uint8 `[B, 28, 28]`.
+
+    Other characters, digits above all, are left out.
+    """
     images = [
         image_from_strokes(strokes)
         for file in files
         for label, strokes in read_unipen(file)
-        if label.isalpha()  # not its digits
+        if label.isalpha()
     ][:MAX_IMAGES]
     if not images:
         raise BnnlibError(
-            f"{', '.join(map(str, files))} holds no letters, only other characters: these are no set without digits."
+            f"{', '.join(map(str, files))} holds no letters, only other characters: "
+            "give a UNIPEN file with letters."
         )
     return torch.stack(images).mul(255).round().to(torch.uint8)
 
 
 def _folder(path: Path) -> OodSet:
-    """Pictures below `path` at any depth; those that are not 28 x 28 and grey are read as `predict` reads a picture."""
+    """The pictures in `path` and its subfolders; raises BnnlibError if there are none.
+
+    A picture that is not 28 x 28 and grey is converted as `predict` converts one.
+    """
     files = sorted(
         file
         for file in path.rglob("*")
@@ -199,7 +221,7 @@ def _folder(path: Path) -> OodSet:
     if digit_folders:
         raise BnnlibError(
             f"{path} has folders named {', '.join(digit_folders)}, as for digits: "
-            "expected pictures that are no digits, rename or move them."
+            "expected pictures that are not digits, rename or move these folders."
         )
     pictures = [file for file in files if file.suffix.lower() in PICTURES][:MAX_IMAGES]
     if not pictures:
@@ -216,8 +238,9 @@ def _folder(path: Path) -> OodSet:
     note = None
     if converted:
         note = (
-            f"{converted:,} of {len(pictures):,} pictures in {path.name} were not 28 x 28 and grey: they were made grey, cut to what "
-            "differs from their border, scaled into the box of 20 and centred, as predict does"
+            f"{converted:,} of {len(pictures):,} pictures in {path.name} were not 28 x 28 and "
+            "grey: they were made grey, cut to what differs from their border, scaled into the "
+            "box of 20 and centred, as predict does"
         )
     return OodSet(path.name, torch.stack(images), f"the pictures in {path.name}", note)
 
@@ -233,10 +256,10 @@ def _picture(file: Path) -> tuple[Tensor, bool]:
                 return torch.from_numpy(np.array(picture, dtype=np.uint8)), True
     except UnidentifiedImageError:
         raise BnnlibError(
-            f"{file} is named like a picture but is none: remove it from the folder or mend it."
+            f"{file} is named like a picture but is none: remove it or replace it."
         ) from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise BnnlibError(
-            f"{file} cannot be read as a picture ({error}): remove it from the folder or mend it."
+            f"{file} cannot be read as a picture ({error}): remove it or replace it."
         ) from error
     return image_from_file(str(file))[0].mul(255).round().to(torch.uint8), False

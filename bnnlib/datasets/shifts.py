@@ -1,6 +1,7 @@
-"""Digits made harder by degrees: turned, moved, blurred, noisy, partly hidden. A network's doubt should grow as its accuracy falls.
+"""Digits under a shift of growing strength: rotation, translation, blur, noise, occlusion.
 
-Strength 0 leaves every image as it is; only noise and occlusion draw random numbers, from a given generator.
+A network's uncertainty should grow as its accuracy falls. Strength 0 leaves every image as it is.
+Only noise and occlusion draw random numbers, from a given generator. Images may be on any device.
 """
 
 import math
@@ -13,10 +14,12 @@ from torch import Tensor
 from bnnlib.datasets.mnist import to_float
 from bnnlib.errors import BnnlibError
 
+BOX = 20  # MNIST's ink lies in the middle 20 x 20 of 28 x 28 pixels (LeCun et al. 1998)
+
 
 @dataclass(frozen=True)
 class Shift:
-    """One kind of shift: its graded `strengths`, in `unit`s."""
+    """One kind of shift: its `strengths`, smallest first, their `unit`, and a description."""
 
     strengths: tuple[float, ...]
     unit: str
@@ -51,10 +54,12 @@ SHIFTS = {
 def shift_images(
     images: Tensor, kind: str, strength: float, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Images shifted by `strength` of `kind` (a name in SHIFTS), uint8 or float `[B, 28, 28]` -> float32 `[B, 28, 28]` in [0, 1].
+    """Images under a shift, uint8 or float `[B, 28, 28]` -> float32 `[B, 28, 28]` in [0, 1].
 
-    generator: for noise and occlusion; None takes seed 0, so that every strength meets the same random numbers. Raises
-    BnnlibError for an unknown kind or a strength that is negative or no finite number.
+    kind: a name in SHIFTS. strength: in the unit of the kind.
+    generator: for noise and occlusion. None takes a generator with seed 0 on the CPU, so every
+    strength and every device gets the same random numbers.
+    Raises BnnlibError for an unknown kind, and for a strength that is negative or not finite.
     """
     if kind not in SHIFTS:
         raise BnnlibError(f"There is no shift {kind!r}: choose {', '.join(SHIFTS)}.")
@@ -71,12 +76,16 @@ def shift_images(
     if kind == "blur":
         return blur(x, strength)
     if kind == "noise":
-        return (x + strength * torch.randn(x.shape, generator=generator)).clamp(0, 1)
+        noise = torch.randn(x.shape, generator=generator, device=generator.device)
+        return (x + strength * noise.to(x.device)).clamp(0, 1)
     return occlude(x, round(strength), generator)
 
 
 def rotate(images: Tensor, degrees: float) -> Tensor:
-    """Turned counter-clockwise about the middle of the field, bilinear, background 0; `[B, 28, 28]` -> same."""
+    """Turn counter-clockwise about the centre of the image, `[B, 28, 28]` -> same.
+
+    Bilinear interpolation; what comes from outside the image is 0.
+    """
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     matrix = images.new_tensor([[cos, -sin, 0], [sin, cos, 0]]).expand(len(images), 2, 3)
     grid = F.affine_grid(matrix, [len(images), 1, *images.shape[1:]], align_corners=False)
@@ -84,7 +93,10 @@ def rotate(images: Tensor, degrees: float) -> Tensor:
 
 
 def translate(images: Tensor, pixels: int) -> Tensor:
-    """Image i moved by whole pixels to the right, left, down or up for i mod 4 = 0, 1, 2, 3; what leaves the field is lost."""
+    """Move image i to the right, left, down or up for i mod 4 = 0, 1, 2, 3; `[B, 28, 28]` -> same.
+
+    The move is by whole pixels. What leaves the image is lost.
+    """
     out = torch.zeros_like(images)
     p = min(pixels, images.shape[-1])
     keep = images.shape[-1] - p
@@ -96,22 +108,31 @@ def translate(images: Tensor, pixels: int) -> Tensor:
 
 
 def blur(images: Tensor, sigma: float) -> Tensor:
-    """Convolved with a Gaussian cut at 4 sigma, black beyond the field; `[B, 28, 28]` -> same."""
+    """Convolve with a Gaussian that is cut at 4 sigma, `[B, 28, 28]` -> same.
+
+    Outside the image everything is 0.
+    """
     reach = math.ceil(4 * sigma)
-    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma).square())
+    offsets = torch.arange(-reach, reach + 1, dtype=torch.float32, device=images.device)
+    kernel = torch.exp(-0.5 * (offsets / sigma).square())
     kernel /= kernel.sum()
     rows = F.conv2d(images[:, None], kernel.view(1, 1, 1, -1), padding=(0, reach))
     return F.conv2d(rows, kernel.view(1, 1, -1, 1), padding=(reach, 0))[:, 0].clamp(0, 1)
 
 
 def occlude(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """A black square of `side` pixels somewhere within the middle 20 x 20, where MNIST's ink is; `[B, 28, 28]` -> same.
+    """Cover a random square of `side` pixels with 0, `[B, 28, 28]` -> same.
 
-    A generator in the same state puts squares of all sizes in corresponding places.
+    The square lies within the box of 20 x 20 in the middle, where MNIST has its ink. Each of its
+    (21 - side)^2 places is equally likely. A generator in the same state gives squares of all
+    sizes corresponding places.
     """
-    top, left = (
-        4 + torch.rand(2, len(images), 1, 1, generator=generator) * max(0, 20 - side)
-    ).floor()
-    row, column = torch.arange(28).view(1, 28, 1), torch.arange(28).view(1, 1, 28)
+    places = max(1, BOX - side + 1)
+    draws = torch.rand(2, len(images), 1, 1, generator=generator, device=generator.device)
+    # A draw just below 1 may be rounded up to `places` itself, hence the clamp.
+    corner = (draws * places).floor().clamp(max=places - 1).to(images.device) + (28 - BOX) // 2
+    top, left = corner
+    pixel = torch.arange(28, device=images.device)
+    row, column = pixel.view(1, 28, 1), pixel.view(1, 1, 28)
     hidden = (row >= top) & (row < top + side) & (column >= left) & (column < left + side)
     return images.masked_fill(hidden, 0)

@@ -1,4 +1,4 @@
-"""The download: given up when it stands still, and never half a data set left behind."""
+"""The download: it is stopped when no byte arrives, and never leaves half a data set."""
 
 import os
 import subprocess
@@ -11,7 +11,10 @@ import pytest
 from bnnlib.datasets import download
 from bnnlib.datasets.download import download_mnist
 
-FILL = "import sys, pathlib; raw = pathlib.Path(sys.argv[1], 'MNIST', 'raw'); raw.mkdir(parents=True); (raw / 'images').write_text('whole')"
+FILL = (
+    "import sys, pathlib; raw = pathlib.Path(sys.argv[1], 'MNIST', 'raw'); "
+    "raw.mkdir(parents=True); (raw / 'images').write_text('whole')"
+)
 
 
 @pytest.fixture
@@ -49,13 +52,15 @@ def test_a_download_that_breaks_off_leaves_nothing(script, end: str, tmp_path: P
 
 
 def test_a_download_that_stands_still_is_killed_and_leaves_nothing(script, tmp_path: Path) -> None:
+    pid = f"{tmp_path}.pid"
     script(
-        f"{FILL}; import os, time; pathlib.Path({str(tmp_path)!r} + '.pid').write_text(str(os.getpid())); time.sleep(600)"
+        f"{FILL}; import os, time; pathlib.Path({pid!r}).write_text(str(os.getpid())); "
+        "time.sleep(600)"
     )
     assert download_mnist(tmp_path, stall_seconds=2) is None
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ProcessLookupError):
-        os.kill(int(Path(f"{tmp_path}.pid").read_text()), 0)
+        os.kill(int(Path(pid).read_text()), 0)
 
 
 def test_a_folder_that_cannot_be_made_is_no_crash(tmp_path: Path) -> None:
@@ -64,7 +69,10 @@ def test_a_folder_that_cannot_be_made_is_no_crash(tmp_path: Path) -> None:
 
 
 class Clockwork:
-    """A process and a clock in one: each look at the process passes `step` seconds and writes the next of `sizes` bytes."""
+    """A process and a clock in one.
+
+    Each poll of the process takes `step` seconds and writes the next of `sizes` bytes.
+    """
 
     def __init__(self, sizes: list[int], step: float) -> None:
         self.sizes: Iterator[int] = iter(sizes)
@@ -73,9 +81,8 @@ class Clockwork:
 
     def start(self, command: list[str], cwd: Path, **streams: int) -> "Clockwork":
         assert command[:3] == [sys.executable, "-m", "bnnlib.datasets.download"]
-        assert (
-            cwd / "bnnlib" / "datasets" / "download.py"
-        ).is_file()  # or -m would not find it from elsewhere
+        # Without it `-m` would not find the module from another working folder.
+        assert (cwd / "bnnlib" / "datasets" / "download.py").is_file()
         self.staging = Path(command[3])
         return self
 
@@ -105,9 +112,8 @@ class Clockwork:
 def test_it_is_given_up_after_20_seconds_without_a_new_byte(
     sizes, given_up_after, monkeypatch, tmp_path: Path
 ) -> None:
-    clockwork = Clockwork(
-        sizes, step=10.0
-    )  # the third look without a new byte is the first beyond 20 s
+    # The third poll without a new byte is the first beyond 20 s.
+    clockwork = Clockwork(sizes, step=10.0)
     monkeypatch.setattr(subprocess, "Popen", clockwork.start)
     monkeypatch.setattr(download.time, "sleep", clockwork.sleep)
     monkeypatch.setattr(download.time, "monotonic", lambda: clockwork.now)

@@ -1,4 +1,4 @@
-"""Data sets read by another process are those this one would have read, and so are its complaints."""
+"""A data set read in another process is the same, and so are the errors."""
 
 import shutil
 import subprocess
@@ -20,7 +20,10 @@ def test_mnist_is_the_same_and_torchvision_stays_away() -> None:
     for part in PARTS:
         assert torch.equal(here.split(part).images, apart.split(part).images)
         assert torch.equal(here.split(part).labels, apart.split(part).labels)
-    code = "import sys, bnnlib.datasets.isolated; bnnlib.datasets.isolated.load_mnist_apart(); sys.exit('torchvision' in sys.modules)"
+    code = (
+        "import sys, bnnlib.datasets.isolated; bnnlib.datasets.isolated.load_mnist_apart(); "
+        "sys.exit('torchvision' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

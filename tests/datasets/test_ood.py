@@ -1,4 +1,4 @@
-"""Pictures that are no digits, and digits made harder: what they hold, and one sentence for what cannot serve."""
+"""Pictures that are no digits: what the sets hold, and one sentence for what cannot be read."""
 
 from pathlib import Path
 
@@ -9,11 +9,13 @@ from PIL import Image
 
 from bnnlib.datasets import ood
 from bnnlib.datasets.mnist import Digits
-from bnnlib.datasets.shifts import SHIFTS, rotate, shift_images
 from bnnlib.drawing.unipen import read_unipen
 from bnnlib.errors import BnnlibError
 
-LETTER = '.LEXICON "a" "1"\n.SEGMENT CHARACTER 0 ? "a"\n.PEN_DOWN\n 0 0\n 10 100\n 20 0\n.PEN_UP\n.PEN_DOWN\n 5 50\n 15 50\n.PEN_UP\n'
+LETTER = (
+    '.LEXICON "a" "1"\n.SEGMENT CHARACTER 0 ? "a"\n'
+    ".PEN_DOWN\n 0 0\n 10 100\n 20 0\n.PEN_UP\n.PEN_DOWN\n 5 50\n 15 50\n.PEN_UP\n"
+)
 DIGIT = LETTER.replace('? "a"', '? "1"')
 
 
@@ -126,7 +128,7 @@ def test_a_set_whose_data_are_missing_says_where_they_belong(
 
 
 def idx(values: np.ndarray, magic: int) -> bytes:
-    """uint8 values as the files of MNIST and its kin hold them (LeCun's IDX): magic number, sizes, bytes."""
+    """uint8 values in LeCun's IDX format, as MNIST's files: magic number, sizes, bytes."""
     return (
         magic.to_bytes(4, "big")
         + b"".join(size.to_bytes(4, "big") for size in values.shape)
@@ -135,7 +137,7 @@ def idx(values: np.ndarray, magic: int) -> bytes:
 
 
 def write_set(data: Path, folder: str, stem: str, images: np.ndarray) -> None:
-    """Images uint8 `[B, 28, 28]` with labels 1, 2, 3 ... in torchvision's own layout below the folder `data`."""
+    """Write images uint8 `[B, 28, 28]` with labels 1, 2, 3 ... in torchvision's layout."""
     raw = data / folder / "raw"
     raw.mkdir(parents=True, exist_ok=True)
     (raw / f"{stem}-images-idx3-ubyte").write_bytes(idx(images, 0x803))
@@ -146,7 +148,7 @@ def write_set(data: Path, folder: str, stem: str, images: np.ndarray) -> None:
 
 @pytest.fixture
 def upright() -> np.ndarray:
-    """An L, taller than wide, and an F: no turn or mirror makes them what they are not. uint8 `[2, 28, 28]`."""
+    """An L and an F, uint8 `[2, 28, 28]`: turned or mirrored, they are no longer the same."""
     images = np.zeros((2, 28, 28), np.uint8)
     images[0, 4:24, 8:11] = images[0, 21:24, 8:19] = 255
     images[1, 4:24, 8:11] = images[1, 4:7, 8:20] = images[1, 12:15, 8:16] = 200
@@ -165,9 +167,7 @@ def test_a_set_in_torchvisions_layout_is_read_as_it_is(
     embedded: Digits,
 ) -> None:
     empty, data = tmp_path / "empty", tmp_path / "data"
-    (empty / folder / "raw").mkdir(
-        parents=True
-    )  # a folder alone is no set: it is looked for further on
+    (empty / folder / "raw").mkdir(parents=True)  # an empty folder: the search must go on
     write_set(data, folder, "t10k", upright)
     monkeypatch.setattr(ood, "data_folders", lambda: [empty, data])
     assert name not in ood.available_sets()  # torchvision wants all four files
@@ -180,7 +180,7 @@ def test_a_set_in_torchvisions_layout_is_read_as_it_is(
 def test_of_a_long_set_images_from_all_over_its_file_are_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedded: Digits
 ) -> None:
-    """Files may be sorted by class: the first images alone would be the first letters of the alphabet."""
+    """Files may be sorted by class: the first images would all be of the first letters."""
     alphabet = np.repeat(np.arange(1, 27, dtype=np.uint8), 4)[:, None, None] * np.ones(
         (1, 28, 28), np.uint8
     )
@@ -227,9 +227,14 @@ def test_emnist_letters_stand_upright(
     ],
 )
 def test_damaged_files_of_a_set_get_one_sentence(
-    content: bytes | np.ndarray | None, words: str, upright: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    embedded: Digits, one_sentence,
-) -> None:  # fmt: skip
+    content: bytes | np.ndarray | None,
+    words: str,
+    upright: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    embedded: Digits,
+    one_sentence,
+) -> None:
     for stem in ("train", "t10k"):
         write_set(tmp_path, "KMNIST", stem, upright)
     file = tmp_path / "KMNIST" / "raw" / "t10k-images-idx3-ubyte"
@@ -290,54 +295,3 @@ def test_the_named_sets_hold_what_they_say(mnist: Digits) -> None:
     assert not torch.equal(test, train)
     matched = ood.load_ood("fashion-matched", mnist.validation).images.float().mean()
     assert matched == pytest.approx(mnist.validation.images.float().mean().item(), rel=0.02)
-
-
-@pytest.mark.parametrize("kind", SHIFTS)
-def test_a_shift_starts_at_nothing_and_stays_an_image(kind: str, embedded: Digits) -> None:
-    images = embedded.test.images[:8]
-    assert torch.equal(shift_images(images, kind, 0), images.float() / 255)
-    for strength in SHIFTS[kind].strengths[1:]:
-        shifted = shift_images(images, kind, strength)
-        assert shifted.shape == (8, 28, 28)
-        assert shifted.min() >= 0
-        assert shifted.max() <= 1
-        assert not torch.equal(shifted, images.float() / 255)
-    assert torch.equal(
-        shifted, shift_images(images, kind, strength)
-    )  # the same again without a generator
-
-
-def test_turning_by_right_angles_is_exact(embedded: Digits) -> None:
-    images = embedded.test.images[:4].float() / 255
-    assert torch.allclose(rotate(images, 90), images.rot90(1, (1, 2)), atol=1e-4)
-    assert torch.allclose(rotate(images, 180), images.rot90(2, (1, 2)), atol=1e-4)
-
-
-def test_turning_and_blurring_are_torchvisions(embedded: Digits) -> None:
-    from torchvision.transforms.v2 import functional as tv
-
-    images = embedded.test.images[:4].float()[:, None] / 255
-    theirs = tv.rotate(images, 30, interpolation=tv.InterpolationMode.BILINEAR)[:, 0]
-    assert torch.allclose(shift_images(images[:, 0], "rotation", 30), theirs, atol=1e-5)
-    padded = tv.gaussian_blur(tv.pad(images, [8] * 4), [17, 17], [2.0, 2.0])[:, 0, 8:-8, 8:-8]
-    assert torch.allclose(shift_images(images[:, 0], "blur", 2), padded, atol=1e-5)
-
-
-def test_moving_and_hiding_by_hand() -> None:
-    images = torch.ones(4, 28, 28)
-    right, left, down, up = shift_images(images, "translation", 3)
-    assert right[:, :3].sum() == left[:, -3:].sum() == down[:3].sum() == up[-3:].sum() == 0
-    assert right.sum() == left.sum() == down.sum() == up.sum() == 28 * 25
-    hidden = shift_images(images, "occlusion", 6)
-    assert (hidden == 0).sum((1, 2)).tolist() == [36] * 4
-    assert (hidden[:, :4] == 1).all()
-    assert (hidden[:, 24:] == 1).all()
-
-
-@pytest.mark.parametrize(
-    ("kind", "strength"), [("squeeze", 1), ("rotation", float("nan")), ("noise", -1)]
-)
-def test_a_shift_that_is_none(kind: str, strength: float, one_sentence) -> None:
-    with pytest.raises(BnnlibError) as caught:
-        shift_images(torch.zeros(1, 28, 28), kind, strength)
-    assert one_sentence(caught.value)
