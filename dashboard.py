@@ -1,4 +1,4 @@
-"""Draw: a person draws a digit and sees how sure two networks are of it, and why not."""
+"""Draw: draw a digit and see how sure two networks are of it."""
 
 import streamlit as st
 import torch
@@ -6,7 +6,7 @@ from torch import Tensor
 
 from bnnlib import BnnlibError, deterministic_probs, sample_probs
 from bnnlib.drawing.strokes import ink
-from bnnlib.figures.answers import Series, answers_figure
+from bnnlib.figures.answers import answers_figure, series_of
 from bnnlib.metrics.answer import Answer, make_answer
 from bnnlib.networks import DropoutNetwork, Network
 from bnnlib.sentences.answers import Speaker, ink_note, sentence, speaker_names
@@ -14,12 +14,19 @@ from ui import verdict
 from ui.draw.canvas import digit_canvas, drawn
 from ui.draw.examples import BY_SLUG, EXAMPLES
 from ui.draw.state import DrawState, draw_state, write_address
-from ui.loaders import answer_rule, checkpoint_names, choose_networks, chosen_networks, load_network
+from ui.loaders import (
+    answer_rule,
+    answers_of,
+    checkpoint_names,
+    choose_networks,
+    chosen_networks,
+    load_network,
+)
 from ui.memory import spare_the_collector
 from ui.page import is_dark, page_setup, show_error
 
-LEARNT = "learnt"  # the threshold that every network's own evaluation found
-UNLEARNT = 0.5  # for a network without an evaluation
+LEARNT = "learnt"  # each network's threshold is the one that its own evaluation found
+UNLEARNT = 0.5  # the threshold of a network without an evaluation
 
 
 def main() -> None:
@@ -33,7 +40,11 @@ def main() -> None:
 
 @st.fragment
 def screen(state: DrawState) -> None:
-    """Everything below the title. A choice runs all of it again, but never the page: only the browser's Back and Forward do."""
+    """Everything below the title.
+
+    A widget runs this fragment again, not the whole page. The page runs again when the browser goes
+    back or forward.
+    """
     stage(state)
     gallery()
     controls(state)
@@ -88,7 +99,10 @@ def drawing(state: DrawState, key: str, image: Tensor) -> None:
             args=(state,),
             help="In pixels of the canvas (280 wide)",
         )
-    caption = "Cut out, scaled to 20 pixels and centred by its mass, as MNIST made its own: 28 x 28 pixels."
+    caption = (
+        "Cut out, scaled to 20 pixels and centred by its centre of mass, "
+        "as MNIST's images were made: 28 x 28 pixels."
+    )
     if state.sent:
         caption = state.sent[1] + (", with your strokes over it." if state.strokes else "")
     st.html(verdict.seen(image, caption))
@@ -103,7 +117,7 @@ def set_pen(state: DrawState) -> None:
 
 
 def answers(state: DrawState, image: Tensor) -> None:
-    """Both networks' answers: one sentence, a card each, the figure, and its figures as text."""
+    """Both networks' answers: one sentence, a card each, the figure, and its numbers as text."""
     names, networks, found = [], [], []
     for place, name in enumerate(chosen_networks()):
         try:
@@ -125,9 +139,8 @@ def answers(state: DrawState, image: Tensor) -> None:
     series = [
         series_of(name, place, answer) for name, (place, answer) in zip(names, found, strict=True)
     ]
-    figure = answers_figure(
-        series, thresholds, dark
-    )  # before anything is shown, so that all of it comes in one go
+    # Made before anything is shown, so that sentence, cards and figure appear together.
+    figure = answers_figure(series, thresholds, dark)
     st.html(f'<p class="sentence" role="status">{note or said}</p>')
     if not speakers:
         return
@@ -144,49 +157,35 @@ def answers(state: DrawState, image: Tensor) -> None:
         theme=None,
         key="answers",
         config={"displayModeBar": False, "responsive": True},
-        alt=f"{state.samples} sampled probabilities for each digit and network. {said}",
+        alt=f"The sampled probabilities of each digit by each network. {said}",
     )
-    figures = st.expander("The same in figures", key="figures", on_change="rerun")
-    if figures.open:  # a closed one costs nothing
+    figures = st.expander("The same as numbers", key="figures", on_change="rerun")
+    if figures.open:  # the table of a closed one is not made
         figures.markdown(verdict.figures_table(names, [answer for _, answer in found]))
 
 
 def ask(network: Network, image: Tensor, state: DrawState) -> Answer:
-    """Sample the network's answer to the image, float `[28, 28]`; the state's seed makes it repeatable."""
+    """Sample the network's answer to the image, float `[28, 28]`, with the state's seed."""
     images = image[None]
-    probs = sample_probs(network, images, state.samples, torch.Generator().manual_seed(state.seed))
-    return make_answer(
-        probs, deterministic_probs(network, images) if isinstance(network, DropoutNetwork) else None
-    )
+    generator = torch.Generator().manual_seed(state.seed)
+    probs = sample_probs(network, images, answers_of(network, state.samples), generator)
+    certain = deterministic_probs(network, images) if isinstance(network, DropoutNetwork) else None
+    return make_answer(probs, certain)
 
 
 def threshold_of(name: str, state: DrawState) -> float:
-    """Below which mean probability of its winner this network does not know: as chosen, else as its own evaluation learnt."""
+    """The mean probability of its winner below which this network does not know.
+
+    It is the one the user chose, or else the one that the network's own evaluation found.
+    """
     if state.threshold is not None:
         return state.threshold
     rule = answer_rule(name)
     return rule.threshold if rule else UNLEARNT
 
 
-def series_of(name: str, place: int, answer: Answer) -> Series:
-    """An answer as the figure wants it."""
-    a = answer
-    return Series(
-        name,
-        place,
-        a.samples,
-        a.mean,
-        a.low,
-        a.high,
-        a.votes,
-        a.aleatoric,
-        a.epistemic,
-        a.deterministic,
-    )
-
-
 def gallery() -> None:
-    """Examples as buttons with thumbnails, within reach of the keyboard."""
+    """Examples as buttons with thumbnails, which the keyboard can reach."""
     st.subheader("Or start from an example")
     with st.container(horizontal=True, key="gallery"):
         for example, thumbnail in zip(EXAMPLES, thumbnails(), strict=True):
@@ -205,10 +204,12 @@ def put_example(slug: str) -> None:
 
 
 def mark_example(slug: str | None) -> None:
-    """A frame around the example that is on the canvas; a style, so that a stroke need not show the gallery again."""
-    st.html(
-        f"<style>.st-key-example-{slug} button {{ outline: 3px solid var(--chosen); outline-offset: -1px }}</style>"
-    )
+    """Draw a frame around the example that is on the canvas.
+
+    It is a style of its own, so that a stroke does not have to show the gallery again.
+    """
+    frame = "outline: 3px solid var(--chosen); outline-offset: -1px"
+    st.html(f"<style>.st-key-example-{slug} button {{ {frame} }}</style>")
 
 
 @st.cache_resource
@@ -217,8 +218,8 @@ def thumbnails() -> list[str]:
 
 
 def controls(state: DrawState) -> None:
-    """Which networks, how many samples of each, and when they should rather not answer."""
-    st.subheader("Ask differently")
+    """Which networks, how many samples of each, and below which threshold they do not answer."""
+    st.subheader("Settings")
     one, two, three, four, five = st.columns([3, 3, 3, 3, 2.4], vertical_alignment="bottom")
     names = checkpoint_names()
     for side, column, name in zip(("left", "right"), (one, two), chosen_networks(), strict=True):
@@ -230,7 +231,7 @@ def controls(state: DrawState) -> None:
             options,
             key=key,
             on_change=set_networks,
-            help="Any trained network in the folder checkpoints/; chosen for all pages",
+            help="A trained network from the folder checkpoints/. All pages use this choice.",
         )
     st.session_state.update(
         {
@@ -246,7 +247,8 @@ def controls(state: DrawState) -> None:
         key="samples",
         on_change=set_number,
         args=(state, "samples"),
-        help="How many networks each side draws to answer the same image",
+        help="How many sampled networks of each side answer the same image. "
+        "Of an ensemble each member answers once.",
     )
     four.select_slider(
         '"I don\'t know" below',
@@ -255,7 +257,7 @@ def controls(state: DrawState) -> None:
         format_func=lambda value: value if value == LEARNT else f"{value:.2f}",
         on_change=set_threshold,
         args=(state,),
-        help="A network gives no answer if the winner's mean probability is below this. "
+        help="A network does not answer if the winner's mean probability is below this. "
         + " ".join(learnt(name) for name in dict.fromkeys(chosen_networks())),
     )
     five.button(
@@ -263,7 +265,7 @@ def controls(state: DrawState) -> None:
         icon=":material/casino:",
         on_click=new_seed,
         args=(state,),
-        help=f"Draw new sampled networks; these are seed {state.seed}",
+        help=f"Sample new networks with the next seed; the seed is now {state.seed}",
         width="stretch",
     )
 
@@ -282,11 +284,14 @@ def set_threshold(state: DrawState) -> None:
 
 
 def learnt(name: str) -> str:
-    """What `LEARNT` means for the network, and what it is worth."""
+    """The learnt threshold of the network, and how well the network answers with it."""
     rule = answer_rule(name)
     if rule is None:
-        return f"No evaluation of {name} is at hand: {UNLEARNT:.2f}."
-    return f"Learnt for {name}: {rule.threshold:.2f} (answers {rule.answered:.0%} of test digits, {rule.right:.1%} right)."
+        return f"{name} has no evaluation: {UNLEARNT:.2f}."
+    return (
+        f"Learnt for {name}: {rule.threshold:.2f} "
+        f"(answers {rule.answered:.0%} of test digits, {rule.right:.1%} right)."
+    )
 
 
 def new_seed(state: DrawState) -> None:

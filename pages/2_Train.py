@@ -5,9 +5,9 @@ import torch
 
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
-from bnnlib.figures.answers import network_colours
 from bnnlib.figures.curves import learning_curve, usable_history
 from bnnlib.figures.mosaic import mosaic
+from bnnlib.figures.theme import network_colours
 from bnnlib.runs import queue
 from bnnlib.storage.checkpoints import list_checkpoints, load_checkpoint
 from ui.data_notice import data_notice

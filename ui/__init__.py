@@ -1,1 +1,1 @@
-"""What the pages share and what needs Streamlit: page set-up, cached loaders, the canvas adapter, the address's parameters."""
+"""The screens' own code, which needs Streamlit: what pages share, and a folder for each page."""

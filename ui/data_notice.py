@@ -1,4 +1,4 @@
-"""Which digits are in use and what that means, with an explicit button to download the full MNIST where it is not here."""
+"""Which digits are in use, and a button to download the full MNIST if it is missing."""
 
 import streamlit as st
 
@@ -6,19 +6,23 @@ from bnnlib.datasets.mnist import Digits, data_folders, load_mnist
 
 
 def data_notice(digits: Digits) -> None:
-    """Name the source of `digits`; where it is the embedded sample, offer the download. Nothing is ever fetched unasked."""
+    """Name the source of `digits`; for the embedded digits, offer to download MNIST.
+
+    Nothing is downloaded unless the user asks for it.
+    """
     st.caption(f":material/database: Digits in use: {digits.description}.")
     if digits.source == "mnist":
         return
     help_text = (
-        "Fetches the four MNIST files once, in a process of its own that gives up after 20 seconds without progress. "
-        "Until then everything works with the embedded digits."
+        "Downloads the four MNIST files once. "
+        "The download stops if no data arrives for 20 seconds. "
+        "Until it is complete the embedded digits are used."
     )
     if not st.button(
         "Download MNIST (11 MB)", icon=":material/download:", help=help_text, key="download_mnist"
     ):
         return
-    with st.spinner("Downloading MNIST; given up after 20 seconds without progress …"):
+    with st.spinner("Downloading MNIST; this stops if no data arrives for 20 seconds …"):
         arrived = load_mnist(download=True).source == "mnist"
     if arrived:
         st.rerun()

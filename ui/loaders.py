@@ -1,4 +1,4 @@
-"""Networks and digits for the pages: loaded once a process, shared by all sessions, never changed."""
+"""Networks and digits for the pages: loaded once, shared by all sessions, never changed."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import torch
 from bnnlib.datasets.isolated import load_mnist_apart
 from bnnlib.datasets.mnist import Digits, find_mnist
 from bnnlib.errors import BnnlibError
-from bnnlib.networks import Network
+from bnnlib.networks import EnsembleNetwork, Network
 from bnnlib.storage import evaluations as results
 from bnnlib.storage.checkpoints import SHIPPED, find_checkpoint, list_checkpoints, load_checkpoint
 from bnnlib.storage.evaluations import AnswerRule, cache_folder
@@ -17,32 +17,33 @@ from bnnlib.storage.evaluations import AnswerRule, cache_folder
 DEFAULT_NETWORKS = ("dropout", "bayesian")
 HOME = "dashboard.py"
 
-# One thread a question: threads that meet at every product wait for the slowest, on a busy machine for most of a second.
+# With more threads every matrix product waits for the slowest of them, which on a busy machine adds
+# up to most of a second for one answer.
 torch.set_num_threads(1)
 
 
 def checkpoint_names() -> list[str]:
-    """The checkpoints whose card can be read and whose weights are there, the shipped ones first."""
+    """The checkpoints that have a readable card and weights, the shipped ones first."""
     names = [
         info.name
         for info in list_checkpoints()
         if info.card and (info.folder / "weights.safetensors").is_file()
     ]
-    return [name for name in SHIPPED if name in names] + [
-        name for name in names if name not in SHIPPED
-    ]
+    shipped = [name for name in SHIPPED if name in names]
+    return shipped + [name for name in names if name not in SHIPPED]
 
 
 def load_network(name: str) -> Network:
-    """The network called `name`, read again only when its files change; shared, so treat it as read-only.
+    """The network called `name`; it is read again only when its files change.
 
-    Raises BnnlibError if the checkpoint is missing or damaged.
+    All sessions share it, so treat it as read-only. Raises BnnlibError if the checkpoint is missing
+    or damaged.
     """
     return _network(*network_version(name))
 
 
 def network_version(name: str) -> tuple[str, int]:
-    """The folder of the checkpoint `name` and when its files last changed: what a cache of its answers is keyed by.
+    """The folder of the checkpoint `name` and when its files last changed: the key for caches.
 
     Raises BnnlibError if there is no such checkpoint.
     """
@@ -55,8 +56,19 @@ def _network(folder: str, modified: int) -> Network:
     return load_checkpoint(folder)
 
 
+def answers_of(network: Network, samples: int) -> int:
+    """How many answers to ask for: `samples`, or one for each member of an ensemble.
+
+    The members take turns, so asking an ensemble more often only repeats their answers.
+    """
+    return network.config.members if isinstance(network, EnsembleNetwork) else samples
+
+
 def answer_rule(name: str) -> AnswerRule | None:
-    """When the network called `name` should answer, from its own evaluation; None if it has none that can be read."""
+    """When the network called `name` should answer, according to its own evaluation.
+
+    None if it has no evaluation that can be read.
+    """
     try:
         kept = cache_folder()
         return _rule(*network_version(name), kept.stat().st_mtime_ns if kept.is_dir() else 0)
@@ -70,12 +82,15 @@ def _rule(folder: str, modified: int, cache_modified: int) -> AnswerRule | None:
 
 
 def mnist_state() -> str:
-    """Which source `load_digits` would read, without reading it: `mnist` or `embedded` (see `bnnlib.datasets.mnist.SOURCES`)."""
+    """Which source `load_digits` would read, without reading it: a key of `mnist.SOURCES`."""
     return "mnist" if find_mnist() else "embedded"
 
 
 def load_digits() -> Digits:
-    """The digits at hand, nothing downloaded; shared, so treat them as read-only. Raises BnnlibError for damaged files."""
+    """The digits that are available without a download.
+
+    All sessions share them, so treat them as read-only. Raises BnnlibError for damaged files.
+    """
     return _digits(find_mnist())
 
 
@@ -85,7 +100,10 @@ def _digits(folder: Path | None) -> Digits:
 
 
 def chosen_networks() -> tuple[str, str]:
-    """The checkpoints in use on all pages, (left, right); one of them may be missing: `load_network` says so."""
+    """The checkpoints in use on all pages, (left, right).
+
+    One of them may be missing; `load_network` then raises BnnlibError.
+    """
     return st.session_state.get("networks", DEFAULT_NETWORKS)
 
 
@@ -100,9 +118,7 @@ def choose_networks(left: str, right: str) -> None:
 
 
 def send_to_draw(image: np.ndarray, caption: str) -> None:
-    """Show `image`, uint8 `[28, 28]`, with its `caption` on the Draw screen, and go there."""
-    st.session_state["sent_image"] = (
-        np.asarray(image, dtype=np.uint8).reshape(28, 28).copy(),
-        caption,
-    )
+    """Go to the Draw screen and show `image`, uint8 `[28, 28]`, with its `caption` there."""
+    copy = np.array(image, dtype=np.uint8).reshape(28, 28)
+    st.session_state["sent_image"] = (copy, caption)
     st.switch_page(HOME)

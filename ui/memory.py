@@ -1,4 +1,4 @@
-"""The server's memory: what the garbage collector need not look at, and what goes back to the system."""
+"""The server's memory: less work for the garbage collector, and memory returned to the system."""
 
 import ctypes
 import gc
@@ -8,11 +8,12 @@ _modules_spared = 0
 
 
 def spare_the_collector() -> None:
-    """Take what the libraries made out of the garbage collector's sight, again whenever another library was imported.
+    """Exclude the libraries' objects from garbage collection, anew after each further import.
 
-    Streamlit collects garbage after every run, of a stroke's fragment too. Looking at the 270,000 objects of torch, plotly and
-    pandas, which live as long as the server, takes it 0.2 s, in which no thread of the server does anything else. Not at every run:
-    that would keep every run's garbage.
+    Streamlit collects garbage after every run, also after the run of a stroke's fragment. torch,
+    plotly and pandas have 270,000 objects, which live as long as the server. To look at them takes
+    0.2 s, in which all threads of the server wait. It is not done at every run, because that
+    would also keep the garbage of every run.
     """
     global _modules_spared
     if len(sys.modules) > _modules_spared:
@@ -21,6 +22,9 @@ def spare_the_collector() -> None:
 
 
 def give_back_memory() -> None:
-    """Give freed memory back to the system, after work on thousands of images: glibc would keep 200 MB of it. Elsewhere nothing."""
+    """Return freed memory to the system, after work on thousands of images.
+
+    glibc would keep 200 MB of it. On other systems this does nothing.
+    """
     if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim"):
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""The first call of every page: its name, the style, the navigation, and the networks named in the address."""
+"""The first call of every page: its title, style, navigation, and the networks in the address."""
 
 from pathlib import Path
 
@@ -15,16 +15,20 @@ button[kind^=primary] p, button[kind^=primary] span { color: #0F151D }
 .st-key-gallery { --chosen: #56B4E9 !important }
 </style>"""  # white letters on the dark theme's primary colour are too pale
 
-# Streamlit does not run a page again when its theme changes, so charts would keep the letters of the other one. The event is the
-# one that the browser's Back gives: the page runs again as it is.
+# Streamlit does not run a page again when its theme changes, so charts would keep the other theme's
+# colours. The script sends the event that the browser's Back sends, and the page runs again.
 FOLLOW_THEME = """<script>
 (() => {
-  const shade = () => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor;
+  const app = '[data-testid=stApp]';
+  const shade = () => getComputedStyle(document.querySelector(app)).backgroundColor;
   let told = shade(), seen = told;
   clearInterval(window.followTheme);
   window.followTheme = setInterval(() => {
     const now = shade();
-    if (now === seen && now !== told) { told = now; window.dispatchEvent(new PopStateEvent('popstate')); }
+    if (now === seen && now !== told) {
+      told = now;
+      window.dispatchEvent(new PopStateEvent('popstate'));
+    }
     seen = now;
   }, 250);
 })();
@@ -39,14 +43,13 @@ PAGES = (
 
 
 def page_setup(title: str) -> None:
-    """Configure the page (wide), apply the style, fill the sidebar and take over the networks named in the address.
+    """Configure the page, apply the style, fill the sidebar, use the networks in the address.
 
-    `st.session_state["arrived"]` then says whether the page was just entered, from another one or at the start of a session.
+    `st.session_state["arrived"]` then says whether the page was just entered: from another page or
+    at the start of a session.
     """
     spare_the_collector()
-    favicon = str(
-        ROOT / "ui" / "favicon.png"
-    )  # an icon given by name would be fetched from another host
+    favicon = str(ROOT / "ui" / "favicon.png")  # a named icon would be loaded from another host
     st.set_page_config(
         page_title=f"{title} · {NAME}",
         page_icon=favicon,
@@ -54,11 +57,10 @@ def page_setup(title: str) -> None:
         initial_sidebar_state=SIDEBAR_WIDTH,
     )
     st.html(ROOT / "ui" / "style.css")
-    st.html(
-        DARK_STYLE if is_dark() else "<style></style>"
-    )  # always something, so that what follows stays where it is
+    # One element in both themes, so that all that follows keeps its place.
+    st.html(DARK_STYLE if is_dark() else "<style></style>")
     with st.sidebar:
-        st.markdown(f"**{NAME}**  \nWhat does a neural network know, and what not?")
+        st.markdown(f"**{NAME}**  \nHow sure are neural networks, and are they right?")
         for path, label, symbol in PAGES:
             if (ROOT / path).is_file():
                 st.page_link(path, label=label, icon=symbol)
@@ -66,12 +68,15 @@ def page_setup(title: str) -> None:
     st.session_state["arrived"] = st.session_state.get("page") != title
     st.session_state["page"] = title
     if st.session_state["arrived"]:
-        give_back_memory()  # that the page before took
+        give_back_memory()  # the memory that the page before took
     networks_from_address()
 
 
 def networks_from_address() -> None:
-    """At the start of a session use the networks that the address names; an unknown name gives one sentence."""
+    """At the start of a session, use the networks that the address names.
+
+    An unknown name gives a warning of one sentence.
+    """
     if "networks" not in st.session_state:
         wanted = tuple(
             st.query_params.get(side, name)
@@ -84,7 +89,8 @@ def networks_from_address() -> None:
         )
         if odd := [name for name, used in zip(wanted, found, strict=True) if name != used]:
             st.warning(
-                f"The address names {' and '.join(map(repr, odd))}, which is no checkpoint here: showing {found[0]} and {found[1]} instead "
+                f"The address names {' and '.join(map(repr, odd))}, which is no checkpoint here: "
+                f"showing {found[0]} and {found[1]} instead "
                 f"(there are {', '.join(known) or 'none'}).",
                 icon=":material/link_off:",
             )

@@ -1,22 +1,25 @@
-"""The answers in HTML: a card a network, the image they saw, and the chart's figures as a table."""
+"""Answers as HTML: a card for each network, the image they saw, and all numbers as a table."""
 
-import base64
 import html
-import io
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from bnnlib.figures.answers import network_colours
+from bnnlib.figures.embed import embed, to_png
+from bnnlib.figures.theme import network_colours
 from bnnlib.metrics.answer import Answer
 
 KINDS = {"dropout": "Monte Carlo dropout", "bayesian": "Bayesian", "ensemble": "deep ensemble"}
 
 
 def card(name: str, kind: str, answer: Answer, threshold: float, place: int, dark: bool) -> str:
-    """One network's verdict: the digit or "I don't know", its probability, the votes, the answer without sampling."""
+    """The card of one network's answer.
+
+    It gives the digit or "I don't know", its probability, the votes and the answer without
+    sampling. threshold: the network does not know if its mean probability is below this.
+    """
     knows = answer.probability >= threshold
     digit, votes = answer.digit, answer.votes
     others = ", ".join(
@@ -34,11 +37,14 @@ def card(name: str, kind: str, answer: Answer, threshold: float, place: int, dar
         if knows
         else f"I don't know<small>leans to {digit}, {percent(answer.probability)}</small>"
     )
-    return f"""<section class="verdict" style="--network: {network_colours(dark)[place]}" aria-label="{html.escape(name)}">
-  <h3>{html.escape(name)} <small>{KINDS[kind]}</small></h3>
-  <div class="answer"><span class="digit">{headline}</span><span class="probability{"" if knows else " unsure"}">{words}</span></div>
+    colour, label = network_colours(dark)[place], html.escape(name)
+    return f"""<section class="verdict" style="--network: {colour}" aria-label="{label}">
+  <h3>{label} <small>{KINDS[kind]}</small></h3>
+  <div class="answer"><span class="digit">{headline}</span>
+  <span class="probability{"" if knows else " unsure"}">{words}</span></div>
   <ul><li>5 to 95 % of samples: {answer.low[digit]:.2f} to {answer.high[digit]:.2f}</li>
-  <li>votes: <b>{votes[digit]} of {votes.sum()}</b>{f" ({others})" if others else ""}</li>{baseline}</ul>
+  <li>votes: <b>{votes[digit]} of {votes.sum()}</b>{f" ({others})" if others else ""}</li>
+  {baseline}</ul>
 </section>"""
 
 
@@ -48,7 +54,7 @@ def legend(baseline: bool) -> str:
         ("dots", "a sampled network"),
         ("mean", "mean, 5 to 95 %"),
         *([("diamond", "without sampling")] if baseline else []),
-        ("plain", "aleatoric: each is torn"),
+        ("plain", "aleatoric: each is unsure"),
         ("hatched", "epistemic: they disagree"),
     ]
     items = "".join(
@@ -59,16 +65,14 @@ def legend(baseline: bool) -> str:
 
 def seen(image: Tensor, caption: str) -> str:
     """The image the networks see, float `[28, 28]`, as sharp pixels beside its caption."""
-    buffer = io.BytesIO()
-    Image.fromarray((image.numpy() * 255).round().astype(np.uint8)).save(buffer, "PNG")
-    data = base64.b64encode(buffer.getvalue()).decode()
+    picture = Image.fromarray((image.numpy() * 255).round().astype(np.uint8))
     alt = f"The 28 by 28 pixel image the networks see: {caption}"
-    return f"""<figure class="seen"><img src="data:image/png;base64,{data}" alt="{html.escape(alt)}">
+    return f"""<figure class="seen"><img src="{embed(to_png(picture))}" alt="{html.escape(alt)}">
 <figcaption><b>What the networks see</b><br>{html.escape(caption)}</figcaption></figure>"""
 
 
 def figures_table(names: Sequence[str], answers: Sequence[Answer]) -> str:
-    """Every figure of the chart as a Markdown table, with the uncertainties under it."""
+    """Every number of the chart as a Markdown table, with the uncertainties below it."""
     head = "| digit |" + "".join(
         f" {n}: mean | 5 to 95 % | votes |{' without sampling |' * (a.deterministic is not None)}"
         for n, a in zip(names, answers, strict=True)
@@ -86,7 +90,8 @@ def figures_table(names: Sequence[str], answers: Sequence[Answer]) -> str:
                 cells.append(f"{a.deterministic[digit]:.3f}")
         rows.append(f"| **{digit}** | " + " | ".join(cells) + " |")
     splits = [
-        f"- {n}: total uncertainty **{a.total:.3f} nats** = {a.aleatoric:.3f} aleatoric + {a.epistemic:.3f} epistemic"
+        f"- {n}: total uncertainty **{a.total:.3f} nats** = "
+        f"{a.aleatoric:.3f} aleatoric + {a.epistemic:.3f} epistemic"
         for n, a in zip(names, answers, strict=True)
     ]
     return "\n".join([*rows, "", *splits])

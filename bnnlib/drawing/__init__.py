@@ -1,4 +1,4 @@
-"""Ink in any form, made into 28 x 28 images as MNIST made its own."""
+"""Make ink of any form into 28 x 28 images in the way that MNIST's images were made."""
 
 from bnnlib.drawing.raster import (
     image_from_canvas,

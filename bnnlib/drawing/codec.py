@@ -11,7 +11,10 @@ from bnnlib.errors import BnnlibError
 
 
 def to_text(strokes: Sequence[Stroke]) -> str:
-    """The drawing as text that needs no escaping in an address: strokes joined by dots, two characters a number."""
+    """The drawing as text that needs no escaping in an address.
+
+    Strokes are joined by dots; each number is two characters.
+    """
     return ".".join(
         _pack([stroke.width, *(v + OFFSET for point in stroke.points for v in point)])
         for stroke in strokes
@@ -19,7 +22,7 @@ def to_text(strokes: Sequence[Stroke]) -> str:
 
 
 def from_text(text: str) -> list[Stroke]:
-    """The drawing that `to_text` wrote; raises BnnlibError if the text is no drawing."""
+    """The drawing that `to_text` wrote; raises BnnlibError if the text is not one."""
     try:
         strokes = []
         for part in text.split(".") if text else []:

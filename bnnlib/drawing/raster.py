@@ -1,7 +1,8 @@
-"""Turn a drawing into a 28 x 28 image made as MNIST made its own.
+"""Make a drawing into a 28 x 28 image in the way that MNIST's images were made.
 
-MNIST's images are digits scaled into a box of 20 x 20 with their aspect kept and anti-aliased, then moved by whole pixels until
-their centre of mass is in the middle of the 28 x 28 field (LeCun et al. 1998): row and column 14, counted from 0.
+MNIST's digits were scaled into a box of 20 x 20, with anti-aliasing and their aspect ratio kept.
+Then they were moved by whole pixels until their centre of mass was in the middle of the 28 x 28 image
+(LeCun et al. 1998): row and column 14, counted from 0.
 """
 
 import warnings
@@ -16,26 +17,23 @@ from torch import Tensor
 from bnnlib.errors import BnnlibError
 
 FIELD, BOX, CENTRE = 28, 20, 14
-INK = 0.02  # darker than this is background: below the 5 of 255 that resampling leaves around a stroke
-PEN = (
-    2.4  # pixels of the box: the usual thickness of MNIST's strokes, for drawings given as strokes
-)
+INK = 0.02  # less is background; resampling leaves 5 of 255 (0.0196) around a stroke
+PEN = 2.4  # the usual thickness of MNIST's strokes in pixels, for drawings given as strokes
 SUPERSAMPLE = 12
-MAX_SIDE, MAX_PIXELS = (
-    2_048,
-    100_000_000,
-)  # a larger picture is scaled down first, a still larger one refused
+MAX_SIDE = 2_048  # a picture with a longer side is scaled down first
+MAX_PIXELS = 100_000_000  # a picture with more is refused
 
 
 def image_from_canvas(rgba: ArrayLike) -> Tensor:
-    """White-on-black canvas pixels, uint8 RGBA `[H, W, 4]` -> float `[28, 28]` in [0, 1]; all 0 for a blank canvas.
+    """White-on-black canvas pixels, uint8 RGBA `[H, W, 4]` -> float `[28, 28]` in [0, 1].
 
-    Transparent pixels count as background. Raises BnnlibError for an array of another shape.
+    A blank canvas gives zeros. Transparent pixels count as background. Raises BnnlibError for an array of another shape.
     """
     pixels = np.asarray(rgba)
     if pixels.ndim != 3 or pixels.shape[2] != 4 or 0 in pixels.shape:
         raise BnnlibError(
-            f"The canvas has shape {list(pixels.shape)}: expected [H, W, 4] (red, green, blue, alpha)."
+            f"The canvas has shape {list(pixels.shape)}: "
+            "expected [H, W, 4] (red, green, blue, alpha)."
         )
     rgb, alpha = pixels[..., :3].astype(np.float32), pixels[..., 3].astype(np.float32)
     return image_from_ink(rgb.mean(-1) * alpha / 255**2)
@@ -44,7 +42,8 @@ def image_from_canvas(rgba: ArrayLike) -> Tensor:
 def image_from_strokes(strokes: Sequence[ArrayLike]) -> Tensor:
     """Pen strokes, each `[n, 2]` x-y points with y down and any unit -> float `[28, 28]` in [0, 1].
 
-    The pen is as thick as MNIST's, whatever the drawing's size. Raises BnnlibError for a stroke of another shape or not finite.
+    The pen is as thick as MNIST's, whatever the drawing's size. Raises BnnlibError for a stroke of
+    another shape or with numbers that are not finite.
     """
     lines = [line for stroke in strokes if len(line := _points(stroke))]
     if not lines:
@@ -78,15 +77,17 @@ def _points(stroke: ArrayLike) -> NDArray[np.float64]:
         )
     if not (np.abs(line) < 1e9).all():
         raise BnnlibError(
-            "A stroke has a point that is not finite or beyond a billion: expected [n, 2] finite x-y points."
+            "A stroke has a point that is not finite or beyond a billion: "
+            "expected [n, 2] finite x-y points."
         )
     return line
 
 
 def image_from_file(path: str) -> tuple[Tensor, str | None]:
-    """A picture of any size, dark on light or light on dark -> (float `[28, 28]` in [0, 1], a note on what was done or None).
+    """A picture file as an image `[28, 28]` in [0, 1], and a note on what was done, or None.
 
-    What is at the border is taken for the background. Raises BnnlibError for a file that is missing or no picture.
+    The picture may have any size and be dark on light or light on dark; the background is what is
+    at its border. Raises BnnlibError for a file that is missing or not a picture.
     """
     notes = []
     try:
@@ -104,9 +105,7 @@ def image_from_file(path: str) -> tuple[Tensor, str | None]:
                 notes.append(
                     f"{path} has an alpha channel: what is transparent counts as background"
                 )
-            ImageOps.exif_transpose(
-                picture, in_place=True
-            )  # photographs are stored lying on their side
+            ImageOps.exif_transpose(picture, in_place=True)  # a photograph may be stored rotated
             ink = _ink_of(picture)
     except FileNotFoundError:
         raise BnnlibError(f"There is no file {path}.") from None
@@ -141,24 +140,19 @@ def _ink_of(picture: Image.Image) -> NDArray[np.floating]:
             np.asarray(band, dtype=np.float32) / 255
             for band in (picture.convert("RGB").convert("L"), picture.getchannel("A"))
         )
-        if (
-            _border(alpha) > 0.5
-        ).mean() < 0.5:  # drawn on nothing: what is opaque is ink, unless its shades say otherwise
-            return (
-                alpha * (1.0 if np.ptp(grey[alpha > 0.5]) < 0.1 else grey)
-                if (alpha > 0.5).any()
-                else alpha
-            )
+        if (_border(alpha) > 0.5).mean() < 0.5:  # the background is transparent
+            # What is opaque is ink; if it has several shades, the brighter ones are.
+            opaque = alpha > 0.5
+            plain = not opaque.any() or np.ptp(grey[opaque]) < 0.1
+            return alpha if plain else alpha * grey
         grey = grey * alpha + np.median(_border(grey)) * (1 - alpha)
     else:
         grey = np.asarray(picture.convert("L"), dtype=np.float32) / 255
     ink = np.abs(grey - np.median(_border(grey)))
     peak = ink.max()
-    return (
-        np.where(ink < 0.15 * peak, 0, ink / peak).astype(np.float32)
-        if peak > 0.1
-        else np.zeros_like(ink)
-    )
+    if peak <= 0.1:
+        return np.zeros_like(ink)
+    return np.where(ink < 0.15 * peak, 0, ink / peak).astype(np.float32)
 
 
 def _border(values: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -166,18 +160,18 @@ def _border(values: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def image_from_ink(ink: NDArray[np.floating], dot: bool = False) -> Tensor:
-    """Ink `[H, W]` in [0, 1] -> `[28, 28]`: cut out, scaled into the box of 20, centred by mass; a `dot` keeps its size."""
+    """Ink `[H, W]` in [0, 1] -> `[28, 28]`: cut out, scaled into the box of 20, centred by mass.
+
+    dot: the ink is a single dot, which is not scaled up to the box.
+    """
     rows, columns = np.flatnonzero((ink > INK).any(1)), np.flatnonzero((ink > INK).any(0))
     if not len(rows):
         return torch.zeros(FIELD, FIELD)
     cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = 1 / SUPERSAMPLE if dot else BOX / max(cut.shape)
     height, width = (max(1, round(side * scale)) for side in cut.shape)
-    small = np.asarray(
-        Image.fromarray(np.ascontiguousarray(cut, dtype=np.float32)).resize(
-            (width, height), Image.Resampling.HAMMING
-        )
-    )
+    picture = Image.fromarray(np.ascontiguousarray(cut, dtype=np.float32))
+    small = np.asarray(picture.resize((width, height), Image.Resampling.HAMMING))
     return torch.from_numpy(_centred(np.clip(small, 0, 1)))
 
 
@@ -186,9 +180,8 @@ def _centred(small: NDArray[np.floating]) -> NDArray[np.floating]:
     placed = []
     for axis in (0, 1):
         mass = small.sum(1 - axis)
-        centre = (
-            float((mass * np.arange(len(mass))).sum() / total) if total else (len(mass) - 1) / 2
-        )
+        middle = (len(mass) - 1) / 2
+        centre = float((mass * np.arange(len(mass))).sum() / total) if total else middle
         placed.append(int(np.clip(round(CENTRE - centre), 0, FIELD - len(mass))))
     field = np.zeros((FIELD, FIELD), np.float32)
     field[placed[0] : placed[0] + small.shape[0], placed[1] : placed[1] + small.shape[1]] = small

@@ -1,4 +1,4 @@
-"""Pen strokes on a square sheet: kept small, rasterised as the canvas shows them.
+"""Pen strokes on a square sheet: with few points, and rasterised as the canvas shows them.
 
 A drawing is a list of strokes on a sheet of `SHEET` x `SHEET` pixels, x to the right and y down.
 """
@@ -17,28 +17,31 @@ from bnnlib.errors import BnnlibError
 
 SHEET = 280
 WIDTHS = (4, 60)
-TOLERANCE = 1.0  # pixels of the sheet that thinning may move a line: a fourteenth of a pixel the network sees
-OFFSET, LIMIT = 1024, 4096  # a number of the text form is 12 bits, two characters: -1,024 to 3,071
+# Pixels of the sheet by which thinning may move a line. A drawing as large as the sheet is scaled
+# from 280 to 20 pixels, so this is 1/14 of a pixel of its image.
+TOLERANCE = 1.0
+OFFSET, LIMIT = 1024, 4096  # a number in the text form has 12 bits: -1,024 to 3,071
 SUPERSAMPLE = 2
 
 
 @dataclass(frozen=True)
 class Stroke:
-    """One line of the pen: integer `points` ((x, y), ...) and the pen's `width`, all in pixels of the sheet."""
+    """One line of the pen: its integer `points` ((x, y), ...) and its `width`, in sheet pixels."""
 
     points: tuple[tuple[int, int], ...]
     width: int = 20
 
 
 def make_stroke(points: ArrayLike, width: float = 20) -> Stroke:
-    """A stroke from points `[n, 2]`, rounded to whole pixels and thinned; doing it twice changes nothing.
+    """A stroke from points `[n, 2]`, rounded to whole pixels and thinned.
 
-    Raises BnnlibError for points of another shape or not finite.
+    To do it again changes nothing. Raises BnnlibError for points of another shape or not finite.
     """
     line = np.asarray(points, dtype=np.float64)
     if line.ndim != 2 or line.shape[1] != 2 or not len(line) or not np.isfinite(line).all():
         raise BnnlibError(
-            f"A stroke has shape {list(line.shape)}: expected [n, 2] finite x-y points, at least one."
+            f"A stroke has shape {list(line.shape)}: "
+            "expected [n, 2] finite x-y points, at least one."
         )
     whole = np.clip(np.rint(line), -OFFSET, LIMIT - OFFSET - 1).astype(int)
     moved = np.concatenate([[True], (np.diff(whole, axis=0) != 0).any(1)])
@@ -47,7 +50,10 @@ def make_stroke(points: ArrayLike, width: float = 20) -> Stroke:
 
 
 def _thinned(line: NDArray[np.int_]) -> NDArray[np.int_]:
-    """Ramer, Douglas & Peucker: the fewest of the points that stay within the tolerance of the line."""
+    """Drop points as long as the line moves by no more than the tolerance.
+
+    The algorithm is that of Ramer (1972) and of Douglas & Peucker (1973).
+    """
     keep = np.zeros(len(line), bool)
     keep[[0, -1]] = True
     spans = [(0, len(line) - 1)]
@@ -68,7 +74,10 @@ def _thinned(line: NDArray[np.int_]) -> NDArray[np.int_]:
 
 
 def ink(strokes: Sequence[Stroke]) -> NDArray[np.float32]:
-    """The sheet as drawn, `[SHEET, SHEET]` in [0, 1]: round pen, round joints, what leaves the sheet is lost."""
+    """The sheet as drawn with a round pen, `[SHEET, SHEET]` in [0, 1].
+
+    What lies outside the sheet is lost.
+    """
     side = SHEET * SUPERSAMPLE
     sheet = Image.new("L", (side, side))
     draw = ImageDraw.Draw(sheet)
@@ -84,8 +93,9 @@ def ink(strokes: Sequence[Stroke]) -> NDArray[np.float32]:
 def drawn_image(strokes: Sequence[Stroke], start: NDArray[np.uint8] | None = None) -> Tensor:
     """The image the network sees, float `[28, 28]` in [0, 1].
 
-    Without `start` the drawing is made into an image as MNIST made its own. With `start`, an image uint8 `[28, 28]`, the strokes
-    are laid over it where they are, ten pixels of the sheet to one of the image, and nothing is moved or scaled.
+    Without `start` the drawing is cut out, scaled and centred in the way of MNIST's images. With
+    `start`, an image uint8 `[28, 28]`, the strokes are laid over that image, ten pixels of the
+    sheet for one of the image, and nothing is moved or scaled.
     """
     if start is None:
         points = np.array([point for stroke in strokes for point in stroke.points] or [(0, 0)])

@@ -1,7 +1,8 @@
 """Characters drawn with a pen, from UNIPEN text files: strokes, not images.
 
-A file names each character in a `.SEGMENT` line, `... "a"`, and lists its points `x y`, one a line, between `.PEN_DOWN` and
-`.PEN_UP` (Guyon et al. 1994, "UNIPEN project of on-line data exchange and recognizer benchmarks").
+A file names each character in a `.SEGMENT` line, `... "a"`, and lists its points `x y`, one a line,
+between `.PEN_DOWN` and `.PEN_UP` (Guyon et al. 1994, "UNIPEN project of on-line data exchange and
+recognizer benchmarks").
 """
 
 import re
@@ -17,14 +18,15 @@ MAX_BYTES = 50_000_000
 
 
 def read_unipen(path: Path) -> list[tuple[str, list[NDArray[np.float64]]]]:
-    """Every character of the file: its label and its strokes, each `[n, 2]` x-y points in the tablet's units.
+    """Every character of the file: its label and its strokes.
 
-    Raises BnnlibError for a file that cannot be read, is no such text, or holds no drawn character.
+    A stroke is `[n, 2]` x-y points in the tablet's units. Raises BnnlibError for a file that cannot
+    be read, is not UNIPEN text, or holds no drawn character.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
             raise BnnlibError(
-                f"{path} is larger than {MAX_BYTES // 1_000_000} MB: expected a UNIPEN text file, split it first."
+                f"{path} is larger than {MAX_BYTES // 1_000_000} MB: split it into smaller files."
             )
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
@@ -51,7 +53,8 @@ def read_unipen(path: Path) -> list[tuple[str, list[NDArray[np.float64]]]]:
     drawn = [(label, strokes) for label, strokes in drawn if strokes]
     if not drawn:
         raise BnnlibError(
-            f"{path} holds no drawn characters: expected UNIPEN text with .SEGMENT, .PEN_DOWN and points."
+            f"{path} holds no drawn characters: "
+            "expected UNIPEN text with .SEGMENT, .PEN_DOWN and points."
         )
     return drawn
 
@@ -61,6 +64,7 @@ def _point(line: str, path: Path, number: int) -> tuple[float, float]:
         x, y = (float(word) for word in line.split()[:2])
     except ValueError:
         raise BnnlibError(
-            f"{path}, line {number}: {line.strip()[:40]!r} is no point: expected two numbers, x and y."
+            f"{path}, line {number}: {line.strip()[:40]!r} is no point: "
+            "expected two numbers, x and y."
         ) from None
     return x, y

@@ -1,6 +1,7 @@
-"""The figure of the Draw screen: every sampled probability of every digit, one colour a network, over the split uncertainty.
+"""The figure of the Draw screen: sampled probabilities of every digit, and the uncertainties.
 
-Figures take arrays and return plotly figures; colours are Okabe & Ito's, told apart with any colour vision.
+Above: every sampled probability, one colour a network. Below: aleatoric and epistemic uncertainty.
+Figures take arrays and return plotly figures.
 """
 
 from collections.abc import Sequence
@@ -11,22 +12,23 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-LEFT, LEFT_TEXT = (
-    "#E69F00",
-    "#8F5E00",
-)  # the second for letters on white, which the first is too bright for
-RIGHT, RIGHT_DARK = "#0072B2", "#56B4E9"
-BASELINE = "#7f8c99"
-TEXT, TEXT_DARK = "#16202C", "#E8EDF3"
-GRID, GRID_DARK = "rgba(22, 32, 44, 0.13)", "rgba(232, 237, 243, 0.16)"
-BAND, BAND_DARK = "rgba(22, 32, 44, 0.045)", "rgba(232, 237, 243, 0.05)"
+from bnnlib.figures.swarm import swarm
+from bnnlib.figures.theme import (
+    BAND,
+    BAND_DARK,
+    BASELINE,
+    CLEAR,
+    grid_lines,
+    ink,
+    network_colours,
+    paper,
+    text_colours,
+)
+from bnnlib.metrics.answer import Answer
+
 HEIGHT = 384
-STRIP = 0.42  # of the way from digit to digit that one network's strip of dots takes
-BINS, SLOTS = (
-    100,
-    9,
-)  # cells of a strip up and across: dots in one cell cover each other and are drawn once
-DASH = 0.036  # of the way from digit to digit that a dot is wide
+STRIP = 0.42  # width of one network's strip of dots; 1 is the distance from digit to digit
+DASH = 0.036  # width of a dot, in the same unit
 VOTES_LABEL = {
     "text": "votes",
     "xref": "paper",
@@ -40,9 +42,10 @@ MAX_ENTROPY = float(np.log(10))
 
 @dataclass(frozen=True)
 class Series:
-    """One network in the figure: `samples` `[S, C]`, what they sum up to (`[C]` each, entropies in nats), and its place, 0 or 1.
+    """One network in the figure, at `place` 0 (left) or 1 (right).
 
-    baseline: `[C]`, the answer without sampling, or None.
+    samples: `[S, C]`. mean, low, high, votes: their summary, `[C]` each. aleatoric, epistemic: in
+    nats. baseline: `[C]`, the answer without sampling, or None.
     """
 
     name: str
@@ -57,20 +60,29 @@ class Series:
     baseline: NDArray[np.float32] | None = None
 
 
-def network_colours(dark: bool) -> tuple[str, str]:
-    """The colours of the left and the right network."""
-    return LEFT, RIGHT_DARK if dark else RIGHT
-
-
-def text_colours(dark: bool) -> tuple[str, str]:
-    """The same for letters, with a contrast of at least 4.5 : 1 to the background."""
-    return (LEFT, RIGHT_DARK) if dark else (LEFT_TEXT, RIGHT)
+def series_of(name: str, place: int, answer: Answer) -> Series:
+    """An answer as the figure wants it."""
+    return Series(
+        name=name,
+        place=place,
+        samples=answer.samples,
+        mean=answer.mean,
+        low=answer.low,
+        high=answer.high,
+        votes=answer.votes,
+        aleatoric=answer.aleatoric,
+        epistemic=answer.epistemic,
+        baseline=answer.deterministic,
+    )
 
 
 def answers_figure(
     series: Sequence[Series], threshold: float | Sequence[float], dark: bool
 ) -> go.Figure:
-    """The answers to one image, side by side on the same axes; `threshold`, one for all or one each, is drawn as a line."""
+    """The answers to one image, side by side on the same axes.
+
+    threshold: one for all networks, or one each; drawn as a line.
+    """
     data: list[Any] = []
     thresholds = [threshold] * len(series) if isinstance(threshold, (int, float)) else threshold
     shapes, annotations = [*_bands(dark), *_limits(series, thresholds, dark)], [VOTES_LABEL]
@@ -83,32 +95,11 @@ def answers_figure(
     return go.Figure(data, {**_layout(dark), "shapes": shapes, "annotations": annotations})
 
 
-def swarm(
-    samples: NDArray[np.float32], width: float
-) -> tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.floating]]:
-    """Where the dots of a strip go: samples `[S, C]` -> (offset across, class, probability), each `[K]`, K <= S * C.
-
-    Dots of about the same probability spread out from the middle, the more the wider, until they fill the `width`; those that
-    would cover each other are drawn once.
-    """
-    count, classes = samples.shape
-    column = np.tile(np.arange(classes), count)
-    value = samples.ravel().astype(np.float64)
-    level = np.rint(value * BINS).astype(np.int64)
-    cell = column * (BINS + 1) + level
-    order = np.argsort(cell, kind="stable")
-    cell, column, value = cell[order], column[order], value[order]
-    starts = np.flatnonzero(np.diff(cell, prepend=-1))
-    sizes = np.diff(starts, append=len(cell))
-    rank, size = np.arange(len(cell)) - np.repeat(starts, sizes), np.repeat(sizes, sizes)
-    slot = np.where(size <= SLOTS, rank, rank * SLOTS // size)  # a crowd fills the strip
-    _, first = np.unique(cell * SLOTS + slot, return_index=True)
-    across = slot - (np.minimum(size, SLOTS) - 1) / 2
-    return (across * width / SLOTS)[first], column[first], value[first]
-
-
 def _dots(one: Series, centres: NDArray[np.floating], colour: str) -> dict[str, Any]:
-    """All dots as one shape: as markers they would be thousands of elements, and the chart four times as slow."""
+    """All dots as one shape.
+
+    As markers they would be thousands of elements, and the chart would be four times as slow.
+    """
     offset, column, value = swarm(one.samples, STRIP * 0.86)
     x = centres[column] + offset
     path = "".join(
@@ -127,7 +118,7 @@ def _dots(one: Series, centres: NDArray[np.floating], colour: str) -> dict[str, 
 
 def _marks(one: Series, centres: NDArray[np.floating], dark: bool) -> list[dict[str, Any]]:
     """Mean and interval of every digit, and the answer without sampling."""
-    ink = TEXT_DARK if dark else TEXT
+    colour = ink(dark)
     mean = {
         "type": "scatter",
         "name": f"{one.name}: mean and interval",
@@ -135,23 +126,24 @@ def _marks(one: Series, centres: NDArray[np.floating], dark: bool) -> list[dict[
         "y": one.mean,
         "mode": "markers",
         "marker": {
-            "color": ink,
+            "color": colour,
             "size": 14,
             "symbol": "line-ew-open",
-            "line": {"width": 2.5, "color": ink},
+            "line": {"width": 2.5, "color": colour},
         },
         "error_y": {
             "type": "data",
             "symmetric": False,
             "array": one.high - one.mean,
             "arrayminus": one.mean - one.low,
-            "color": ink,
+            "color": colour,
             "thickness": 1.6,
             "width": 0,
         },
         "customdata": np.stack([np.arange(one.mean.size), one.low, one.high, one.votes], 1),
-        "hovertemplate": f"<b>%{{customdata[0]:.0f}}</b> ({one.name})<br>mean %{{y:.3f}}<br>5 to 95 %: %{{customdata[1]:.3f}} to "
-        "%{customdata[2]:.3f}<br>votes %{customdata[3]:.0f}<extra></extra>",
+        "hovertemplate": f"<b>%{{customdata[0]:.0f}}</b> ({one.name})<br>mean %{{y:.3f}}"
+        "<br>5 to 95 %: %{customdata[1]:.3f} to %{customdata[2]:.3f}"
+        "<br>votes %{customdata[3]:.0f}<extra></extra>",
     }
     if one.baseline is None:
         return [mean]
@@ -174,7 +166,6 @@ def _marks(one: Series, centres: NDArray[np.floating], dark: bool) -> list[dict[
 
 def _split_bar(one: Series, colour: str, dark: bool) -> list[dict[str, Any]]:
     """Aleatoric (plain) and epistemic (hatched) as one bar, labelled in nats."""
-    paper = "#0F151D" if dark else "#FFFFFF"
     total = one.aleatoric + one.epistemic
     shared = {"type": "bar", "y": [one.name], "orientation": "h", "xaxis": "x2", "yaxis": "y2"}
     return [
@@ -183,7 +174,8 @@ def _split_bar(one: Series, colour: str, dark: bool) -> list[dict[str, Any]]:
             "name": f"{one.name}: aleatoric",
             "x": [one.aleatoric],
             "marker": {"color": colour, "line": {"width": 0}},
-            "hovertemplate": "aleatoric %{x:.3f} nats: what every sampled network leaves open<extra></extra>",
+            "hovertemplate": "aleatoric %{x:.3f} nats: "
+            "the uncertainty within each sampled network<extra></extra>",
         },
         {
             **shared,
@@ -194,7 +186,7 @@ def _split_bar(one: Series, colour: str, dark: bool) -> list[dict[str, Any]]:
                 "line": {"width": 1, "color": colour},
                 "pattern": {
                     "shape": "/",
-                    "bgcolor": paper,
+                    "bgcolor": paper(dark),
                     "fgcolor": colour,
                     "size": 6,
                     "solidity": 0.45,
@@ -204,13 +196,14 @@ def _split_bar(one: Series, colour: str, dark: bool) -> list[dict[str, Any]]:
             "textfont": {"size": 12},
             "textposition": "outside",
             "cliponaxis": False,
-            "hovertemplate": "epistemic %{x:.3f} nats: what the sampled networks disagree about<extra></extra>",
+            "hovertemplate": "epistemic %{x:.3f} nats: "
+            "the disagreement between sampled networks<extra></extra>",
         },
     ]
 
 
 def _votes(one: Series, colour: str) -> list[dict[str, Any]]:
-    """A row of vote counts over the strips, one row a network, so that three figures fit a phone."""
+    """A row of vote counts over the strips; each network has its own row, to fit on a phone."""
     row = {
         "y": 1.155 - 0.085 * one.place,
         "font": {"color": colour, "size": 13},
@@ -238,14 +231,17 @@ def _bands(dark: bool) -> list[dict[str, Any]]:
 def _limits(
     series: Sequence[Series], thresholds: Sequence[float], dark: bool
 ) -> list[dict[str, Any]]:
-    """Each network's threshold as a dotted line in its colour; as one line where they are the same, none for 0."""
+    """Each network's threshold as a dotted line in its colour.
+
+    Equal thresholds are one line; a threshold of 0 has none.
+    """
     coloured = {
         least: text_colours(dark)[one.place]
         for one, least in zip(series, thresholds, strict=True)
         if least > 0
     }
     if len(set(thresholds)) == 1:
-        coloured = dict.fromkeys(coloured, TEXT_DARK if dark else TEXT)
+        coloured = dict.fromkeys(coloured, ink(dark))
     line = {"type": "line", "x0": -0.5, "x1": 9.5}
     return [
         {**line, "y0": y, "y1": y, "line": {"color": c, "width": 1.2, "dash": "dot"}}
@@ -254,22 +250,26 @@ def _limits(
 
 
 def _layout(dark: bool) -> dict[str, Any]:
-    text, grid = (TEXT_DARK, GRID_DARK) if dark else (TEXT, GRID)
-    axis = {"zeroline": False, "fixedrange": True, "gridcolor": grid, "color": text}
+    axis = {
+        "zeroline": False,
+        "fixedrange": True,
+        "gridcolor": grid_lines(dark),
+        "color": ink(dark),
+    }
     small = {"size": 13}
     return {
-        "template": "none",  # plotly's own would be copied, sent and gone through at every stroke
+        "template": "none",  # plotly's default is large and would be sent at every stroke
         "hovermode": "closest",
         "height": HEIGHT,
         "margin": {"l": 46, "r": 8, "t": 6, "b": 38},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": text, "size": 13},
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
+        "font": {"color": ink(dark), "size": 13},
         "barmode": "stack",
         "bargap": 0.35,
         "dragmode": False,
         "showlegend": False,
-        "hoverlabel": {"bgcolor": "#19222E" if dark else "#FFFFFF", "font": {"color": text}},
+        "hoverlabel": {"bgcolor": "#19222E" if dark else "#FFFFFF", "font": {"color": ink(dark)}},
         "xaxis": {
             **axis,
             "range": [-0.5, 9.5],
@@ -288,10 +288,7 @@ def _layout(dark: bool) -> dict[str, Any]:
         },
         "xaxis2": {
             **axis,
-            "range": [
-                0,
-                MAX_ENTROPY * 1.3,
-            ],  # with room for the figures behind the longest bar, on a phone too
+            "range": [0, MAX_ENTROPY * 1.3],  # with room for the text after the longest bar
             "anchor": "y2",
             "tickvals": [0, 0.5, 1, 1.5, MAX_ENTROPY],
             "ticktext": ["0", "0.5", "1", "1.5", "most: 2.30"],

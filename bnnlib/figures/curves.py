@@ -1,4 +1,4 @@
-"""Figures of training runs: curves that grow epoch by epoch, on axes that stay where they are."""
+"""Figures of training: one quantity epoch by epoch, while a run trains and after it."""
 
 import math
 from collections.abc import Sequence
@@ -7,16 +7,10 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-INK = {False: "#16202C", True: "#E8EDF3"}
-LINES = {False: "rgba(22, 32, 44, 0.12)", True: "rgba(232, 237, 243, 0.14)"}
-PALETTE = {  # Okabe-Ito, for runs side by side
-    False: ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#7f8c99"),
-    True: ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#F0E442"),
-}
+from bnnlib.figures.theme import CLEAR, grid_lines, ink
 
-Point = dict[
-    str, Any
-]  # one epoch of a card's history, the fields of `bnnlib.training.trainer.EpochReport`
+# One epoch of a card's history: the fields of `bnnlib.training.trainer.EpochReport`.
+Point = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -37,45 +31,46 @@ def epoch_curves(
     percent: bool = False,
     legend: bool = False,
 ) -> go.Figure:
-    """Curves over the epochs 0 to `epochs`, the end of training, so that they grow into a frame that stands still.
+    """Curves of a running training, over the epochs 0 to `epochs`, its last.
 
-    A dot marks the last epoch of each. The axis is logarithmic where that shows more.
+    So the axis does not change while the curves grow. A dot marks the last epoch of each. The
+    value axis is logarithmic if the values are positive and span more than a factor of 10.
     """
     figure = go.Figure()
     form = ".2%" if percent else ".4g"
     for curve in curves:
-        if not curve.points:
-            continue
-        x, y = zip(*curve.points, strict=True)
-        figure.add_scatter(
-            x=x, y=y, name=curve.name, mode="lines+markers", line={"color": curve.colour, "width": 2.5, "dash": curve.dash},
-            marker={"color": curve.colour, "size": [0] * (len(x) - 1) + [8], "opacity": 1, "line": {"width": 0}},
-            hovertemplate=f"{curve.name}, epoch %{{x}}: %{{y:{form}}}<extra></extra>",
-        )  # fmt: skip
+        if curve.points:
+            dots = [0] * (len(curve.points) - 1) + [8]
+            _add(figure, curve, dots, form)
     values = [value for curve in curves for _, value in curve.points]
-    logarithmic = bool(values) and min(values) > 0 and max(values) > 10 * min(values)
-    axis = {"gridcolor": LINES[dark], "zeroline": False, "automargin": True, "fixedrange": True}
-    figure.update_xaxes(
-        range=[0, epochs * 1.04], title={"text": "epoch", "standoff": 4}, nticks=6, **axis
-    )
-    ticks = {"type": "log", "dtick": "D2"} if logarithmic else {"type": "linear", "nticks": 5}
+    scale = {"type": "log", "dtick": "D2"} if _logarithmic(values) else {"type": "linear"}
+    figure.update_xaxes(range=[0, epochs * 1.04], nticks=6)
     figure.update_yaxes(
         tickformat="~%" if percent else "~g",
         rangemode="tozero" if percent else "normal",
-        **ticks,
-        **axis,
+        nticks=5,
+        **scale,
     )
-    return figure.update_layout(
-        title={"text": title, "font": {"size": 14}, "x": 0, "xref": "container", "y": 0.98, "yanchor": "top"},
-        height=230, margin={"l": 8, "r": 8, "t": 34, "b": 8}, font={"color": INK[dark]},
+    return _finish(figure, title, 230, dark).update_layout(
         showlegend=legend,
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom", "font": {"size": 11}, "itemclick": False},
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", dragmode=False, hovermode="closest", uirevision="fixed",
-    )  # fmt: skip
+        legend={
+            "orientation": "h",
+            "x": 1,
+            "xanchor": "right",
+            "y": 1,
+            "yanchor": "bottom",
+            "font": {"size": 11},
+            "itemclick": False,
+        },
+        uirevision="fixed",
+    )
 
 
 def usable_history(card: dict[str, Any]) -> list[Point]:
-    """The epochs in a card, without whatever in them is no finite number: anyone may have written the card."""
+    """The epochs in a card, without values that are not finite numbers.
+
+    A card is a text file that anyone may have changed, so it may hold anything.
+    """
     history = card.get("history")
     points = (
         [point for point in history if isinstance(point, dict)] if isinstance(history, list) else []
@@ -97,9 +92,11 @@ def learning_curve(
     dark: bool,
     percent: bool = False,
 ) -> go.Figure:
-    """One quantity epoch by epoch. histories: (name, colour, epochs, best epoch) for each network; its best epoch gets a dot.
+    """One quantity of finished trainings, epoch by epoch.
 
-    Epochs without the quantity (a dropout network has no KL) are left out; the axis is logarithmic where that shows more.
+    histories: (name, colour, epochs, best epoch) for each network; its best epoch gets a dot.
+    Epochs without the quantity are left out: a dropout network has no KL. The value axis is
+    logarithmic if the values are positive and span more than a factor of 10.
     """
     figure = go.Figure()
     values: list[float] = []
@@ -107,26 +104,60 @@ def learning_curve(
         points = [
             (point["epoch"], point[field]) for point in history if point.get(field) is not None
         ]
-        if not points:
-            continue
-        x, y = zip(*points, strict=True)
-        values += y
-        dots = [11 if epoch == best else 5 if len(points) == 1 else 0 for epoch in x]
-        form = "%{y:.2%}" if percent else "%{y:.4g}"
-        figure.add_scatter(
-            x=x, y=y, name=name, mode="lines+markers", line={"color": colour, "width": 2.5},
-            marker={"color": colour, "size": dots, "opacity": 1, "line": {"width": 0}},
-            hovertemplate=f"{name}, epoch %{{x}}: {form}<extra></extra>",
-        )  # fmt: skip
-    axis = {"gridcolor": LINES[dark], "zeroline": False, "automargin": True, "fixedrange": True}
-    figure.update_xaxes(title={"text": "epoch", "standoff": 4}, rangemode="tozero", **axis)
+        if points:
+            values += [value for _, value in points]
+            dots = [11 if epoch == best else 5 if len(points) == 1 else 0 for epoch, _ in points]
+            _add(figure, Curve(name, colour, points), dots, ".2%" if percent else ".4g")
+    figure.update_xaxes(rangemode="tozero")
     figure.update_yaxes(
-        type="log" if values and min(values) > 0 and max(values) > 10 * min(values) else "linear",
-        **axis,
+        type="log" if _logarithmic(values) else "linear",
+        tickformat=".1%" if percent else None,
+        nticks=6,
     )
-    figure.update_yaxes(tickformat=".1%" if percent else None, nticks=6)
+    return _finish(figure, title, 250, dark).update_layout(showlegend=False)
+
+
+def _add(figure: go.Figure, curve: Curve, dots: Sequence[int], form: str) -> None:
+    """Add a curve with dots of these sizes; `form`: how its values are written."""
+    x, y = zip(*curve.points, strict=True)
+    figure.add_scatter(
+        x=x,
+        y=y,
+        name=curve.name,
+        mode="lines+markers",
+        line={"color": curve.colour, "width": 2.5, "dash": curve.dash},
+        marker={"color": curve.colour, "size": list(dots), "opacity": 1, "line": {"width": 0}},
+        hovertemplate=f"{curve.name}, epoch %{{x}}: %{{y:{form}}}<extra></extra>",
+    )
+
+
+def _logarithmic(values: Sequence[float]) -> bool:
+    return bool(values) and min(values) > 0 and max(values) > 10 * min(values)
+
+
+def _finish(figure: go.Figure, title: str, height: int, dark: bool) -> go.Figure:
+    axis = {
+        "gridcolor": grid_lines(dark),
+        "zeroline": False,
+        "automargin": True,
+        "fixedrange": True,
+    }
+    figure.update_xaxes(title={"text": "epoch", "standoff": 4}, **axis)
+    figure.update_yaxes(**axis)
     return figure.update_layout(
-        title={"text": title, "font": {"size": 14}, "x": 0, "xref": "container", "y": 0.98, "yanchor": "top"},
-        height=250, margin={"l": 8, "r": 8, "t": 34, "b": 8}, showlegend=False, font={"color": INK[dark]},
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", dragmode=False, hovermode="closest",
-    )  # fmt: skip
+        title={
+            "text": title,
+            "font": {"size": 14},
+            "x": 0,
+            "xref": "container",
+            "y": 0.98,
+            "yanchor": "top",
+        },
+        height=height,
+        margin={"l": 8, "r": 8, "t": 34, "b": 8},
+        font={"color": ink(dark)},
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        dragmode=False,
+        hovermode="closest",
+    )

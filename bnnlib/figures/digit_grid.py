@@ -1,4 +1,4 @@
-"""The figure of the page with the uncertain digits: a grid of digits of which any can be clicked."""
+"""The figure of the page Uncertain digits: a grid of digits that can be clicked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,16 +8,17 @@ import plotly.graph_objects as go
 from torch import Tensor
 
 from bnnlib.evaluation.survey import Opinions, vote_shares
-from bnnlib.figures.mosaic import FRAME, INK, SCALE, data_uri
+from bnnlib.figures import theme
+from bnnlib.figures.mosaic import FRAME, SCALE, data_uri
+from bnnlib.figures.theme import ink
 
 SIDE = 28 * SCALE + 2 * FRAME  # pixels of a digit with its frame
-ROW = SIDE + 60  # and its captions: three lines
-CHOSEN = {False: "#0072B2", True: "#56B4E9"}
+ROW = SIDE + 60  # pixels of a row: a digit and three lines of caption
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One digit of the grid: what stands under it and in its tooltip."""
+    """One digit of the grid: the text below it and in its tooltip, and whether it is a mistake."""
 
     caption: str
     hover: str
@@ -25,7 +26,10 @@ class Cell:
 
 
 def votes_caption(votes: Tensor, separator: str = "<br>") -> str:
-    """The vote shares as the article prints them, "3: 0.60, 5: 0.40", two a line; of more than four classes the three largest."""
+    """The vote shares as in the article, "3: 0.60, 5: 0.40", two a line; `votes` `[C]`.
+
+    Of more than four classes only the three largest shares are given.
+    """
     shares = vote_shares(votes)
     if len(shares) > 4:
         shown = sorted(sorted(shares, key=lambda share: -share[1])[:3])
@@ -36,7 +40,7 @@ def votes_caption(votes: Tensor, separator: str = "<br>") -> str:
 
 
 def describe(opinions: Opinions, position: int) -> str:
-    """One image in words: what it is, what was predicted, how the votes fell and how unsure the networks were."""
+    """One image in words: its label, the prediction, the votes and the uncertainties."""
     votes = ", ".join(
         f"{digit}: {share:.2f}" for digit, share in vote_shares(opinions.votes[position])
     )
@@ -46,14 +50,19 @@ def describe(opinions: Opinions, position: int) -> str:
     )
     label, predicted = int(opinions.labels[position]), int(opinions.predicted[position])
     verdict = "right" if label == predicted else "wrong"
+    probability = float(opinions.mean[position, predicted])
     return (
-        f"a {label}, predicted {predicted} ({verdict}) with mean probability {float(opinions.mean[position, predicted]):.2f}; "
-        f"votes {votes}; predictive entropy {total:.2f} nats, of which mutual information {epistemic:.2f}"
+        f"a {label}, predicted {predicted} ({verdict}) with mean probability {probability:.2f}; "
+        f"votes {votes}; predictive entropy {total:.2f} nats, "
+        f"of which mutual information {epistemic:.2f}"
     )
 
 
 def cells(opinions: Opinions, positions: Tensor, first_rank: int, index: Tensor) -> list[Cell]:
-    """The grid's cells for the images at `positions`, ranked from `first_rank` on; `index` `[B]`: their place in the test split."""
+    """The grid's cells for the images at `positions`, ranked from `first_rank` on.
+
+    index: each image's place in the test split, `[B]`.
+    """
     return [
         Cell(
             caption=votes_caption(opinions.votes[i])
@@ -69,36 +78,70 @@ def cells(opinions: Opinions, positions: Tensor, first_rank: int, index: Tensor)
 def grid(
     images: np.ndarray, cells: Sequence[Cell], columns: int, dark: bool, chosen: int | None = None
 ) -> go.Figure:
-    """Digits, uint8 `[K, 28, 28]`, in reading order; each is a point that can be clicked, and `chosen` one of them has a frame.
+    """A grid of digits that can be clicked, uint8 `[K, 28, 28]`, in reading order.
 
-    The points are squares over the images, invisible but for the chosen one, because images cannot be selected.
+    Plotly cannot select images, so an invisible square lies over each. Only the square of the
+    `chosen` digit is visible, as a frame.
     """
-    ink, _ = INK[dark]
     rows = -(-len(images) // columns)
     x = np.arange(len(images)) % columns + 0.5
     top = -(np.arange(len(images)) // columns).astype(float)
-    middle, below = top - SIDE / 2 / ROW, top - (SIDE + 5) / ROW
     figure = go.Figure()
     for image, cell, left, high in zip(images, cells, x, top, strict=True):
         figure.add_layout_image(
-            source=data_uri(image, cell.mistake), x=left, y=high, sizex=0.98, sizey=SIDE / ROW, sizing="contain",
-            xref="x", yref="y", xanchor="center", yanchor="top", layer="below",
-        )  # fmt: skip
+            source=data_uri(image, cell.mistake),
+            x=left,
+            y=high,
+            sizex=0.98,
+            sizey=SIDE / ROW,
+            sizing="contain",
+            xref="x",
+            yref="y",
+            xanchor="center",
+            yanchor="top",
+            layer="below",
+        )
     figure.add_scatter(
-        x=x, y=below, mode="text", text=[cell.caption for cell in cells], textposition="bottom center", hoverinfo="skip", showlegend=False,
-        textfont={"color": ink, "size": 11.5}, unselected={"textfont": {"color": ink}},
-    )  # fmt: skip
+        x=x,
+        y=top - (SIDE + 5) / ROW,
+        mode="text",
+        text=[cell.caption for cell in cells],
+        textposition="bottom center",
+        textfont={"color": ink(dark), "size": 11.5},
+        unselected={"textfont": {"color": ink(dark)}},
+        hoverinfo="skip",
+    )
     figure.add_scatter(
-        x=x, y=middle, mode="markers", showlegend=False,
+        x=x,
+        y=top - SIDE / 2 / ROW,
+        mode="markers",
+        marker={
+            "symbol": "square-open",
+            "size": SIDE,
+            "opacity": 0,
+            "color": theme.chosen(dark),
+            "line": {"width": 4},
+        },
         selectedpoints=[] if chosen is None else [chosen],
-        marker={"symbol": "square-open", "size": SIDE, "opacity": 0, "color": CHOSEN[dark], "line": {"width": 4}},
-        selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0}},
-        text=[cell.hover for cell in cells], hovertemplate="%{text}<extra></extra>",
-    )  # fmt: skip
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 0}},
+        text=[cell.hover for cell in cells],
+        hovertemplate="%{text}<extra></extra>",
+    )
     figure.update_xaxes(range=[0, columns], visible=False, fixedrange=True)
     figure.update_yaxes(range=[-rows, 0.02], visible=False, fixedrange=True)
     return figure.update_layout(
-        height=rows * ROW + 4, margin={"l": 0, "r": 0, "t": 4, "b": 0}, dragmode=False, hovermode="closest",
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"color": ink},
-        hoverlabel={"bgcolor": INK[not dark][1], "font": {"color": INK[not dark][0], "size": 12}, "align": "left"},
-    )  # fmt: skip
+        height=rows * ROW + 4,
+        margin={"l": 0, "r": 0, "t": 4, "b": 0},
+        dragmode=False,
+        hovermode="closest",
+        showlegend=False,
+        paper_bgcolor=theme.CLEAR,
+        plot_bgcolor=theme.CLEAR,
+        font={"color": ink(dark)},
+        hoverlabel={  # the other theme's colours, to stand out
+            "bgcolor": theme.paper(not dark),
+            "font": {"color": ink(not dark), "size": 12},
+            "align": "left",
+        },
+    )

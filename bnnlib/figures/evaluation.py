@@ -12,8 +12,16 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from bnnlib.figures.answers import BASELINE, GRID, GRID_DARK, TEXT, TEXT_DARK, network_colours
 from bnnlib.figures.mosaic import data_uri
+from bnnlib.figures.theme import (
+    BASELINE,
+    GRID,
+    GRID_DARK,
+    TEXT,
+    TEXT_DARK,
+    network_colours,
+    paper,
+)
 
 EXTRA = (
     "#009E73",
@@ -299,11 +307,6 @@ def _finish(figure: go.Figure, dark: bool, height: int) -> go.Figure:
         legend={"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
         hoverlabel={"bgcolor": paper(dark), "font": {"color": TEXT_DARK if dark else TEXT}},
     )  # fmt: skip
-
-
-def paper(dark: bool) -> str:
-    """The colour of the page."""
-    return "#0F151D" if dark else "#FFFFFF"
 
 
 def _ink(share: float, colour: str, dark: bool) -> str:

@@ -1,19 +1,18 @@
-"""Digits side by side in one picture, with captions: for downloads and for pages where nothing is to be clicked.
+"""Digits side by side in one picture, with captions: for downloads, and where nothing is clicked.
 
 Images are uint8 `[K, 28, 28]`, white on black as in MNIST.
 """
 
-import base64
-import io
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-SCALE = 3  # screen pixels a digit's pixel, so that browsers have nothing to blur
+from bnnlib.figures.embed import embed, to_png
+from bnnlib.figures.theme import MISTAKE, ink, paper
+
+SCALE = 3  # screen pixels a digit's pixel, so that a browser does not blur it
 FRAME = 3  # screen pixels around a digit
-MISTAKE = "#D55E00"  # Okabe-Ito vermillion; never the only sign of a mistake
-INK = {False: ("#16202C", "#FFFFFF"), True: ("#E8EDF3", "#0F151D")}  # dark -> (text, background)
 
 
 def enlarge(image: np.ndarray, framed: bool = False) -> Image.Image:
@@ -27,10 +26,8 @@ def enlarge(image: np.ndarray, framed: bool = False) -> Image.Image:
 
 
 def data_uri(image: np.ndarray, framed: bool = False) -> str:
-    """`enlarge` as a PNG in a data address, for figures."""
-    out = io.BytesIO()
-    enlarge(image, framed).quantize(64).save(out, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+    """One digit, enlarged as by `enlarge`, as a data URI."""
+    return embed(to_png(enlarge(image, framed).quantize(64)))
 
 
 def mosaic(
@@ -42,37 +39,30 @@ def mosaic(
     text_size: int = 13,
     dark: bool = False,
 ) -> Image.Image:
-    """The digits in reading order, `columns` a row, each with its caption (which may have lines) below it.
+    """The digits in reading order, `columns` a row, each with its caption below.
 
-    `framed` marks mistakes. `title` is one line over the whole. `dark` chooses the colours.
+    A caption may have several lines. framed: which digits are mistakes. title: one line above all.
     """
-    ink, background = INK[dark]
+    colour = ink(dark)
     font, heading = ImageFont.load_default(text_size), ImageFont.load_default(text_size + 4)
     side, line = 28 * SCALE + 2 * FRAME, text_size + 4
     lines = max((caption.count("\n") + 1 for caption in captions), default=1)
     width, height, top = side + 24, side + lines * line + 12, 44 if title else 10
     rows = -(-len(images) // columns)
-    picture = Image.new("RGB", (columns * width + 16, top + rows * height + 6), background)
+    picture = Image.new("RGB", (columns * width + 16, top + rows * height + 6), paper(dark))
     pen = ImageDraw.Draw(picture)
     if title:
-        pen.text((16, 14), title, ink, heading)
+        pen.text((16, 14), title, colour, heading)
     for k, (image, caption) in enumerate(zip(images, captions, strict=True)):
         x, y = 8 + k % columns * width, top + k // columns * height
         picture.paste(enlarge(image, bool(framed is not None and framed[k])), (x + 12, y))
         pen.multiline_text(
             (x + width // 2, y + side + 3),
             caption,
-            ink,
+            colour,
             font,
             anchor="ma",
             align="center",
             spacing=4,
         )
     return picture
-
-
-def to_png(picture: Image.Image) -> bytes:
-    """The picture as the bytes of a PNG file."""
-    out = io.BytesIO()
-    picture.save(out, "PNG", optimize=True)
-    return out.getvalue()

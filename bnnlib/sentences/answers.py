@@ -1,4 +1,4 @@
-"""What two networks answered to one image, in one sentence of plain words."""
+"""What one or two networks answered to one image, in one sentence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-DOUBT = 0.05  # nats of total uncertainty below which the cause of doubt is not worth a word
-FULL = 0.85  # share of the canvas with ink from which it is painted full
+DOUBT = 0.05  # nats of total uncertainty below which its cause is not mentioned
+FULL = 0.85  # share of the canvas with ink above which it counts as painted full
 SPEAKERS = {
     "dropout": ("the dropout network", "sampled dropout networks"),
     "bayesian": ("the Bayesian network", "sampled Bayesian networks"),
-    "ensemble": ("the ensemble", "answers of the ensemble's members"),
+    "ensemble": ("the ensemble", "members of the ensemble"),
 }
-DOT = 1.25  # a small blot whose sides differ by less than this factor is a dot
+DOT = 1.25  # small ink whose height and width differ by less than this factor is a dot
 
 
 class Answered(Protocol):
-    """What a sentence needs to know of an answer; `bnnlib.metrics.answer.Answer` has it."""
+    """What a sentence needs of an answer; `bnnlib.metrics.answer.Answer` is one."""
 
     votes: NDArray[np.int64]
     aleatoric: float
@@ -33,7 +33,10 @@ class Answered(Protocol):
 
 @dataclass(frozen=True)
 class Speaker:
-    """A network and its answer: `the` as in "the dropout network", `sampled` as in "sampled dropout networks"."""
+    """A network and its answer.
+
+    the: as in "the dropout network". sampled: who votes, as in "sampled dropout networks".
+    """
 
     the: str
     sampled: str
@@ -41,22 +44,23 @@ class Speaker:
 
 
 def speaker_names(names: Sequence[str], kinds: Sequence[str]) -> list[tuple[str, str]]:
-    """("the Bayesian network", "sampled Bayesian networks") for each; by checkpoint name where the kinds are the same."""
+    """("the Bayesian network", "sampled Bayesian networks") for each network.
+
+    Two networks of the same kind are called by their checkpoints' names.
+    """
     if len(set(kinds)) == len(kinds):
         return [SPEAKERS[kind] for kind in kinds]
-    if len(set(names)) == len(names):
-        return [(name, f"sampled networks of {name}") for name in names]
-    sides = ("left", "right")
-    return [
-        (f"the {side} {name}", f"sampled networks of the {side} {name}")
-        for side, name in zip(sides, names, strict=False)
-    ]
+    if len(set(names)) < len(names):
+        names = [f"the {side} {name}" for side, name in zip(("left", "right"), names, strict=False)]
+    voters = "members" if kinds[0] == "ensemble" else "sampled networks"
+    return [(name, f"{voters} of {name}") for name in names]
 
 
 def sentence(speakers: Sequence[Speaker], threshold: float | Sequence[float]) -> str:
-    """One sentence about one or two answers; a network whose winner's mean probability is below its `threshold` does not know.
+    """One sentence about one or two answers.
 
-    threshold: one for all, or one each.
+    threshold: a network does not know if the mean probability of its winner is below this; one for
+    all networks, or one each.
     """
     if not speakers:
         return "No network can answer: choose another checkpoint."
@@ -71,21 +75,25 @@ def sentence(speakers: Sequence[Speaker], threshold: float | Sequence[float]) ->
         return _capital(f"{_says(one)}, but {_says(two)}.")
     if any(sure):
         knows, not_sure = (one, two) if sure[0] else (two, one)
-        return _capital(
-            f"{_says(knows)}, but {not_sure.the} does not know: {_leaning(not_sure)}{_cause(not_sure)}."
-        )
+        doubt = f"{not_sure.the} does not know: {_leaning(not_sure)}{_cause(not_sure)}"
+        return _capital(f"{_says(knows)}, but {doubt}.")
     if one.answer.digit == two.answer.digit:
-        return f"Neither network knows: both lean to {one.answer.digit} ({_percent(one)} and {_percent(two)}){_cause(one, two)}."
-    return f"Neither network knows: {one.the} leans to {_leans(one)}, {two.the} to {_leans(two)}{_cause(one, two)}."
+        leaning = f"both lean to {one.answer.digit} ({_percent(one)} and {_percent(two)})"
+    else:
+        leaning = f"{one.the} leans to {_leans(one)}, {two.the} to {_leans(two)}"
+    return f"Neither network knows: {leaning}{_cause(one, two)}."
 
 
 def ink_note(sheet: NDArray[np.float32]) -> str | None:
-    """One sentence where the canvas, ink `[H, W]` in [0, 1], holds no drawing at all: blank, a single dot, painted full."""
+    """One sentence if the canvas is blank, holds a single dot, or is painted full; else None.
+
+    sheet: the canvas's ink, `[H, W]` in [0, 1].
+    """
     marked = sheet > 0.5
     if not marked.any():
-        return "The canvas is blank, so the networks answer about no ink at all: draw a digit, or pick an example."
+        return "The canvas is blank: draw a digit, or choose an example."
     if marked.mean() > FULL:
-        return "The canvas is painted full, so no digit can be seen in it: clear it and draw a digit in lines."
+        return "The canvas is painted full: clear it and draw a digit in lines."
     rows, columns = np.flatnonzero(marked.any(1)), np.flatnonzero(marked.any(0))
     height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
     if (
@@ -93,7 +101,7 @@ def ink_note(sheet: NDArray[np.float32]) -> str | None:
         and max(height, width) < sheet.shape[0] / 4
         and marked.sum() > 0.7 * height * width
     ):
-        return "That is a single dot, which is no digit: draw a line, the larger the better."
+        return "The canvas holds a single dot, which is not a digit: draw a larger line."
     return None
 
 
@@ -121,11 +129,11 @@ def _percent(one: Speaker) -> str:
 
 
 def _dissent(speakers: Sequence[Speaker]) -> str:
-    """Who votes against the answer, told for the network with the larger share of such votes."""
+    """How many vote against the answer, for the network with the larger share of such votes."""
     shares = [1 - s.answer.votes[s.answer.digit] / s.answer.votes.sum() for s in speakers]
     if not any(shares):
         total = sum(int(s.answer.votes.sum()) for s in speakers)
-        return f", and all {total} sampled networks agree"
+        return f", and all {total} {_voter(speakers)}s agree"
     loudest = speakers[int(np.argmax(shares))]
     votes, digit = loudest.answer.votes, loudest.answer.digit
     against = np.where(np.arange(votes.size) == digit, 0, votes)
@@ -136,14 +144,20 @@ def _dissent(speakers: Sequence[Speaker]) -> str:
 
 
 def _cause(*speakers: Speaker) -> str:
-    """Where most of the doubt comes from, weighing the networks together."""
+    """Which kind of uncertainty is the larger, summed over the networks."""
     aleatoric = sum(s.answer.aleatoric for s in speakers)
     epistemic = sum(s.answer.epistemic for s in speakers)
     if aleatoric + epistemic < DOUBT:
         return ""
     if epistemic > aleatoric:
-        return "; most of the doubt is epistemic, the sampled networks contradict each other"
-    return "; most of the doubt is aleatoric, each sampled network is itself torn"
+        return f"; most of the uncertainty is epistemic: the {_voter(speakers)}s disagree"
+    return f"; most of the uncertainty is aleatoric: each {_voter(speakers)} is itself unsure"
+
+
+def _voter(speakers: Sequence[Speaker]) -> str:
+    """What one voter is called; the members of an ensemble are not sampled."""
+    sampled = all(one.sampled.startswith("sampled") for one in speakers)
+    return "sampled network" if sampled else "network"
 
 
 def _capital(text: str) -> str:

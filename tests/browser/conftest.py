@@ -3,8 +3,8 @@
     def test_something(page_at):
         page = page_at("/Train", width=400, dark=True)
 
-`page_at` opens a page of the running dashboard, waits until it is ready, and after the test sees to it that the browser's
-console held no error.
+`page_at` opens a page of the running dashboard and waits until it is ready. After the test it
+checks that the browser's console held no error.
 """
 
 import os
@@ -101,7 +101,10 @@ def chromium():
 
 @pytest.fixture
 def page_at(server: str, chromium) -> Iterator[Callable]:
-    """Open a page: `page_at(path="/", width=1280, height=800, dark=False, touch=False)`; console errors fail the test."""
+    """Open a page: `page_at(path="/", width=1280, height=800, dark=False, touch=False)`.
+
+    Console errors, and requests to other hosts, fail the test.
+    """
     contexts, errors = [], []
 
     def open_page(
@@ -148,7 +151,10 @@ def page_at(server: str, chromium) -> Iterator[Callable]:
 
 
 def probes(message) -> bool:
-    """Whether the message is of Streamlit looking for its server below a page's own address first, which answers 404."""
+    """Whether the message is a 404 of Streamlit's search for its server.
+
+    Streamlit looks below the page's own address first.
+    """
     return "/_stcore/" in message.location["url"]
 
 
@@ -164,31 +170,45 @@ def settle(page) -> None:
 
 
 UNREADABLE = """() => {
-  const parse = colour => { const n = (colour.match(/[\\d.]+/g) || []).map(Number); return [n[0], n[1], n[2], n.length > 3 ? n[3] : 1]; };
+  const parse = colour => {
+    const n = (colour.match(/[\\d.]+/g) || []).map(Number);
+    return [n[0], n[1], n[2], n.length > 3 ? n[3] : 1];
+  };
   const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
   const rgba = colour => {
     if (/^rgba?\\(/.test(colour)) return parse(colour);
     canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
     const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data; return [r, g, b, a / 255];
   };
-  const over = (top, under) => [0, 1, 2].map(k => top[k] * top[3] + under[k] * (1 - top[3])).concat(1);
-  const light = c => { const v = c.slice(0, 3).map(x => x / 255).map(x => x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * v[0] + 0.7152 * v[1] + 0.0722 * v[2]; };
+  const over = (top, under) =>
+    [0, 1, 2].map(k => top[k] * top[3] + under[k] * (1 - top[3])).concat(1);
+  const linear = x => x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
+  const light = c => {
+    const v = c.slice(0, 3).map(x => linear(x / 255));
+    return 0.2126 * v[0] + 0.7152 * v[1] + 0.0722 * v[2];
+  };
   const background = node => {
-    const layers = [], own = node.getBoundingClientRect(), x = own.x + own.width / 2, y = own.y + own.height / 2;
+    const layers = [], own = node.getBoundingClientRect();
+    const x = own.x + own.width / 2, y = own.y + own.height / 2;
     for (let at = node; at; at = at.parentElement) {
-      const box = at.getBoundingClientRect();  // a letter may stand outside a small thing that holds it, as a slider's value does
+      // Text may be outside a small element that holds it, as a slider's value is.
+      const box = at.getBoundingClientRect();
       const inside = x >= box.left && x <= box.right && y >= box.top && y <= box.bottom;
       if (inside || box.height > 100) layers.push(rgba(getComputedStyle(at).backgroundColor));
     }
     return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255, 1]);
   };
-  const opacity = node => { let o = 1; for (let at = node; at; at = at.parentElement) o *= +getComputedStyle(at).opacity; return o; };
-  const bad = [];
-  const walker = document.createTreeWalker(document.querySelector('[data-testid=stApp]'), NodeFilter.SHOW_TEXT);
+  const opacity = node => {
+    let o = 1;
+    for (let at = node; at; at = at.parentElement) o *= +getComputedStyle(at).opacity;
+    return o;
+  };
+  const bad = [], app = document.querySelector('[data-testid=stApp]');
+  const hidden = 'script, style, noscript, [aria-hidden=true], [disabled], button:disabled';
+  const walker = document.createTreeWalker(app, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const node = walker.currentNode.parentElement, text = walker.currentNode.textContent.trim();
-    if (!text || node.closest('script, style, noscript, [aria-hidden=true], [disabled], button:disabled')) continue;
+    if (!text || node.closest(hidden)) continue;
     const box = node.getBoundingClientRect(), style = getComputedStyle(node);
     if (!box.width || !box.height || style.visibility !== 'visible') continue;
     const under = background(node), ink = rgba(node.closest('svg') ? style.fill : style.color);
@@ -197,7 +217,8 @@ UNREADABLE = """() => {
     const [a, b] = [light(over(ink, under)), light(under)].sort((x, y) => y - x);
     const contrast = (a + 0.05) / (b + 0.05), size = parseFloat(style.fontSize);
     const large = size >= 24 || (size >= 18.6 && style.fontWeight >= 700);
-    if (contrast < (large ? 3 : 4.5)) bad.push(`${text.slice(0, 40)} (${contrast.toFixed(1)})`);
+    if (contrast < (large ? 3 : 4.5))
+      bad.push(`${text.slice(0, 40)} (${contrast.toFixed(1)})`);
   }
   return bad;
 }"""
@@ -205,11 +226,14 @@ UNREADABLE = """() => {
 
 @pytest.fixture
 def unreadable() -> Callable:
-    """`unreadable(page)`: the texts whose contrast to their background is below 4.5 : 1, 3 : 1 for large letters, and stays there."""
+    """`unreadable(page)`: the texts whose contrast to their background is too low.
+
+    That is below 4.5 : 1, or 3 : 1 for large letters, and stays so.
+    """
 
     def check(page) -> list[str]:
         settle(page)
-        for _ in range(20):  # what has just come may still be fading in
+        for _ in range(20):  # new elements may still be fading in
             if not (found := page.evaluate(UNREADABLE)):
                 break
             page.wait_for_timeout(250)

@@ -19,7 +19,10 @@ def drawn(page) -> list:
 
 def wait_for_strokes(page, count: int) -> None:
     page.wait_for_function(
-        "count => { const d = new URLSearchParams(location.search).get('drawing'); return (d ? d.split('.').length : 0) === count }",
+        """count => {
+          const d = new URLSearchParams(location.search).get('drawing');
+          return (d ? d.split('.').length : 0) === count;
+        }""",
         arg=count,
     )
 
@@ -32,7 +35,7 @@ def canvas(page):
 
 @contextmanager
 def fresh_canvas(page) -> Iterator[None]:
-    """What is done within puts a drawing on a fresh canvas: wait until the old one has gone and the new one is there."""
+    """Wait until what is done within has replaced the canvas by a fresh one."""
     canvas(page)
     old = page.locator("[class*=st-key-pad]").evaluate(
         "node => [...node.classList].find(name => name.startsWith('st-key-pad'))"
@@ -63,9 +66,13 @@ def clear(page) -> None:
 
 def dots(page, other_than: str = "") -> str:
     """The sampled answers in the figure, as soon as there are any that are not `other_than`."""
-    paths = "[...document.querySelectorAll('.js-plotly-plot .shapelayer path')].map(p => p.getAttribute('d')).join()"
     return page.wait_for_function(
-        f"old => {{ const now = {paths}; return now !== old && now }}", arg=other_than
+        """old => {
+          const paths = document.querySelectorAll('.js-plotly-plot .shapelayer path');
+          const now = [...paths].map(p => p.getAttribute('d')).join();
+          return now !== old && now;
+        }""",
+        arg=other_than,
     ).json_value()
 
 
@@ -216,7 +223,7 @@ def test_a_wrong_address_gets_a_sentence_and_a_working_page(page_at):
 def test_every_text_is_readable(page_at, unreadable, dark, width):
     page = page_at("/?example=1-or-7", width=width, dark=dark)
     page.locator(".js-plotly-plot .shapelayer path").first.wait_for(state="attached")
-    page.get_by_text("The same in figures").click()
+    page.get_by_text("The same as numbers").click()
     page.get_by_role("table").wait_for()
     assert unreadable(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

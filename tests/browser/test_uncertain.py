@@ -1,4 +1,4 @@
-"""The page of uncertain digits in a real browser: look, click, turn pages, download, send on; wide and narrow."""
+"""The page Uncertain digits in a real browser: look, click, turn pages, download, send on."""
 
 import csv
 import io

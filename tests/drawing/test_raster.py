@@ -53,18 +53,14 @@ def test_mnist_images_pass_unchanged(mnist: Digits) -> None:
     assert (changes < 1e-6).double().mean() > 0.975
 
 
-def test_a_bar_fills_the_box_of_20_with_its_aspect_kept_and_its_centre_of_mass_in_the_middle() -> (
-    None
-):
+def test_a_bar_fills_the_box_of_20_and_its_centre_of_mass_is_in_the_middle() -> None:
     pixels = canvas()
     pixels[30:230, 200:240, :3] = 255  # 200 high, 40 wide, far from the middle
     image = image_from_canvas(pixels)
     assert box(image) == (20, 4)
     assert image[image > 0].min() == 1
-    assert centre_of_mass(image) == (
-        13.5,
-        13.5,
-    )  # an even number of pixels: half a pixel off the middle, 14, at most
+    # An even number of pixels: half a pixel off the middle, 14.
+    assert centre_of_mass(image) == (13.5, 13.5)
 
 
 def test_the_centre_of_mass_not_of_the_box_is_in_the_middle() -> None:
@@ -175,7 +171,7 @@ def test_a_canvas_of_another_shape_gives_one_sentence(pixels, one_sentence) -> N
 
 
 def likeness(image: Tensor, ink: np.ndarray) -> float:
-    """Correlation of an image with what the white-on-black `ink` gives by itself: 1 for the same."""
+    """Correlation of an image with the one made of the white-on-black `ink`: 1 if equal."""
     return float(
         torch.corrcoef(
             torch.stack([image.flatten(), image_from_ink(ink.astype(np.float32) / 255).flatten()])

@@ -1,4 +1,4 @@
-"""Strokes: thinning is harmless and settles at once, the text form gives back what it took, the image is MNIST's."""
+"""Strokes: thinning, the text form, and the image that is made of them."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The figure shows what it was given: every sample, means, intervals, votes, the split, in both themes."""
+"""The figure shows what it was given: samples, means, intervals, votes, uncertainties."""
 
 import re
 
@@ -6,18 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from bnnlib.figures.answers import (
-    BINS,
-    LEFT,
-    RIGHT,
-    RIGHT_DARK,
-    STRIP,
-    Series,
-    answers_figure,
-    network_colours,
-    swarm,
-    text_colours,
-)
+from bnnlib.figures.answers import STRIP, Series, answers_figure, series_of
+from bnnlib.figures.swarm import BINS, swarm
+from bnnlib.figures.theme import LEFT, RIGHT, RIGHT_DARK, network_colours, paper, text_colours
 from bnnlib.metrics.answer import make_answer
 
 
@@ -28,19 +19,7 @@ def series(place: int, samples: int = 40, baseline: bool = False) -> Series:
         .softmax(-1)
     )
     a = make_answer(probs, probs[:1, 0] if baseline else None)
-    name = ("one", "two")[place]
-    return Series(
-        name,
-        place,
-        a.samples,
-        a.mean,
-        a.low,
-        a.high,
-        a.votes,
-        a.aleatoric,
-        a.epistemic,
-        a.deterministic,
-    )
+    return series_of(("one", "two")[place], place, a)
 
 
 def test_every_sample_has_a_dot_within_its_strip():
@@ -115,8 +94,10 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-@pytest.mark.parametrize(("dark", "background"), [(False, "#FFFFFF"), (True, "#0F151D")])
-def test_letters_stand_out_by_4_5_to_1(dark, background):
+@pytest.mark.parametrize("dark", [False, True])
+def test_letters_stand_out_by_4_5_to_1(dark):
+    background = paper(dark)
+    assert background == {False: "#FFFFFF", True: "#0F151D"}[dark]
     for colour in text_colours(dark):
         bright, dim = sorted((luminance(colour), luminance(background)), reverse=True)
         assert (bright + 0.05) / (dim + 0.05) >= 4.5

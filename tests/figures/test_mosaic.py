@@ -1,11 +1,14 @@
 """Digits composed into one picture: the right pixels at the right places."""
 
+import base64
 import io
 
 import numpy as np
 from PIL import Image
 
-from bnnlib.figures.mosaic import FRAME, MISTAKE, SCALE, enlarge, mosaic, to_png
+from bnnlib.figures.embed import embed, to_png
+from bnnlib.figures.mosaic import FRAME, SCALE, data_uri, enlarge, mosaic
+from bnnlib.figures.theme import MISTAKE
 
 
 def test_enlarged_digit_keeps_every_pixel_and_frames_a_mistake() -> None:
@@ -15,6 +18,15 @@ def test_enlarged_digit_keeps_every_pixel_and_frames_a_mistake() -> None:
     assert np.array_equal(inside, digit)
     assert framed.getpixel((0, 0)) == tuple(bytes.fromhex(MISTAKE[1:]))
     assert plain[0, 0].tolist() == [0, 0, 0]
+
+
+def test_a_data_uri_holds_the_file() -> None:
+    assert embed(b"<svg/>", "image/svg+xml") == "data:image/svg+xml;base64,PHN2Zy8+"
+    digit = np.repeat(np.arange(28, dtype=np.uint8) * 9, 28).reshape(28, 28)
+    head, _, content = data_uri(digit).partition(",")
+    assert head == "data:image/png;base64"
+    picture = Image.open(io.BytesIO(base64.b64decode(content))).convert("RGB")
+    assert np.array_equal(np.asarray(picture), np.asarray(enlarge(digit)))
 
 
 def test_mosaic_lays_out_rows_and_reads_back_as_png() -> None:
@@ -29,13 +41,11 @@ def test_mosaic_lays_out_rows_and_reads_back_as_png() -> None:
     ys, xs = np.nonzero((back == 0).all(-1))  # the black digits; the text is dark blue
     assert ys.min() == 44  # under the title
     assert xs.min() == 20
-    assert (
-        xs.max() == 8 + 7 * (side + 24) + 12 + side - 1
-    )  # the eighth of the first row ends the picture
+    # The eighth digit of the first row is at the right end.
+    assert xs.max() == 8 + 7 * (side + 24) + 12 + side - 1
+    # The tenth digit, second in the second row, is white.
     second_row = back[picture.height // 2 + side // 2]
-    assert (
-        second_row[20 + side + 24 + side // 2] == 255
-    ).all()  # the tenth is white, second in the second row
+    assert (second_row[20 + side + 24 + side // 2] == 255).all()
 
 
 def test_mosaic_has_a_row_for_every_eight() -> None:

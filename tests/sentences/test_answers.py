@@ -1,4 +1,4 @@
-"""The sentence follows from the answers: every case of agreement, doubt and dissent, and the drawings that are none."""
+"""The sentence about answers: agreement, doubt, dissent, and drawings that are not digits."""
 
 from types import SimpleNamespace
 
@@ -40,9 +40,18 @@ def test_dissent_is_counted_for_the_network_with_the_larger_share_of_it():
 
 def test_an_ensemble_speaks_of_its_members():
     said = sentence(
-        [speaker("ensemble", {4: 40, 7: 10}, 0.8), speaker("bayesian", {4: 50}, 0.9)], 0.5
+        [speaker("ensemble", {4: 4, 7: 1}, 0.8), speaker("bayesian", {4: 50}, 0.9)], 0.5
     )
-    assert said == "Both say 4, but 10 of 50 answers of the ensemble's members say 7."
+    assert said == "Both say 4, but 1 of 5 members of the ensemble says 7."
+    said = sentence([speaker("ensemble", {4: 5}, 0.8), speaker("bayesian", {4: 50}, 0.9)], 0.5)
+    assert said == "Both say 4, and all 55 networks agree."
+    doubt = sentence([speaker("ensemble", {4: 5}, 0.4)], 0.5)
+    assert doubt.endswith("most of the uncertainty is aleatoric: each network is itself unsure.")
+
+
+def test_two_ensembles_speak_of_their_members():
+    _, (name, voters) = speaker_names(["five", "ten"], ["ensemble", "ensemble"])
+    assert (name, voters) == ("ten", "members of ten")
 
 
 def test_scattered_dissent_names_the_strongest_rival():
@@ -69,8 +78,8 @@ def test_disagreement_is_told_before_dissent():
 @pytest.mark.parametrize(
     ("aleatoric", "epistemic", "cause"),
     [
-        (0.9, 0.2, "; most of the doubt is aleatoric, each sampled network is itself torn"),
-        (0.2, 0.9, "; most of the doubt is epistemic, the sampled networks contradict each other"),
+        (0.9, 0.2, "; most of the uncertainty is aleatoric: each sampled network is itself unsure"),
+        (0.2, 0.9, "; most of the uncertainty is epistemic: the sampled networks disagree"),
         (0.01, 0.0, ""),
     ],
 )
@@ -82,9 +91,9 @@ def test_one_network_that_does_not_know(aleatoric, epistemic, cause):
         ],
         0.5,
     )
-    assert (
-        said
-        == f"The dropout network says 4 (97 %), but the Bayesian network does not know: it leans to 9 (42 %){cause}."
+    assert said == (
+        "The dropout network says 4 (97 %), "
+        f"but the Bayesian network does not know: it leans to 9 (42 %){cause}."
     )
     said = sentence(
         [
@@ -93,9 +102,9 @@ def test_one_network_that_does_not_know(aleatoric, epistemic, cause):
         ],
         0.5,
     )
-    assert (
-        said
-        == f"The Bayesian network says 9 (97 %), but the dropout network does not know: it leans to 4 (40 %){cause}."
+    assert said == (
+        "The Bayesian network says 9 (97 %), "
+        f"but the dropout network does not know: it leans to 4 (40 %){cause}."
     )
 
 
@@ -109,7 +118,7 @@ def test_each_network_can_have_a_threshold_of_its_own():
 
 def test_neither_knows():
     doubt = {"aleatoric": 1.0, "epistemic": 0.1}
-    cause = "; most of the doubt is aleatoric, each sampled network is itself torn"
+    cause = "; most of the uncertainty is aleatoric: each sampled network is itself unsure"
     same = sentence(
         [
             speaker("dropout", {4: 9, 9: 1}, 0.45, **doubt),
@@ -125,9 +134,9 @@ def test_neither_knows():
         ],
         0.5,
     )
-    assert (
-        other
-        == f"Neither network knows: the dropout network leans to 4 (45 %), the Bayesian network to 9 (40 %){cause}."
+    assert other == (
+        "Neither network knows: the dropout network leans to 4 (45 %), "
+        f"the Bayesian network to 9 (40 %){cause}."
     )
 
 

@@ -169,7 +169,7 @@ def cards(app: AppTest) -> dict[str, str]:
 
 
 def copied(name: str, folder: Path, threshold: float | None) -> str:
-    """A copy of a shipped network whose evaluation learnt this threshold; None for one without an evaluation."""
+    """A copy of a shipped network whose evaluation learnt this threshold; None: no evaluation."""
     shutil.copytree(
         ROOT / "checkpoints" / name, folder / name, ignore=shutil.ignore_patterns("evaluation*")
     )
@@ -186,9 +186,9 @@ def test_every_network_refuses_below_the_threshold_of_its_own_evaluation_until_o
 ) -> None:
     monkeypatch.setenv("BNNLIB_CACHE", str(tmp_path / "cache"))
     names = copied("dropout", tmp_path, 0.9995), copied("bayesian", tmp_path, None)
-    app = opened(
-        example="smiley"
-    )  # both say 0, with 0.94 and more: too little for the one, enough for the fallback of the other
+    # Both say 0 with a probability of 0.94 and more: that is below the threshold of the first, and
+    # above the default threshold of the second.
+    app = opened(example="smiley")
     app.session_state["networks"] = names
     checked(app.run())
     strict, plain = (cards(app)[name] for name in names)
@@ -196,7 +196,7 @@ def test_every_network_refuses_below_the_threshold_of_its_own_evaluation_until_o
     assert "I don't know" not in plain
     told = app.select_slider(key="threshold").help
     assert "1.00 (answers 95% of test digits, 99.8% right)" in told
-    assert f"No evaluation of {names[1]} is at hand: 0.50." in told
+    assert f"{names[1]} has no evaluation: 0.50." in told
     assert "threshold" not in address(app)
     app.select_slider(key="threshold").set_value(0.5)
     checked(app.run())
@@ -336,16 +336,16 @@ def test_the_canvas_speaks_of_strokes_as_fabric_does() -> None:
     stroke = from_fabric(curve)
     assert stroke.width == 12
     assert (stroke.points[0], stroke.points[-1]) == ((0, 0), (100, 100))
-    assert any(
-        np.hypot(x - 88, y - 12) < 3 for x, y in stroke.points
-    )  # the quadratic curve's middle is (87.5, 12.5)
+    # The middle of the quadratic curve is (87.5, 12.5).
+    assert any(np.hypot(x - 88, y - 12) < 3 for x, y in stroke.points)
     assert from_fabric({"type": "Rect", "width": 3}) is None
 
 
 def test_the_way_to_the_first_answer_loads_nothing_it_does_not_need() -> None:
     script = (
         "import sys; from streamlit.testing.v1 import AppTest;"
-        "app = AppTest.from_file('dashboard.py', default_timeout=120).run(); assert not app.exception; print(*sys.modules)"
+        "app = AppTest.from_file('dashboard.py', default_timeout=120).run();"
+        "assert not app.exception; print(*sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],

@@ -1,4 +1,7 @@
-"""The one place that knows streamlit-drawable-canvas: strokes in, strokes out, so that another canvas could take its place."""
+"""The drawing canvas: strokes in, strokes out.
+
+No other file uses streamlit-drawable-canvas, so it could be replaced here alone.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,11 +12,13 @@ from PIL import Image
 
 from bnnlib.drawing.strokes import SHEET, Stroke, make_stroke
 
-INK, PAPER = "#ffffff", "#000000"  # in both themes, as the networks know digits
+INK, PAPER = "#ffffff", "#000000"  # in both themes: white on black, as in MNIST
 CURVE_STEPS = np.linspace(0.25, 1, 4)[:, None]
 
-# The canvas's own toolbar lies, invisible, over the top right corner and swallows strokes that start there; Undo and Clear are ours.
-# The canvas lives in a shadow root, which only a script reaches. Where scripts are barred the toolbar stays, and works.
+# The component's own toolbar is invisible and covers the top right corner: strokes that start there
+# are lost. So it is hidden, and the page has its own Undo and Clear. The canvas is in a shadow
+# root, which only a script can reach. Where scripts are forbidden, the toolbar stays and works. The
+# script watches the canvas's container alone: to watch the whole page would slow the charts.
 FRAME_SCRIPT = """<script>
 (() => {
   const dress = root => {
@@ -23,11 +28,13 @@ FRAME_SCRIPT = """<script>
     style.textContent = '.dc-toolbar { display: none !important }';
     root.append(style);
   };
-  const name = root => root.querySelectorAll('canvas.upper-canvas:not([role])').forEach(canvas => {
+  const unnamed = 'canvas.upper-canvas:not([role])';
+  const name = root => root.querySelectorAll(unnamed).forEach(canvas => {
     canvas.setAttribute('role', 'img');
-    canvas.setAttribute('aria-label', 'Drawing canvas: draw a digit with mouse, pen or finger; without one, pick an example below');
+    canvas.setAttribute('aria-label', 'Drawing canvas: draw a digit with mouse, pen or finger, ' +
+      'or choose an example below');
   });
-  const sheet = document.getElementsByClassName('st-key-sheet');  // watched alone: a look at every change of the page slows the charts
+  const sheet = document.getElementsByClassName('st-key-sheet');
   const scan = () => sheet[0].querySelectorAll('*').forEach(node => {
     if (node.shadowRoot) { dress(node.shadowRoot); name(node.shadowRoot); }
   });
@@ -35,7 +42,10 @@ FRAME_SCRIPT = """<script>
   let watched;
   const watch = () => {
     if (!sheet[0]) return;
-    if (sheet[0] !== watched) observer.observe(watched = sheet[0], { childList: true, subtree: true });
+    if (sheet[0] !== watched) {
+      watched = sheet[0];
+      observer.observe(watched, { childList: true, subtree: true });
+    }
     scan();
   };
   clearInterval(window.watchSheet);
@@ -48,23 +58,24 @@ FRAME_SCRIPT = """<script>
 def digit_canvas(
     start: Sequence[Stroke], pen: int, key: str, under: np.ndarray | None = None
 ) -> None:
-    """A square canvas, white on black, that begins with the strokes `start`; `drawn(key)` tells what is on it.
+    """A square canvas, white on black, with the strokes `start`; `drawn(key)` gives what is on it.
 
-    Only a new `key` puts another `start` on it: what is drawn is never fed back, for that would run in circles and lose strokes.
-    `under`: an image uint8 `[28, 28]` shown beneath the strokes.
+    `start` is used only when `key` is new. What is drawn must never be passed back as `start`: the
+    page would run again without end and lose strokes.
+    under: an image uint8 `[28, 28]` shown below the strokes.
     """
-    from streamlit_drawable_canvas import (
-        st_canvas,  # here, not above: it can only be imported in a running app
-    )
+    # Not at the top: it can only be imported in a running app.
+    from streamlit_drawable_canvas import st_canvas
 
+    background = None
+    if under is not None:
+        background = Image.fromarray(np.kron(under, np.ones((10, 10), np.uint8)))
     with st.container(key="sheet"):
         st_canvas(
             stroke_width=pen,
             stroke_color=INK,
             background_color=PAPER,
-            background_image=None
-            if under is None
-            else Image.fromarray(np.kron(under, np.ones((10, 10), np.uint8))),
+            background_image=background,
             width=SHEET,
             height=SHEET,
             initial_drawing={"objects": [to_fabric(stroke) for stroke in start]},
@@ -74,9 +85,10 @@ def digit_canvas(
 
 
 def drawn(key: str) -> tuple[Stroke, ...] | None:
-    """What is on the canvas `key`, before it is shown again; None if it was never shown.
+    """What is on the canvas `key`; None if it was never shown.
 
-    So an answer need not wait for the canvas, which loads pandas when it is first shown.
+    It can be asked before the canvas is shown. So an answer does not wait for the canvas, which
+    loads pandas when it is first shown.
     """
     value = st.session_state.get(key) or {}
     if not (drawing := value.get("drawing")):
@@ -89,7 +101,8 @@ def drawn(key: str) -> tuple[Stroke, ...] | None:
 def to_fabric(stroke: Stroke) -> dict[str, Any]:
     """A stroke as the canvas's JSON has it."""
     (x, y), *rest = stroke.points
-    path = [["M", x, y], *(["L", *point] for point in rest or [(x + 0.01, y)])]
+    lines: list[tuple[float, float]] = [*rest] or [(x + 0.01, y)]  # a dot is a very short line
+    path = [["M", x, y], *(["L", *point] for point in lines)]
     style = {
         "stroke": INK,
         "strokeWidth": stroke.width,
@@ -101,7 +114,7 @@ def to_fabric(stroke: Stroke) -> dict[str, Any]:
 
 
 def from_fabric(thing: dict[str, Any]) -> Stroke | None:
-    """A stroke from the canvas's JSON: a path of lines and quadratic curves; None for anything else."""
+    """A stroke from the canvas's JSON, a path of lines and quadratic curves; else None."""
     points: list[Any] = []
     for command, *numbers in thing.get("path") or []:
         end = np.array(numbers[-2:], dtype=float)

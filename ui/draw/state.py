@@ -1,4 +1,4 @@
-"""What the Draw screen remembers in a session, and how the address holds what is worth sharing of it."""
+"""What the Draw screen keeps in a session, and how the address holds the part to share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,11 +21,12 @@ MAX_TEXT = 6_000  # characters of a drawing in an address; longer ones are not s
 
 @dataclass
 class DrawState:
-    """The drawing and the questions asked about it.
+    """The drawing and the settings.
 
-    threshold: the winner's mean probability below which a network does not know, None for each network's own.
-    sent: an image uint8 `[28, 28]` that another page sent, under the strokes, with its caption. canvas: counts the canvases; a
-    new number puts `on_canvas` on a fresh one. address: the parameters last written.
+    threshold: a network does not know if its winner's mean probability is below this; None for
+    each network's own threshold. sent: an image uint8 `[28, 28]` that another page sent, with its
+    caption; it lies below the strokes. canvas: the number of the canvas; with a new number the page
+    shows a fresh canvas with `on_canvas` on it. address: the parameters last written.
     """
 
     strokes: tuple[Stroke, ...] = EXAMPLES[0].strokes
@@ -52,18 +53,17 @@ class DrawState:
     @property
     def example(self) -> str | None:
         """The slug of the example that is on the canvas unchanged."""
-        return (
-            None
-            if self.sent
-            else next((e.slug for e in EXAMPLES if e.strokes == self.strokes), None)
-        )
+        if self.sent:
+            return None
+        return next((e.slug for e in EXAMPLES if e.strokes == self.strokes), None)
 
 
 def draw_state(arrived: bool) -> tuple[DrawState, str | None]:
-    """The session's state and, where the address was not understood, a sentence that says so; once a run of the page.
+    """The session's state, and a sentence if the address was not understood.
 
-    `arrived`: whether the page was just entered; then the drawing is put on a fresh canvas. The address is read at the start
-    of a session and when the browser went back or forward, which so undoes and redoes.
+    Call it once in each run of the page. arrived: whether the page was just entered; then the
+    drawing is put on a fresh canvas. The address is read at the start of a session, and when the
+    browser goes back or forward; so Back undoes a stroke and Forward redoes it.
     """
     old: DrawState | None = st.session_state.get("draw")
     parameters = st.query_params.to_dict()
@@ -85,13 +85,15 @@ def draw_state(arrived: bool) -> tuple[DrawState, str | None]:
 
 
 def _own(parameters: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: value for name, value in parameters.items() if name not in ("left", "right")
-    }  # those belong to all pages
+    """The parameters of this page; those of the two networks belong to all pages."""
+    return {name: value for name, value in parameters.items() if name not in ("left", "right")}
 
 
 def from_address(parameters: Mapping[str, str]) -> tuple[DrawState, str | None]:
-    """The state that the parameters describe, with defaults for what is missing or wrong, and a sentence if any was wrong."""
+    """The state that the parameters describe, and a sentence if any of them was wrong.
+
+    What is missing or wrong gets its default.
+    """
     state, wrong = DrawState(), []
     for name, low, high, step in (
         ("samples", 10, 1000, 10),
@@ -120,16 +122,13 @@ def from_address(parameters: Mapping[str, str]) -> tuple[DrawState, str | None]:
             wrong.append(f"there is no example {parameters['example'][:40]!r}")
     if odd := [name for name in parameters if name not in PARAMETERS]:
         wrong.append(f"{', '.join(repr(name[:40]) for name in odd[:4])} means nothing here")
-    problem = (
-        f"Part of the address was not understood and is left out: {'; '.join(wrong)}."
-        if wrong
-        else None
-    )
-    return state, problem
+    if not wrong:
+        return state, None
+    return state, f"Part of the address was not understood and is left out: {'; '.join(wrong)}."
 
 
 def to_address(state: DrawState, networks: tuple[str, str]) -> dict[str, str]:
-    """The parameters that describe the state; what is at its default is left out."""
+    """The parameters that describe the state, without what is at its default."""
     address = {
         side: name
         for side, name, default in zip(("left", "right"), networks, DEFAULT_NETWORKS, strict=True)
@@ -151,7 +150,7 @@ def to_address(state: DrawState, networks: tuple[str, str]) -> dict[str, str]:
 
 
 def write_address(state: DrawState, networks: tuple[str, str]) -> None:
-    """Bring the browser's address up to date."""
+    """Write the browser's address anew if the state has changed."""
     state.address = to_address(state, networks)
     if st.query_params.to_dict() != state.address:
         st.query_params.from_dict(state.address)

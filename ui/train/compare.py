@@ -3,7 +3,8 @@
 import streamlit as st
 
 from bnnlib.errors import BnnlibError
-from bnnlib.figures.curves import PALETTE, Curve, epoch_curves
+from bnnlib.figures.curves import Curve, epoch_curves
+from bnnlib.figures.theme import PALETTE
 from bnnlib.runs.config import settings
 from bnnlib.runs.folder import list_runs
 from ui.page import is_dark

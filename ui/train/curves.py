@@ -6,8 +6,8 @@ from pathlib import Path
 import plotly.graph_objects as go
 import streamlit as st
 
-from bnnlib.figures.answers import network_colours
 from bnnlib.figures.curves import Curve, epoch_curves
+from bnnlib.figures.theme import network_colours
 from bnnlib.runs.config import RunConfig
 from bnnlib.runs.folder import HISTORY, Run
 from ui.page import is_dark

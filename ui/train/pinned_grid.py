@@ -1,12 +1,13 @@
 """The pinned images and what the network says of each: a picture, the winner, and ten columns with every sampled probability."""
 
-import base64
 import html
 
 import numpy as np
 from torch import Tensor
 
+from bnnlib.figures.embed import embed
 from bnnlib.figures.mosaic import data_uri
+from bnnlib.figures.theme import ink as ink_colour
 from bnnlib.metrics import uncertainty
 
 STYLE = """<style>
@@ -21,7 +22,6 @@ STYLE = """<style>
 .pinned img.columns { width: 100%; height: auto; border-radius: 0; display: block; margin-top: .35rem; image-rendering: auto; }
 .pinned .digits { display: grid; grid-template-columns: repeat(10, 1fr); font-size: .68rem; opacity: .7; text-align: center; }
 </style>"""
-INK = {False: "#16202C", True: "#E8EDF3"}
 WIDTH, HEIGHT = 200, 64  # of a picture of columns, in its own units
 SHOWN = 30  # dots a column
 
@@ -34,7 +34,12 @@ def pinned_grid(
     names = [*captions, *[""] * (len(images) - len(captions))]
     cells = [
         _cell(
-            images[k].numpy(), names[k], probs[:, k].numpy(), mean[k], doubt[k], (colour, INK[dark])
+            images[k].numpy(),
+            names[k],
+            probs[:, k].numpy(),
+            mean[k],
+            doubt[k],
+            (colour, ink_colour(dark)),
         )
         for k in range(len(images))
     ]  # one block of HTML: an update replaces it at once, nothing flickers
@@ -82,5 +87,5 @@ def _columns(probs: np.ndarray, mean: np.ndarray, colours: tuple[str, str], alt:
         f'<path d="M0 {HEIGHT}H{WIDTH}" stroke="{ink}" stroke-opacity=".35"/>'
         f'<g fill="{colour}" fill-opacity=".5">{bars}</g><g fill="{ink}" fill-opacity=".5">{dots}</g></svg>'
     )
-    address = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+    address = embed(svg.encode(), "image/svg+xml")
     return f'<img class="columns" src="{address}" alt="{html.escape(alt, quote=True)}">'

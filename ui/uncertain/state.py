@@ -1,6 +1,6 @@
-"""What the page of uncertain digits remembers in a session, and how the address holds it.
+"""What the page Uncertain digits keeps in a session, and how the address holds it.
 
-Widgets are not bound to the address by Streamlit, because `st.switch_page` fails on a page that has such widgets.
+Streamlit can bind widgets to the address, but `st.switch_page` fails on a page with such widgets.
 """
 
 import streamlit as st
@@ -11,12 +11,9 @@ from ui.loaders import DEFAULT_NETWORKS, chosen_networks
 Value = str | int | bool
 DIGITS: tuple[Value, ...] = ("any", *range(10))
 
-# name in the address -> (default, all values); `place`, a place in the ranking, is any number from 1
+# name in the address -> (default, all values); `place` in the ranking is any number from 1
 PARAMETERS: dict[str, tuple[Value, tuple[Value, ...]]] = {
-    "network": (
-        "right",
-        ("left", "right"),
-    ),  # the Bayesian network is on the right unless chosen otherwise
+    "network": ("right", ("left", "right")),  # by default the right one is the Bayesian network
     "measure": ("variation_ratio", MEASURES),
     "true": ("any", DIGITS),
     "predicted": ("any", DIGITS),
@@ -37,7 +34,10 @@ def choices(name: str) -> tuple[Value, ...]:
 
 
 def read_address() -> str | None:
-    """At the start of a session take over what the address says; a sentence if part of it means nothing."""
+    """At the start of a session, use what the address says.
+
+    Returns a sentence if part of the address was not understood.
+    """
     state = st.session_state
     if key("network") in state:
         return None
@@ -59,15 +59,19 @@ def read_address() -> str | None:
         state[key(name)] = default if text is None else known.get(text, default)
     if odd := [name for name in given if name not in (*PARAMETERS, "left", "right")]:
         wrong.append(f"{', '.join(repr(name[:40]) for name in odd[:4])} means nothing here")
-    return (
-        f"Part of the address was not understood and is left out: {'; '.join(wrong)}."
-        if wrong
-        else None
-    )
+    if not wrong:
+        return None
+    return f"Part of the address was not understood and is left out: {'; '.join(wrong)}."
+
+
+def go_to(place: int, glide: bool = False) -> None:
+    """Look closer at the image at this place in the ranking; `glide`: scroll it into view."""
+    st.session_state[key("place")] = place
+    st.session_state["glide"] = glide
 
 
 def write_address() -> None:
-    """Bring the address up to date; what is at its default is left out."""
+    """Write the address anew, without what is at its default."""
     address = {
         side: name
         for side, name, usual in zip(
