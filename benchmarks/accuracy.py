@@ -38,6 +38,7 @@ class Textbook(layers.LinearNormal):
 
 @register_kl(Textbook, Textbook)
 def _kl_textbook(q: Textbook, p: Textbook) -> Tensor:
+    assert isinstance(q.loc, Tensor)
     prior = Normal(torch.zeros_like(q.loc), p.scale, validate_args=False)
     kl = kl_divergence(Normal(q.loc, q.scale, validate_args=False), prior).sum()
     return (q.kl_weight * kl).expand(q.batch_shape)
@@ -55,7 +56,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each way")
     options = parser.parse_args()
-    digits, errors = load_mnist(), {way: {"validation": [], "test": []} for way in WAYS}
+    digits = load_mnist()
+    errors: dict[str, dict[str, list[float]]]
+    errors = {way: {"validation": [], "test": []} for way in WAYS}
     for seed in range(options.seeds):
         for way, (layer, precision, compiled) in WAYS.items():
             config, training = preset("bayesian", "quick")

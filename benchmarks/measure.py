@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class Times:
         return Times(tuple(factor * second for second in self.seconds))
 
 
-def interleaved(tasks: dict[str, Callable[[], object]], rounds: int) -> dict[str, Times]:
+def interleaved(tasks: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Times]:
     """Run every task in every round, so that whatever else the machine does falls on all of them. The first runs do not count."""
     warm = {name: _time(task) for name, task in tasks.items()}
     for name, task in tasks.items():

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pyro
 import pyro.distributions as dist
@@ -152,7 +153,7 @@ def blitz(images: Tensor, labels: Tensor) -> Peer:
         def forward(self, x: Tensor) -> Tensor:
             return self.layers(x.flatten(1))
 
-    network = Network().to(images.device)
+    network: Any = Network().to(images.device)
     criterion = nn.CrossEntropyLoss()
     elbo = lambda: network.sample_elbo(images, labels, criterion, 1, 1 / N_TRAIN)  # noqa: E731
     return Peer(_stepper(network, elbo), network)

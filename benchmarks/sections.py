@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -49,7 +50,7 @@ def training_step(device: str, quick: bool) -> Section:
     """A step of every peer at batch 128, and the products it cannot do without."""
     built, notes = peers.build(device)
     tasks: dict[str, Callable[[], object]] = {name: peer.step for name, peer in built.items()}
-    matmuls = {
+    matmuls: dict[str, tuple[torch.dtype, Callable[[Tensor, Tensor], Tensor]]] = {
         "fp32 by torch's @": (torch.float32, torch.matmul),
         "fp32": (torch.float32, product),
         "bf16": (torch.bfloat16, product),
@@ -72,7 +73,7 @@ def training_step(device: str, quick: bool) -> Section:
             row["of it after imports (MB)"] = (
                 (memory["peak"] - memory["imported"]) / 1e6 if memory else None
             )
-    peak = {row[""]: row.get("peak memory (MB)") for row in rows}
+    peak: dict[str, Any] = {str(row[""]): row.get("peak memory (MB)") for row in rows}
     headlines = {
         "stock Pyro / ours, step": times[peers.STOCK].median / ours.median,
         "ours / plain MLP, step": ours.median / times[peers.PLAIN].median,
@@ -131,23 +132,26 @@ def sampling(device: str, quick: bool) -> Section:
             bayesian, many, s, 0, precision=torch.bfloat16
         ),
     }
-    passes, scale = {}, {}
+    passes: dict[str, Callable[[], object]] = {}
+    scale: dict[str, float] = {}
+    products: list[tuple[str, Tensor, Callable[[Tensor, Tensor], Tensor]]]
     low = many.flatten(1).to(torch.bfloat16)
-    for name, x, matmul in (
+    products = [
         ("the products alone, fp32 by torch's @", many.flatten(1), torch.matmul),
         ("the products alone, fp32", many.flatten(1), product),
         ("the products alone, bf16", low, product),
-    ):
+    ]
+    for name, x, matmul in products:
         passes[name], scale[name] = partial(_products, x, matmul), float(s)
     for name, peer in built.items():
         if not name.startswith((peers.OURS, peers.PLAIN)):
-            rows = many[: peer.rows]
-            passes[name], scale[name] = partial(peer.answer, rows), s * math.ceil(n / peer.rows)
+            part = many[: peer.rows]
+            passes[name], scale[name] = partial(peer.answer, part), s * math.ceil(n / peer.rows)
     with torch.no_grad():
         times = interleaved({**ask, **passes}, 3)
     times = {name: t.scaled(scale.get(name, 1.0)) for name, t in times.items()}
     ours = times["bnnlib, Bayesian"]
-    rows = [
+    rows: list[Row] = [
         {
             "": f"{name}, {n:,} x {s}",
             "median (s)": t.median,

@@ -1,6 +1,7 @@
 """Uncertain digits: the held-out images, ranked by how uncertain or how wrong a network is."""
 
 import html
+from typing import Any
 
 import streamlit as st
 from torch import Tensor
@@ -30,14 +31,14 @@ def main() -> None:
         show_error(error)
         return
     result = st.container()  # the sentence about the result is above the controls
-    name, measure, classes, mistakes, samples = controls(names)
+    name, measure, (true, predicted), mistakes, samples = controls(names)
     asked = survey(name, index, answers_of(load_network(name), samples))
     with result:
         finish(asked, name, len(index))
     opinions = asked.opinions(digits.test.labels[index])
-    ranked = rank(opinions, "variation_ratio", **classes)
+    ranked = rank(opinions, "variation_ratio", true, predicted)
     result.html(sentence(opinions, ranked, name, digits.source))
-    order = rank(opinions, measure, **classes, mistakes=mistakes)
+    order = rank(opinions, measure, true, predicted, mistakes)
     ranking = Ranking(digits, index, name, measure, samples, opinions, order)
     if len(ranking.order):
         ranking = choose_place(ranking)
@@ -57,9 +58,12 @@ def main() -> None:
     data_notice(digits)
 
 
-def controls(names: tuple[str, str]) -> tuple[str, str, dict[str, int | None], bool, int]:
-    """What is ranked: (network, measure, classes, whether only mistakes, number of samples)."""
-    changes = {"persist_state": "session", "on_change": go_to, "args": (1,)}
+def controls(names: tuple[str, str]) -> tuple[str, str, list[int | None], bool, int]:
+    """What is ranked: (network, measure, classes, whether only mistakes, number of samples).
+
+    The classes are the true and the predicted one; None stands for any.
+    """
+    changes: dict[str, Any] = {"persist_state": "session", "on_change": go_to, "args": (1,)}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         side = st.segmented_control(
             "Network",
@@ -81,15 +85,13 @@ def controls(names: tuple[str, str]) -> tuple[str, str, dict[str, int | None], b
             help=f"The largest comes first. {meanings}",
             **changes,
         )
-        classes = {
-            field: st.selectbox(
-                label, choices(field), key=key(field), width=110, help=meaning, **changes
-            )
+        classes = [
+            st.selectbox(label, choices(field), key=key(field), width=110, help=meaning, **changes)
             for field, label, meaning in (
                 ("true", "True class", "Only images of this digit."),
                 ("predicted", "Predicted", "Only images for which this digit is the winner."),
             )
-        }
+        ]
         samples = st.selectbox(
             "Samples",
             choices("samples"),
@@ -105,7 +107,7 @@ def controls(names: tuple[str, str]) -> tuple[str, str, dict[str, int | None], b
             help="Only images that the network gets wrong.",
             **changes,
         )
-    chosen = {field: None if digit == "any" else digit for field, digit in classes.items()}
+    chosen = [None if digit == "any" else digit for digit in classes]
     return names[side == "right"], measure, chosen, mistakes, samples
 
 

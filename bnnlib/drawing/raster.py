@@ -1,8 +1,8 @@
 """Make a drawing into a 28 x 28 image in the way that MNIST's images were made.
 
 MNIST's digits were scaled into a box of 20 x 20, with anti-aliasing and their aspect ratio kept.
-Then they were moved by whole pixels until their centre of mass was in the middle of the 28 x 28 image
-(LeCun et al. 1998): row and column 14, counted from 0.
+Then they were moved by whole pixels until their centre of mass was in the middle of the 28 x 28
+image (LeCun et al. 1998): row and column 14, counted from 0.
 """
 
 import warnings
@@ -27,7 +27,8 @@ MAX_PIXELS = 100_000_000  # a picture with more is refused
 def image_from_canvas(rgba: ArrayLike) -> Tensor:
     """White-on-black canvas pixels, uint8 RGBA `[H, W, 4]` -> float `[28, 28]` in [0, 1].
 
-    A blank canvas gives zeros. Transparent pixels count as background. Raises BnnlibError for an array of another shape.
+    A blank canvas gives zeros. Transparent pixels count as background. Raises BnnlibError for an
+    array of another shape.
     """
     pixels = np.asarray(rgba)
     if pixels.ndim != 3 or pixels.shape[2] != 4 or 0 in pixels.shape:

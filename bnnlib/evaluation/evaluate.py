@@ -28,7 +28,7 @@ from bnnlib.networks.sampling import deterministic_probs, sample_probs
 from bnnlib.storage.evaluations import Results
 
 CHUNK = 10  # samples between two signs of progress
-Progress = Callable[[float, str], None]
+Progress = Callable[[float, str], object]
 
 
 @dataclass(frozen=True)

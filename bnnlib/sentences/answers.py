@@ -20,9 +20,14 @@ DOT = 1.25  # small ink whose height and width differ by less than this factor i
 class Answered(Protocol):
     """What a sentence needs of an answer; `bnnlib.metrics.answer.Answer` is one."""
 
-    votes: NDArray[np.int64]
-    aleatoric: float
-    epistemic: float
+    @property
+    def votes(self) -> NDArray[np.int64]: ...
+
+    @property
+    def aleatoric(self) -> float: ...
+
+    @property
+    def epistemic(self) -> float: ...
 
     @property
     def digit(self) -> int: ...

@@ -62,14 +62,15 @@ def others(results: Found, digits: Digits) -> None:
                 f"{name}: AUROC **{row['auroc']:.4f}**{gap}<small>({row['interval'][0]:.4f} to {row['interval'][1]:.4f})</small>",
                 unsafe_allow_html=True,
             )
-            counts = (
+            inside, outside = (
                 found.arrays[f"histogram/{part}/{measure_name}"].numpy()
                 for part in ("digits", chosen)
             )
             threshold = found.summary["refusal"]["rules"][measure_name]["threshold"]
             figure = doubt_figure(
                 EDGES.numpy(),
-                *counts,
+                inside,
+                outside,
                 described[chosen].split(":")[0],
                 list(results).index(name),
                 threshold,

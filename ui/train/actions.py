@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from typing import Literal
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -39,6 +40,7 @@ def run_actions(run: Run, status: Status, config: RunConfig, has_network: bool) 
             ):
                 attempt(lambda: queue.start(run), rerun=True)
         if allowed and has_network:
+            kind: Literal["primary", "secondary"]
             kind = "primary" if status.state == "finished" else "secondary"
             with st.popover(
                 "Keep as checkpoint",

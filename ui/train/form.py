@@ -40,7 +40,7 @@ PRECISIONS = {
 def train_form(digits: Digits) -> None:
     """Choose what to train; the button starts it and shows it in this session."""
     kind = st.segmented_control(
-        "Network", KINDS, format_func=KINDS.get, default="bayesian", key="form_kind", required=True,
+        "Network", KINDS, format_func=KINDS.__getitem__, default="bayesian", key="form_kind", required=True,
         help="Bayesian: a distribution over every weight. Dropout: units are dropped at random, also when it is asked.",
     )  # fmt: skip
     base = st.segmented_control(
@@ -48,7 +48,7 @@ def train_form(digits: Digits) -> None:
         help="Where the settings below start: " + "; ".join(f"**{name}**: {what}" for name, what in PRESETS.items()) + ".",
     )  # fmt: skip
     st.caption(f"{base}: {PRESETS[base]}.")
-    network, training = preset(kind, base)
+    network, training = preset(str(kind), str(base))
     tag = f"form_{kind}_{base}"  # a preset's own widgets: choosing another one brings its values
     classes = st.pills(
         "Digits to train on", range(10), selection_mode="multi", default=range(10), key=f"{tag}_classes",
@@ -68,7 +68,7 @@ def train_form(digits: Digits) -> None:
         help="Letters, digits, '-', '_' and '.'; empty: a name is found.",
     )  # fmt: skip
     try:
-        changed = {
+        changed: dict = {
             "classes": tuple(sorted(classes)),
             "images": None if images == most else images,
             "epochs": epochs,
@@ -82,7 +82,7 @@ def train_form(digits: Digits) -> None:
         "Start training", type="primary", icon=":material/play_arrow:", width="stretch", disabled=problem is not None,
         help="In a process of its own: it goes on when this page is left or the server ends. One trains at a time, others wait.",
     )  # fmt: skip
-    if start:
+    if start and config is not None:
         begin(config, name.strip() or free_name(f"{kind}-{base}"), digits)
 
 
@@ -98,7 +98,7 @@ def all_settings(
         tag,
         "Units in each hidden layer; the cost grows with its square.",
     )
-    network = with_width(network, width)
+    network = with_width(network, int(width or network.hidden[0]))
     changes["objective"] = st.radio(
         "Objective", OBJECTIVES, list(OBJECTIVES).index(training.objective), OBJECTIVES.get, key=f"{tag}_objective",
         help="What is minimised. `elbo` is -ELBO (dropout: cross-entropy). `published` is the article's own loss, kept as it was: "
