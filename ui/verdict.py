@@ -37,12 +37,13 @@ def card(name: str, kind: str, answer: Answer, threshold: float, place: int, dar
         if knows
         else f"I don't know<small>leans to {digit}, {percent(answer.probability)}</small>"
     )
+    voters = "members" if kind == "ensemble" else "samples"
     colour, label = network_colours(dark)[place], html.escape(name)
     return f"""<section class="verdict" style="--network: {colour}" aria-label="{label}">
   <h3>{label} <small>{KINDS[kind]}</small></h3>
   <div class="answer"><span class="digit">{headline}</span>
   <span class="probability{"" if knows else " unsure"}">{words}</span></div>
-  <ul><li>5 to 95 % of samples: {answer.low[digit]:.2f} to {answer.high[digit]:.2f}</li>
+  <ul><li>5 to 95 % of {voters}: {answer.low[digit]:.2f} to {answer.high[digit]:.2f}</li>
   <li>votes: <b>{votes[digit]} of {votes.sum()}</b>{f" ({others})" if others else ""}</li>
   {baseline}</ul>
 </section>"""

@@ -28,7 +28,7 @@ SETS = {
     "kmnist": "KMNIST: cursive Japanese characters",
     "emnist-letters": "EMNIST letters: handwritten letters made as MNIST was",
     "letters": "letters drawn with a pen on a tablet",
-    "noise": "uniform noise, every pixel on its own",
+    "noise": "uniform noise, independent in every pixel",
 }
 # name: torchvision's class, which is also its folder, and whether the raw images are transposed
 TORCHVISION = {

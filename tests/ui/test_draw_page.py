@@ -168,6 +168,19 @@ def cards(app: AppTest) -> dict[str, str]:
     )
 
 
+def test_of_an_ensemble_each_member_answers_once() -> None:
+    """Its members take turns: asked more often, it would only repeat five answers."""
+    app = opened(left="ensemble", samples="200")
+    ensemble, card = load_checkpoint("ensemble"), cards(app)["ensemble"]
+    members = ensemble.config.members
+    assert f"of {members}</b>" in card
+    assert "of members:" in card
+    image = drawn_image(EXAMPLES[0].strokes)[None]
+    mean = torch.stack([member(image).exp() for member in ensemble.members]).mean(0)[0]
+    assert [row[1] for row in table(app)] == [f"{p:.3f}" for p in mean.tolist()]
+    assert sum(int(row[3]) for row in table(app)) == members
+
+
 def copied(name: str, folder: Path, threshold: float | None) -> str:
     """A copy of a shipped network whose evaluation learnt this threshold; None: no evaluation."""
     shutil.copytree(

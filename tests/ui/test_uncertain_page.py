@@ -1,4 +1,4 @@
-"""The page of uncertain digits, run without a browser, on the embedded digits and few samples."""
+"""The page Uncertain digits without a browser, on the embedded digits and few samples."""
 
 import html
 import re
@@ -148,6 +148,17 @@ def test_both_networks_answer_and_the_image_goes_to_the_draw_screen(
     image, caption = page.session_state["draw"].sent
     assert np.array_equal(image, embedded.test.images[position].numpy())
     assert caption == f"Test image {position:,}, a {label}"
+
+
+def test_of_an_ensemble_each_member_votes_once(app: AppTest) -> None:
+    """Its members take turns: asked more often, it would only repeat their answers."""
+    app.session_state["networks"] = ("ensemble", "bayesian")
+    page = opened(app, network="left")
+    (figures,) = [m.value for m in page.markdown if m.value.startswith("| digit")]
+    rows = [line.split("|") for line in figures.splitlines() if line.startswith("| **")]
+    votes = [sum(int(row[k]) for row in rows) for k in (4, 7)]
+    assert votes == [load_checkpoint("ensemble").config.members, SAMPLES]
+    assert len(table(page)) == 64
 
 
 def test_what_was_chosen_is_still_there_on_return(app: AppTest) -> None:
