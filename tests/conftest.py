@@ -1,4 +1,4 @@
-"""What the tests share: real digits, small networks, and when a test that needs the full MNIST is skipped."""
+"""What the tests share: real digits, small networks, and the skipping of tests without MNIST."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if item.get_closest_marker("mnist"):
                 item.add_marker(
                     pytest.mark.skip(
-                        reason="the full MNIST is not here: set BNNLIB_DATA to a folder that holds it"
+                        reason="the full MNIST is missing: set BNNLIB_DATA to a folder with it"
                     )
                 )
 
@@ -58,7 +58,7 @@ def embedded() -> Digits:
 
 @pytest.fixture(scope="session")
 def few(embedded: Digits) -> Digits:
-    """300 real digits to train on, 100 to validate, 100 held out: enough to learn from in a second."""
+    """300 real digits to train on, 100 to validate, 100 held out: trained on in a second."""
     splits = (embedded.train, 300), (embedded.validation, 100), (embedded.test, 100)
     return Digits(*(split.select(torch.arange(n)) for split, n in splits), source="embedded")
 
@@ -74,7 +74,7 @@ def network(request: pytest.FixtureRequest) -> DropoutNetwork | BayesianNetwork:
 
 @pytest.fixture
 def one_sentence() -> Callable[[str], bool]:
-    """Whether a message is one sentence: a capital or a path first, a full stop last, and none that ends a sentence between."""
+    """Whether a message is one sentence: it ends with a full stop and has none before."""
 
     def check(message: object) -> bool:
         text = str(message).strip()
@@ -87,7 +87,10 @@ def one_sentence() -> Callable[[str], bool]:
 def trained(
     few: Digits, own_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[RunConfig], Run]:
-    """Trains a run with two pinned images to its end, on few digits; tests that go on with it train on them too."""
+    """Trains a run with two pinned images to its end, on few digits.
+
+    A test that resumes the run trains on them too.
+    """
     from bnnlib.runs import worker  # here, not above: it loads Pyro
 
     monkeypatch.setattr(worker, "load_mnist", lambda: few)

@@ -1,4 +1,4 @@
-"""The Evaluate page in a real browser: filled, readable wide and narrow, light and dark; refuse more, turn another digit."""
+"""The Evaluate page in a real browser: contents, contrast, and what its widgets change."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ PICTURE = "image => image.getAttributeNS('http://www.w3.org/1999/xlink', 'href')
 
 @pytest.fixture(scope="module", autouse=True)
 def evaluated() -> Iterator[None]:
-    """Both networks in use have results; one without gets quick ones for the while, in the cache."""
+    """Both networks in use have results; one without gets quick ones in the cache."""
     made: list[Path] = []
     for name in ("dropout", "bayesian"):
         try:
@@ -61,7 +61,8 @@ def test_refuse_more_and_turn_another_digit(page_at) -> None:
     page.get_by_role("combobox", name=re.compile("Pictured digit")).click()
     page.keyboard.type("7")
     page.keyboard.press("Enter")
-    first = "document.querySelector('.st-key-shift .imagelayer image')"  # none while the figure is drawn anew
+    # There is none while the figure is drawn anew.
+    first = "document.querySelector('.st-key-shift .imagelayer image')"
     page.wait_for_function(f"old => {first} && ({PICTURE})({first}) !== old", arg=upright)
     expect(pictures).to_have_count(13)
     expect(

@@ -1,4 +1,7 @@
-"""Training from the page in a real browser: it lives on through page switches, closed browsers, dead servers and kill -9."""
+"""Training from the page in a real browser.
+
+It goes on after a change of page, a closed browser, a killed server and a kill -9.
+"""
 
 import os
 import re
@@ -20,11 +23,14 @@ from bnnlib.storage.checkpoints import FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120_000  # milliseconds; only ever spent where something is wrong or the machine is busy
-LENGTH = "() => { const p = document.querySelector('.st-key-curves .js-plotly-plot'); return p && p.data ? p.data[0].x.length : 0 }"
+LENGTH = """() => {
+  const plot = document.querySelector('.st-key-curves .js-plotly-plot');
+  return plot && plot.data ? plot.data[0].x.length : 0;
+}"""
 
 
 class Server:
-    """A dashboard on a port of its own, on a machine without the full MNIST; it can be killed and started again."""
+    """A dashboard on its own port, without the full MNIST; it can be killed and started again."""
 
     def __init__(self, data: Path) -> None:
         with socket.socket() as probe:
@@ -45,8 +51,11 @@ class Server:
         ]
         self.process = subprocess.Popen(
             [*command, "--server.address", "127.0.0.1"],
-            cwd=ROOT, env={**os.environ, "BNNLIB_DATA": str(self.data)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            cwd=ROOT,
+            env={**os.environ, "BNNLIB_DATA": str(self.data)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         for _ in range(1200):
             try:
                 with urllib.request.urlopen(f"{self.address}/_stcore/health", timeout=1):
@@ -94,7 +103,10 @@ def open_train(dashboard: Server, chromium) -> Iterator[Callable]:
 
 
 def settle(page) -> None:
-    """Wait until the script has run and what it no longer shows has gone: for a moment old and new are both there."""
+    """Wait until the script has run and the old elements are gone.
+
+    For a moment old and new elements are both on the page.
+    """
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     page.locator("[data-stale=true]").first.wait_for(state="detached")
 
