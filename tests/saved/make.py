@@ -12,7 +12,6 @@ import zipfile
 from pathlib import Path
 
 import torch
-from bnnlib import data, worker
 from bnnlib.checkpoints import save_checkpoint
 from bnnlib.commands import make_card
 from bnnlib.commands_ensemble import assemble
@@ -23,10 +22,12 @@ from bnnlib.presets import TrainingConfig
 from bnnlib.report import Plan, examine
 from bnnlib.results import save_results
 from bnnlib.run_config import RunConfig
-from bnnlib.runs import create_run
 from bnnlib.strokes import from_text, make_stroke, to_text
-from bnnlib.training import build, fit
 from bnnlib.transfer import export_run, keep_as_checkpoint
+
+from bnnlib import data, worker
+from bnnlib.runs import create_run
+from bnnlib.training import build, fit
 
 torch.set_num_threads(1)
 here = Path(sys.argv[1]).absolute()
