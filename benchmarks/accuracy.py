@@ -18,7 +18,8 @@ from bnnlib import load_mnist, metrics, sample_probs
 from bnnlib.layers import linear_normal as layers
 from bnnlib.training.config import replace
 from bnnlib.training.presets import preset
-from bnnlib.training.trainer import build, fit
+from bnnlib.training.session import fit
+from bnnlib.training.trainer import build
 
 SAMPLES = 30
 

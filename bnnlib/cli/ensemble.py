@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bnnlib.cli.train import keep, measure, prepare_folder
+from bnnlib.cli.keep import keep, measure_checkpoint, prepare_folder
 from bnnlib.datasets.mnist import load_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import DropoutNetwork, EnsembleNetwork
@@ -16,26 +16,23 @@ KEPT = ("command", "seed", "best_epoch", "training", "figures")  # of a member's
 
 def ensemble(options: argparse.Namespace) -> int:
     """Assemble the members, keep them as one checkpoint and measure it; returns the exit code."""
-    out = prepare_folder(
-        Path(options.out) if options.out else FOLDER / "my-ensemble", options.replace
-    )
+    out = Path(options.out) if options.out else FOLDER / "my-ensemble"
+    out = prepare_folder(out, options.replace)
     network, card = assemble(options.members)
     out = keep(out, network, card)
     print(
         f"Kept {len(network.members)} members in {out}; measuring them (Ctrl-C skips this).",
         file=sys.stderr,
     )
-    figures = measure(out, load_mnist())["test"]
-    print(
-        f"{out}: test error {figures['error']:.2%}, NLL {figures['nll']:.4f}, ECE {figures['ece']:.2%}"
-    )
+    print(f"{out}: {measure_checkpoint(out, load_mnist())}")
     return 0
 
 
 def assemble(names: list[str]) -> tuple[EnsembleNetwork, dict[str, Any]]:
     """The ensemble of these checkpoints (names or paths) and its card.
 
-    Raises BnnlibError unless they are 2 to `MAX_MEMBERS` dropout networks of one size, trained on the same source of digits.
+    Raises BnnlibError unless they are 2 to `MAX_MEMBERS` dropout networks of one size, trained on
+    the same source of digits.
     """
     if not 2 <= len(names) <= MAX_MEMBERS:
         raise BnnlibError(
@@ -46,13 +43,15 @@ def assemble(names: list[str]) -> tuple[EnsembleNetwork, dict[str, Any]]:
         network = load_checkpoint(name)
         if not isinstance(network, DropoutNetwork):
             raise BnnlibError(
-                f"{name} is of kind {network.config.kind}: the members of an ensemble are dropout networks."
+                f"{name} is of kind {network.config.kind}: "
+                "the members of an ensemble are dropout networks."
             )
         networks.append(network)
     cards = [network.card for network in networks]
     if len(sources := {str(card.get("source", "mnist")) for card in cards}) > 1:
         raise BnnlibError(
-            f"The members were trained on different digits ({', '.join(sorted(sources))}): give members of one source."
+            f"The members were trained on different digits ({', '.join(sorted(sources))}): "
+            "give members of one source."
         )
     try:
         together = EnsembleNetwork.of(networks)

@@ -4,9 +4,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bnnlib.errors import BnnlibError
+from bnnlib.training.config import KINDS, SETTINGS
+from bnnlib.training.presets import PRESET_NAMES
+from bnnlib.training.settings import Setting
 
 SHIFTS = (
     "rotation",
@@ -36,77 +39,7 @@ def parser() -> argparse.ArgumentParser:
     )
     verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
 
-    train = verbs.add_parser(
-        "train",
-        help="train a network and keep it as a checkpoint",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    train.add_argument("kind", choices=("dropout", "bayesian"))
-    train.add_argument(
-        "--preset",
-        default="default",
-        help="default (ours), robust (for drawings), article (the article's settings) or quick (under a minute)",
-    )
-    train.add_argument(
-        "--objective",
-        choices=("elbo", "published"),
-        help="published: the article's own loss, wrong sign and all",
-    )
-    train.add_argument("--epochs", type=int, help="passes over the training images")
-    train.add_argument("--batch-size", type=int, help="images a step")
-    train.add_argument("--lr", type=float, help="learning rate")
-    train.add_argument(
-        "--temperature",
-        type=float,
-        help="weight of the KL: 1 is Bayes, below 1 tempered (bayesian only)",
-    )
-    train.add_argument(
-        "--prior-scale", type=float, help="standard deviation of the prior (bayesian only)"
-    )
-    train.add_argument("--hidden-width", type=int, help="units in each hidden layer")
-    train.add_argument(
-        "--classes", metavar="DIGITS", help="the digits to train on, as 0,1,7 (default: all ten)"
-    )
-    train.add_argument("--images", type=int, help="how many training images at most (default: all)")
-    train.add_argument(
-        "--augment",
-        choices=("none", "affine", "full"),
-        help="bend the training images a little, anew each epoch",
-    )
-    train.add_argument(
-        "--adversarial",
-        type=float,
-        help="learn beside each image the hardest one this near (L2 norm; 0: none)",
-    )
-    train.add_argument(
-        "--calibrate",
-        action=argparse.BooleanOptionalAction,
-        help="fit the logits' temperature on validation images at the end",
-    )
-    train.add_argument("--precision", choices=("fp32", "bf16"), help="of the matrix products")
-    train.add_argument(
-        "--compile",
-        action=argparse.BooleanOptionalAction,
-        help="make one program of a step: some 15 s, then a tenth to a third less time",
-    )
-    train.add_argument(
-        "--seed", type=int, help="the same seed gives the same network on the same machine"
-    )
-    train.add_argument("--device", help="auto, cpu, cuda or mps")
-    train.add_argument("--out", help="folder of the new checkpoint (default: checkpoints/my-KIND)")
-    train.add_argument(
-        "--replace", action="store_true", help="replace the checkpoint that is in the folder"
-    )
-    train.add_argument(
-        "--run",
-        metavar="DIR",
-        help="keep config, history, log and state in this folder, to watch and to resume",
-    )
-    train.add_argument(
-        "--resume",
-        action="store_true",
-        help="go on with the run in --run DIR, with its own settings",
-    )
+    _add_train(verbs)
 
     ensemble = verbs.add_parser(
         "ensemble", help="put trained dropout networks together as one checkpoint"
@@ -169,6 +102,54 @@ def parser() -> argparse.ArgumentParser:
     checkpoints.add_argument("--markdown", action="store_true", help="print the README's table")
     verbs.add_parser("download", help="download MNIST (11 MB) if it is not here")
     return root
+
+
+def _add_train(verbs: Any) -> None:
+    """The verb `train`: a flag for each setting that has one."""
+    train = verbs.add_parser(
+        "train",
+        help="train a network and keep it as a checkpoint",
+        description="Train a network and keep it as a checkpoint. A setting that is not given has "
+        "the value of the preset.",
+    )
+    train.add_argument("kind", choices=KINDS)
+    presets = "; ".join(f"{name}: {what}" for name, what in PRESET_NAMES.items())
+    train.add_argument("--preset", default="default", help=f"{presets} (default: default)")
+    for one in SETTINGS.values():
+        if one.flag:
+            train.add_argument(one.option, **_argument(one))
+    train.add_argument("--out", help="folder of the new checkpoint (default: checkpoints/my-KIND)")
+    train.add_argument(
+        "--replace", action="store_true", help="replace the checkpoint that is in the folder"
+    )
+    train.add_argument(
+        "--run",
+        metavar="DIR",
+        help="keep config, history, log and state in this folder, to watch and to resume",
+    )
+    train.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run in --run DIR, with its own settings",
+    )
+
+
+def _argument(one: Setting) -> dict[str, Any]:
+    """What argparse has to know of a setting."""
+    only = f" For the {one.only} network only." if one.only else ""
+    values = "" if one.kind in (bool, int, float) or one.choices else f" One of: {one.none}."
+    if one.is_number:
+        values = f" {one.values[:1].upper()}{one.values[1:]}."
+    elif one.choices:
+        values = " " + " ".join(f"{name}: {what}." for name, what in one.choices.items())
+    told: dict[str, Any] = {"help": f"{one.help}{values}{only}".replace("%", "%%")}
+    if one.kind is bool:
+        return {**told, "action": argparse.BooleanOptionalAction}
+    if one.choices:
+        return {**told, "choices": tuple(one.choices)}
+    if one.is_number:
+        return {**told, "type": one.kind, "metavar": "N" if one.kind is int else "X"}
+    return {**told, "metavar": one.name.upper()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

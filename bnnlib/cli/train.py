@@ -3,65 +3,61 @@
 import argparse
 import dataclasses
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from bnnlib.datasets.mnist import Digits, load_mnist
+from bnnlib.cli.keep import keep, measure_checkpoint, prepare_folder
+from bnnlib.datasets.mnist import load_mnist
 from bnnlib.errors import BnnlibError
-from bnnlib.evaluation.evaluate import evaluate
-from bnnlib.networks import BayesianConfig, BayesianNetwork, Network, TrainableConfig
+from bnnlib.networks import TrainableConfig
 from bnnlib.runs.archive import keep_as_checkpoint
-from bnnlib.runs.config import FLAGS, RunConfig
+from bnnlib.runs.config import RunConfig
 from bnnlib.runs.folder import Run, create_run
-from bnnlib.runs.worker import line, work
-from bnnlib.storage.checkpoints import (
-    FOLDER,
-    check_destination,
-    load_checkpoint,
-    save_checkpoint,
-    update_card,
-)
-from bnnlib.training.config import TrainingConfig, replace, with_width
-from bnnlib.training.limits import LIMITS, check_range
+from bnnlib.runs.worker import work
+from bnnlib.storage.checkpoints import FOLDER
+from bnnlib.training.config import SETTINGS, TRAINING, TrainingConfig, replace, with_width
 from bnnlib.training.presets import preset
-from bnnlib.training.trainer import DivergedError, EpochReport, Trainer, build, fit, pick_device
+from bnnlib.training.report import EpochReport, line
+from bnnlib.training.session import fit, make_card, progress
+from bnnlib.training.trainer import DivergedError, build, pick_device
 
-CARD_SAMPLES = 100
+RUN_OPTIONS = ("kind", "run", "resume", "out", "replace", "verb")
 
 
 def train(options: argparse.Namespace) -> int:
-    """Train, keep the best network as a checkpoint and measure it on its stored weights; with --run, in a run folder."""
+    """Train and keep the best network as a checkpoint, or train in a run folder with --run.
+
+    Returns the exit code: 0, or 130 if it was stopped before the first epoch was over.
+    """
     if options.run or options.resume:
         return train_run(options)
     config, training = configs_from(options)
-    out = prepare_folder(
-        Path(options.out) if options.out else FOLDER / f"my-{options.kind}", options.replace
-    )
+    out = Path(options.out) if options.out else FOLDER / f"my-{options.kind}"
+    out = prepare_folder(out, options.replace)
     digits = load_mnist()
     print(
-        f"Training a {options.kind} network, objective {training.objective}. Data: {digits.description}.",
+        f"Training a {options.kind} network, objective {training.objective}. "
+        f"Data: {digits.description}.",
         file=sys.stderr,
     )
     network = build(config, training.seed)
     diverged: DivergedError | None = None
-    with Progress(training) as progress:
+    with Progress(training) as bar:
         try:
-            trainer = fit(network, digits, training, progress.epoch, progress.batch)
+            trainer = fit(network, digits, training, bar.epoch, bar.batch)
         except DivergedError as error:
             trainer, diverged = error.trainer, error
     if trainer.history:
-        out = keep(out, network, make_card(digits, training, trainer))
+        card = make_card(network, training, progress(trainer, digits), _command(sys.argv[1:]))
+        out = keep(out, network, card)
         print(
-            f"Kept epoch {trainer.best_epoch} in {out}; measuring the stored weights (Ctrl-C skips this).",
+            f"Kept epoch {trainer.best_epoch} in {out}; "
+            "measuring the stored weights (Ctrl-C skips this).",
             file=sys.stderr,
         )
-        figures = measure(out, digits)["test"]
-        print(
-            f"{out}: test error {figures['error']:.2%}, NLL {figures['nll']:.4f}, ECE {figures['ece']:.2%}"
-        )
+        print(f"{out}: {measure_checkpoint(out, digits)}")
     if diverged:
         raise diverged
     if not trainer.history:
@@ -70,40 +66,71 @@ def train(options: argparse.Namespace) -> int:
     return 0
 
 
-def keep(out: Path, network: Network, card: dict[str, Any]) -> Path:
-    """Save the checkpoint in `out`, or in a new temporary folder if that is no longer possible; returns where it is."""
-    try:
-        return save_checkpoint(out, network, card)
-    except BnnlibError as error:
-        print(error, file=sys.stderr)
-        return save_checkpoint(Path(tempfile.mkdtemp(prefix="bnnlib-")) / out.name, network, card)
+def train_run(options: argparse.Namespace) -> int:
+    """Train in a run folder, new or resumed; with --out the finished run becomes a checkpoint."""
+    if not options.run:
+        raise BnnlibError("--resume goes on with a run: name its folder with --run DIR.")
+    folder = Path(options.run).absolute()
+    if options.resume:
+        run = Run(folder)
+        _check_resumed(run, options)
+    out = prepare_folder(Path(options.out), options.replace) if options.out else None
+    if not options.resume:
+        config, training = configs_from(options)
+        run = create_run(folder, RunConfig(config, training, options.preset))
+    code = work(run)
+    if code == 0 and out is not None:
+        keep_as_checkpoint(run, out)
+        print(f"Kept as the checkpoint {out}.")
+    return code
+
+
+def _check_resumed(run: Run, options: argparse.Namespace) -> None:
+    """Raises BnnlibError for another kind of network, or for settings beside the run's own."""
+    kind = run.config.network.kind
+    if kind != options.kind:
+        raise BnnlibError(
+            f"The run in {run.folder} trains a {kind} network: "
+            f"give that kind instead of {options.kind}."
+        )
+    chosen = [
+        name
+        for name, value in vars(options).items()
+        if name not in RUN_OPTIONS and value not in (None, "default")
+    ]
+    if chosen:
+        raise BnnlibError(
+            f"--resume goes on with the settings in {run.folder / 'config.json'}: "
+            f"leave out --{chosen[0].replace('_', '-')}, or start a new run."
+        )
 
 
 def configs_from(options: argparse.Namespace) -> tuple[TrainableConfig, TrainingConfig]:
-    """The preset with the options' changes; raises BnnlibError for values out of range or out of place."""
+    """The preset with the options' changes; raises BnnlibError for values out of range or place."""
     config, training = preset(options.kind, options.preset)
-    bayesian = isinstance(config, BayesianConfig)
-    if not bayesian and (options.temperature is not None or options.prior_scale is not None):
+    given = {
+        name: getattr(options, name)
+        for name, one in SETTINGS.items()
+        if one.flag and getattr(options, name) is not None
+    }
+    for name, value in given.items():
+        if (only := SETTINGS[name].only) and only != options.kind:
+            raise BnnlibError(
+                f"{SETTINGS[name].option} is for the {only} network: "
+                f"leave it out for {options.kind}."
+            )
+        SETTINGS[name].check(value, SETTINGS[name].option)
+    if "prior_scale" in given:
+        config = dataclasses.replace(config, prior_scale=given["prior_scale"])
+    if "hidden_width" in given:
+        config = with_width(config, given["hidden_width"])
+    if "classes" in given:
+        given["classes"] = parse_classes(given["classes"])
+    training = replace(training, **{name: given[name] for name in TRAINING if name in given})
+    if training.objective == "published" and "temperature" in given:
         raise BnnlibError(
-            "--temperature and --prior-scale are for the bayesian network: leave them out for dropout."
-        )
-    if options.prior_scale is not None:
-        check_range("--prior-scale", options.prior_scale, *LIMITS["prior_scale"])
-        config = dataclasses.replace(config, prior_scale=options.prior_scale)
-    if options.hidden_width is not None:
-        check_range("--hidden-width", options.hidden_width, *LIMITS["hidden_width"])
-        config = with_width(config, options.hidden_width)
-    names = (*FLAGS, "device")
-    for name in names:
-        if name in LIMITS and getattr(options, name) is not None:
-            check_range(f"--{name.replace('_', '-')}", getattr(options, name), *LIMITS[name])
-    classes = None if options.classes is None else parse_classes(options.classes)
-    training = replace(
-        training, classes=classes, **{name: getattr(options, name) for name in names}
-    )
-    if training.objective == "published" and options.temperature is not None:
-        raise BnnlibError(
-            "The published objective has no temperature: leave --temperature out, or train with --objective elbo."
+            "The published objective has no temperature: leave --temperature out, "
+            "or train with --objective elbo."
         )
     pick_device(training.device)
     return config, training
@@ -119,81 +146,8 @@ def parse_classes(text: str) -> tuple[int, ...]:
         ) from None
 
 
-RUN_OPTIONS = ("kind", "run", "resume", "out", "replace", "verb")
-
-
-def train_run(options: argparse.Namespace) -> int:
-    """Train in a run folder, new or to go on with; with --out the finished run becomes a checkpoint too."""
-    if not options.run:
-        raise BnnlibError("--resume goes on with a run: name its folder with --run DIR.")
-    folder = Path(options.run).absolute()
-    if options.resume:
-        run = Run(folder)
-        if run.config.network.kind != options.kind:
-            raise BnnlibError(
-                f"The run in {folder} trains a {run.config.network.kind} network: give that kind instead of {options.kind}."
-            )
-        chosen = [
-            name
-            for name, value in vars(options).items()
-            if name not in RUN_OPTIONS and value not in (None, "default")
-        ]
-        if chosen:
-            flag = chosen[0].replace("_", "-")
-            raise BnnlibError(
-                f"--resume goes on with the settings in {folder / 'config.json'}: leave out --{flag}, or start a new run."
-            )
-    out = prepare_folder(Path(options.out), options.replace) if options.out else None
-    if not options.resume:
-        config, training = configs_from(options)
-        run = create_run(folder, RunConfig(config, training, options.preset))
-    code = work(run)
-    if code == 0 and out is not None:
-        keep_as_checkpoint(run, out)
-        print(f"Kept as the checkpoint {out}.")
-    return code
-
-
-def prepare_folder(out: Path, replace_it: bool) -> Path:
-    """`out`, if a checkpoint can be written there; raises BnnlibError before any time is spent on training."""
-    try:
-        check_destination(out)
-        if (out / "card.json").exists() and not replace_it:
-            raise BnnlibError(
-                f"{out} holds a checkpoint already: give another folder with --out, or --replace to replace it."
-            )
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out.parent):
-            return out
-    except OSError as error:
-        raise BnnlibError(
-            f"{out} cannot be written ({error.strerror}): give a folder you may write to with --out."
-        ) from error
-
-
-def make_card(digits: Digits, training: TrainingConfig, trainer: Trainer) -> dict[str, Any]:
-    """What the checkpoint's card says of its making."""
-    network = trainer.network
-    return {
-        "training": dataclasses.asdict(training),
-        "seed": training.seed,
-        "source": digits.source,
-        "split": {
-            "train": len(trainer.train),
-            "validation": len(trainer.validation),
-            "test": len(digits.test),
-        },
-        "best_epoch": trainer.best_epoch,
-        "history": [dataclasses.asdict(report) for report in trainer.history],
-        "command": _command(sys.argv[1:]),
-        **(
-            {"sigma_ratios": network.sigma_ratios()} if isinstance(network, BayesianNetwork) else {}
-        ),
-    }
-
-
 def _command(arguments: list[str]) -> str:
-    """The command that made a network, without the folders it was put in: they are its owner's affair."""
+    """The command that made a network, without the folders on its maker's machine."""
     kept, skip = [], False
     for argument in arguments:
         where = argument.split("=")[0] in ("--out", "--run")
@@ -201,16 +155,6 @@ def _command(arguments: list[str]) -> str:
             kept.append(argument)
         skip = where and "=" not in argument
     return " ".join(["python -m bnnlib", *kept])
-
-
-def measure(folder: Path, digits: Digits) -> dict[str, Any]:
-    """Measure the stored weights on validation and test images and add the figures to the card."""
-    network = load_checkpoint(folder)
-    figures = {
-        split: evaluate(network, digits, split, CARD_SAMPLES) for split in ("validation", "test")
-    }
-    update_card(folder, {**network.card, "figures": figures})
-    return figures
 
 
 class Progress:

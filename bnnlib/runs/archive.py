@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bnnlib.datasets.mnist import SOURCES
 from bnnlib.errors import BnnlibError
-from bnnlib.networks import BayesianNetwork, Trainable
+from bnnlib.networks import Trainable
 from bnnlib.runs.config import RunConfig, command
 from bnnlib.runs.folder import (
     CONFIG,
@@ -32,6 +32,7 @@ from bnnlib.storage.checkpoints import save_checkpoint
 from bnnlib.storage.files import write_text
 from bnnlib.storage.names import check_name
 from bnnlib.storage.tensors import read_state, write_state
+from bnnlib.training.session import make_card
 from bnnlib.training.trainer import build
 
 MEMBERS = {
@@ -54,20 +55,8 @@ def keep_as_checkpoint(run: Run, folder: Path) -> Path:
             f"The run {run.name!r} has finished no epoch yet: there is no network to keep."
         )
     network = best_network(config, state)
-    card = {
-        "training": config.to_json()["training"],
-        "seed": config.training.seed,
-        "preset": config.preset,
-        "source": state["source"],
-        "split": state["split"],
-        "best_epoch": state["best_epoch"],
-        "history": state["history"],
-        "command": command(config),
-        **(
-            {"sigma_ratios": network.sigma_ratios()} if isinstance(network, BayesianNetwork) else {}
-        ),
-        **({"figures": state["figures"]} if state["figures"] else {}),
-    }
+    card = make_card(network, config.training, state, command(config))
+    card["preset"] = config.preset
     return save_checkpoint(folder, network, card)
 
 

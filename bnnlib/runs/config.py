@@ -8,15 +8,11 @@ from typing import Any
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import BayesianConfig, EnsembleConfig, TrainableConfig
 from bnnlib.storage.checkpoints import config_from_card
-from bnnlib.training.config import TrainingConfig, check_network
+from bnnlib.training.config import TRAINING, TrainingConfig, check_network
 from bnnlib.training.presets import preset
 
 FORMAT = 1
 REMEDY = "start a new run"
-FLAGS = (
-    "objective", "epochs", "batch_size", "lr", "temperature", "images", "augment", "adversarial", "calibrate",
-    "precision", "compile", "seed",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -100,7 +96,10 @@ def settings(config: RunConfig) -> dict[str, Any]:
 
 
 def state_bytes(config: TrainableConfig) -> int:
-    """About how many bytes a run of this network takes at most: its weights, their optimiser, average, best copy, and room to replace."""
+    """About how many bytes a run of this network takes at most.
+
+    Its weights, two moments of the optimiser, average and best copy; twice, to replace the file.
+    """
     sizes = (config.inputs, *config.hidden, config.classes)
     weights = sum((i + 1) * o for i, o in pairwise(sizes))
     return weights * 4 * (2 if isinstance(config, BayesianConfig) else 1) * 5 * 2
@@ -120,16 +119,14 @@ def command(config: RunConfig) -> str:
         and config.network.prior_scale != network.prior_scale
     ):
         parts.append(f"--prior-scale {config.network.prior_scale:g}")
-    for name in FLAGS:
-        if (value := getattr(config.training, name)) != getattr(training, name):
-            flag = name.replace("_", "-")
-            parts.append(
-                f"--{flag} {value}"
-                if not isinstance(value, bool)
-                else f"--{flag}"
-                if value
-                else f"--no-{flag}"
-            )
-    if config.training.classes != training.classes:
-        parts.append(f"--classes {','.join(map(str, config.training.classes))}")
+    for name, one in TRAINING.items():
+        value = getattr(config.training, name)
+        if not one.flag or name == "device" or value == getattr(training, name):
+            continue
+        if isinstance(value, bool):
+            parts.append(one.option if value else f"--no-{one.option[2:]}")
+        elif isinstance(value, tuple):
+            parts.append(f"{one.option} {','.join(map(str, value))}")
+        else:
+            parts.append(f"{one.option} {value}")
     return " ".join(parts)

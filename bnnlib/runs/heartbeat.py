@@ -1,7 +1,8 @@
-"""The sign of life of a training process, and what can be told from it by others: `heartbeat.json` in the run folder.
+"""The sign of life of a training process: `heartbeat.json` in the run folder, for others to read.
 
-The process writes it every second. It is alive if a process with its number and its start time exists (a number alone may
-have passed to another process); where that cannot be seen, if its last sign is fresh.
+The process writes it every second. It is alive if a process with its number and its start time
+exists, for a number alone may have passed to another process. Where that cannot be seen, it is
+alive if its last sign is fresh.
 """
 
 import contextlib
@@ -14,19 +15,24 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psutil
+
 from bnnlib.storage.files import write_text
 
 NAME = "heartbeat.json"
 BEAT_SECONDS = 1.0
 SILENT_SECONDS = 8.0  # without a sign of life
+SAME_START = 1.0  # seconds by which two readings of a start time may differ
 ALIVE = ("queued", "running")  # states that need a living process
 ENDED = ("finished", "stopped", "failed")  # states that a process leaves behind
 
 
 @dataclass
 class Beat:
-    """One sign of life. `started` marks the process among those that have had its number; times are seconds since the epoch of
-    the clock. `step` of `steps` in the epoch at work; `phase`: what the process is busy with, in words; `message`: why it failed.
+    """One sign of life; `at` and `queued_at` are times in seconds since 1970.
+
+    started: marks the process among those that have had its number (`process_start`). step: of
+    `steps` in the epoch at work. phase: what the process is busy with. message: why it failed.
     """
 
     state: str = "queued"
@@ -61,16 +67,19 @@ def this_process(pid: int | None = None) -> Beat:
 
 
 def process_start(pid: int) -> str | None:
-    """What tells the process `pid` from others of that number: boot and start time; "" if there is none; None if that is unknown."""
-    if not Path("/proc/self/stat").exists():
-        return None
+    """When the process `pid` began, in seconds after the machine did; "" if there is none.
+
+    Unlike the time of day it does not move when the clock is set. None if it cannot be seen.
+    """
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        if fields[0] in "ZX":  # dead, but not yet buried by its parent
+        process = psutil.Process(pid)
+        if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
             return ""
-        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {fields[19]}"
-    except (OSError, IndexError):
+        return f"{process.create_time() - psutil.boot_time():.2f}"
+    except psutil.NoSuchProcess:
         return ""
+    except psutil.AccessDenied:
+        return None
 
 
 def is_alive(beat: Beat) -> bool:
@@ -78,8 +87,17 @@ def is_alive(beat: Beat) -> bool:
     if beat.host == platform.node() and beat.started is not None:
         found = process_start(beat.pid)
         if found is not None:
-            return bool(found) and found == beat.started
+            return bool(found) and abs(float(found) - _seconds(beat.started)) < SAME_START
     return beat.silent < SILENT_SECONDS
+
+
+def _seconds(started: str) -> float:
+    """`process_start` as a number. Earlier versions wrote a boot's name and clock ticks (Linux)."""
+    try:
+        *boot, number = started.split()
+        return float(number) / (os.sysconf("SC_CLK_TCK") if boot else 1)
+    except (ValueError, AttributeError):
+        return math.nan
 
 
 def write_beat(folder: Path, beat: Beat) -> None:
@@ -113,12 +131,12 @@ class Heart:
         self._thread = threading.Thread(target=self._run, daemon=True, name="heartbeat")
 
     def start(self) -> None:
-        """Begin to beat; who was put in the queue by another keeps that place. Raises OSError if the folder cannot be written."""
+        """Begin to beat; a process that another one put in the queue keeps that place.
+
+        Raises OSError if the folder cannot be written.
+        """
         before = read_beat(self.folder)
-        if before is not None and (before.pid, before.started) == (
-            self.beat.pid,
-            self.beat.started,
-        ):
+        if before is not None and before.pid == self.beat.pid and is_alive(before):
             self.beat.queued_at = before.queued_at
         write_beat(self.folder, self.beat)
         self._thread.start()
@@ -128,20 +146,12 @@ class Heart:
         self._end.set()
         if self._thread.is_alive():
             self._thread.join()
-        self.beat.state, self.beat.message, self.beat.phase, self.beat.seconds_left = (
-            state,
-            message,
-            "",
-            None,
-        )
-        with contextlib.suppress(
-            OSError
-        ):  # a full disk: the dead process will be noticed all the same
+        self.beat.state, self.beat.message = state, message
+        self.beat.phase, self.beat.seconds_left = "", None
+        with contextlib.suppress(OSError):  # a full disk: that the process ended is seen anyway
             write_beat(self.folder, self.beat)
 
     def _run(self) -> None:
         while not self._end.wait(BEAT_SECONDS):
-            with contextlib.suppress(
-                OSError
-            ):  # a full disk may be cleared; the state has its own say
+            with contextlib.suppress(OSError):  # a full disk: there may be room again later
                 write_beat(self.folder, self.beat)

@@ -1,17 +1,19 @@
-"""Start, watch, stop and resume training runs: each is a process of its own, which outlives the page and the server.
+"""Start, stop and resume training runs: each is a process of its own, which outlives the server.
 
-One trains at a time in a folder of runs, the others wait for their turn in the order of their coming. Neither a queue nor a
-list of processes is kept here: it is all in the run folders, so any number of servers and command lines see the same.
+One trains at a time in a folder of runs; the others wait for their turn in the order in which they
+came. Neither a queue nor a list of processes is kept here. All is in the run folders, so any number
+of servers and command lines see the same.
 """
 
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
+
+import psutil
 
 from bnnlib.errors import BnnlibError
 from bnnlib.runs.config import state_bytes
@@ -21,7 +23,8 @@ from bnnlib.runs.limits import MAX_DISK, MAX_WAITING, MIN_FREE_DISK
 from bnnlib.storage.files import locked
 
 ROOT = Path(__file__).resolve().parents[2]
-NICENESS = 10  # training makes way for drawing
+# Training makes way for drawing. Windows has classes in place of numbers.
+NICENESS: int = getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", 10)
 OFF = ("off", "no", "false", "0")
 
 
@@ -31,13 +34,15 @@ def training_allowed() -> bool:
 
 
 def start(run: Run) -> None:
-    """Start the run, or resume it from its last finished epoch, in a process of its own; it queues if another one trains.
+    """Start the run, or resume it after its last finished epoch; it queues if another one trains.
 
-    Raises BnnlibError if training is off here, the run is at work or finished, its config cannot be used, or the queue or the disk is full.
+    Raises BnnlibError if training is off here, the run is at work or finished, its config cannot be
+    used, or the queue or the disk is full.
     """
     if not training_allowed():
         raise BnnlibError(
-            "Training is switched off on this server (BNNLIB_TRAINING=off): run the project on your own machine to train."
+            "Training is switched off on this server (BNNLIB_TRAINING=off): "
+            "run the project on your own machine to train."
         )
     config = run.config
     try:
@@ -55,7 +60,8 @@ def start(run: Run) -> None:
             _launch(run, config.network.kind)
     except OSError as error:
         raise BnnlibError(
-            f"The run {run.name!r} cannot be started ({error.strerror}): its folder {run.folder} must be writable and the disk not full."
+            f"The run {run.name!r} cannot be started ({error.strerror}): "
+            f"its folder {run.folder} must be writable and the disk not full."
         ) from error
 
 
@@ -71,7 +77,8 @@ def _check_room(run: Run, needed: int) -> None:
         )
     if shutil.disk_usage(run.folder).free < needed + MIN_FREE_DISK:
         raise BnnlibError(
-            f"The disk has no room for the run ({needed >> 20} MB and {MIN_FREE_DISK >> 20} MB to spare): free some space."
+            f"The disk has no room for the run ({needed >> 20} MB and "
+            f"{MIN_FREE_DISK >> 20} MB to spare): free some space."
         )
 
 
@@ -101,16 +108,16 @@ def _launch(run: Run, kind: str) -> None:
 
 def make_nice(pid: int) -> None:
     """Let the process make way for others, where the system knows how."""
-    with contextlib.suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
-    with contextlib.suppress(
-        OSError
-    ):  # Linux may weigh whole sessions against each other, and then heeds only this
+    with contextlib.suppress(psutil.Error, OSError):
+        psutil.Process(pid).nice(NICENESS)
+    # Linux may weigh whole sessions against each other, and then only this counts.
+    with contextlib.suppress(OSError):
         Path(f"/proc/{pid}/autogroup").write_text(str(NICENESS))
 
 
 def stop(run: Run) -> None:
-    """Ask the run's process to stop; it keeps what it has and can be resumed. One that has fallen silent is killed.
+    """Ask the run's process to stop; it keeps what it has and can be resumed. One that gives no
+    sign of life any more is killed.
 
     Raises BnnlibError if it is not at work, or not on this machine.
     """
@@ -119,15 +126,18 @@ def stop(run: Run) -> None:
         raise BnnlibError(f"The run {run.name!r} is not at work: there is nothing to stop.")
     if status.beat.host != this_process().host:
         raise BnnlibError(
-            f"The run {run.name!r} is at work on another machine ({status.beat.host}): stop it there."
+            f"The run {run.name!r} is at work on another machine ({status.beat.host}): "
+            "stop it there."
         )
-    number = signal.SIGTERM
-    if status.silent and hasattr(signal, "SIGKILL"):
-        number = signal.SIGKILL
     try:
-        os.kill(status.beat.pid, number)
-    except OSError as error:
-        if not isinstance(error, ProcessLookupError):
-            raise BnnlibError(
-                f"The run {run.name!r} cannot be stopped ({error.strerror}): it belongs to another user."
-            ) from error
+        process = psutil.Process(status.beat.pid)
+        if status.silent:
+            process.kill()
+        else:
+            process.terminate()
+    except psutil.NoSuchProcess:
+        return
+    except psutil.AccessDenied as error:
+        raise BnnlibError(
+            f"The run {run.name!r} cannot be stopped: its process belongs to another user."
+        ) from error

@@ -1,7 +1,10 @@
-"""Adversarial training: beside each image the network learns the one nearby that it finds hardest.
+"""Adversarial training: beside each image the network learns that image, moved to raise its loss.
 
-Goodfellow, Shlens & Szegedy 2015, "Explaining and Harnessing Adversarial Examples"; a deep ensemble's recipe too
-(Lakshminarayanan, Pritzel & Blundell 2017). The perturbation has a bounded L2 norm, as Miyato et al. 2018 have it.
+The move is one step along the gradient (Goodfellow, Shlens & Szegedy 2015, "Explaining and
+Harnessing Adversarial Examples"); it is part of a deep ensemble's recipe too (Lakshminarayanan,
+Pritzel & Blundell 2017). Its length is bounded in the L2 norm, as in Miyato et al. 2018. The result
+is clipped to valid pixels. It is not the image nearby with the largest loss: that would take a
+search of many steps.
 """
 
 import torch
@@ -12,10 +15,13 @@ TINY = 1e-12  # keeps the direction finite where the gradient is zero
 
 @torch.no_grad()
 def perturbed(images: Tensor, radius: float) -> Tensor:
-    """Each image moved by `radius` (L2 norm, pixels in [0, 1]) along its gradient, within [0, 1]; `[B, 28, 28]`, with `.grad` set."""
+    """Each image moved by `radius` (L2 norm) along its gradient, clipped to [0, 1].
+
+    images: `[B, 28, 28]` in [0, 1], with `.grad` set. Raises ValueError if they have none.
+    """
     if images.grad is None:
         raise ValueError(
-            "the images have no gradient: expected a loss of them to be differentiated first"
+            "The images have no gradient: expected a loss of them to be differentiated first."
         )
     norm = images.grad.flatten(1).norm(dim=1)[:, None, None]
     return (images + radius / (norm + TINY) * images.grad).clamp_(0, 1)

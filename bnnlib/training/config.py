@@ -1,81 +1,267 @@
-"""Training settings: what each is, and which values make sense."""
+"""The settings of a training and of the networks it makes: what each is, and its limits."""
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from bnnlib.datasets.augment import AUGMENTATIONS
 from bnnlib.errors import BnnlibError
 from bnnlib.layers.bayesian_linear import FACTOR_RANGE
-from bnnlib.networks import DropoutConfig, TrainableConfig
-from bnnlib.training.limits import LIMITS, MAX_HIDDEN_LAYERS, check_range
+from bnnlib.networks import BayesianConfig, TrainableConfig
+from bnnlib.training.limits import check_range
+from bnnlib.training.settings import Setting, setting, settings_of
 
 KINDS = ("dropout", "bayesian")
-OBJECTIVES = ("elbo", "published")
+MAX_HIDDEN_LAYERS = 4
+OBJECTIVES = {
+    "elbo": "the right one",
+    "published": "the article's, with the wrong sign of its KL",
+}
+PRECISIONS = {
+    "fp32": "32-bit products",
+    "bf16": "16-bit products, faster where the processor has them",
+}
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train; what to train is the network's own config.
+    """How to train; what to train is the network's own config. Each field describes itself.
 
-    objective: `elbo`, or `published` for the article's own, wrong sign and all. schedule: `constant`, or `cosine` to zero
-    with a linear warm-up of one epoch. temperature: T of the KL (1 = Bayes, below 1 = tempered), reached linearly over
-    `temperature_warmup` epochs. average: decay per step of an exponential moving average of the parameters, 0 = none. adversarial: how far
-    the hardest image nearby, learnt beside each image, may be from it, 0 = none (`bnnlib.training.adversarial`). calibrate: at
-    the end, divide the logits by the temperature that suits the validation images best (Guo et al. 2017). shuffle: a new order
-    each epoch (the article keeps its first). precision: dtype of the matrix products, `fp32` or `bf16`. compile: make one program
-    of the whole step (`bnnlib.training.compiled_step`). classes: the digits to train and validate on. images: at most so many training
-    images, the first ones; None: all. augment: how training images are bent, a key of `augment.AUGMENTATIONS`.
+    Raises BnnlibError for a value that its field does not take.
     """
 
-    objective: str = "elbo"
-    optimiser: str = "adam"
-    epochs: int = 40
-    batch_size: int = 128
-    lr: float = 1e-3
-    momentum: float = 0.9
-    nesterov: bool = True
-    schedule: str = "cosine"
-    weight_decay: float = 0.0
-    temperature: float = 1.0
-    temperature_warmup: int = 0
-    average: float = 0.0
-    adversarial: float = 0.0
-    calibrate: bool = False
-    shuffle: bool = True
-    precision: str = "fp32"
-    compile: bool = False
-    seed: int = 0
-    device: str = "auto"
-    classes: tuple[int, ...] = tuple(range(10))
-    images: int | None = None
-    augment: str = "none"
+    objective: str = setting(
+        "elbo",
+        "Objective",
+        "What is minimised: the negative ELBO with the KL times the temperature (dropout: "
+        "cross-entropy), or the article's own loss, kept as it was. That one rewards a Bayesian "
+        "posterior for leaving the prior.",
+        str,
+        choices=OBJECTIVES,
+        flag=True,
+    )
+    optimiser: str = setting(
+        "adam",
+        "Optimiser",
+        "The rule of a step.",
+        str,
+        choices={"adam": "AdamW", "sgd": "stochastic gradient descent with momentum"},
+    )
+    epochs: int = setting(
+        40, "Epochs", "Passes over the training images.", int, low=1, high=1_000, flag=True
+    )
+    batch_size: int = setting(
+        128, "Batch size", "Images in a step.", int, low=1, high=10_000, flag=True
+    )
+    lr: float = setting(
+        1e-3,
+        "Learning rate",
+        "Length of a step. Training diverges if it is too long.",
+        low=1e-7,
+        high=10.0,
+        flag=True,
+    )
+    momentum: float = setting(
+        0.9, "Momentum", "Share of the last step that the next one keeps (sgd).", high=0.9999
+    )
+    nesterov: bool = setting(True, "Nesterov", "Nesterov's form of the momentum (sgd).", bool)
+    schedule: str = setting(
+        "cosine",
+        "Schedule",
+        "How the learning rate changes.",
+        str,
+        choices={
+            "constant": "it stays",
+            "cosine": "a linear warm-up of one epoch, then a cosine down to zero",
+        },
+    )
+    weight_decay: float = setting(
+        0.0,
+        "Weight decay",
+        "Pulls the weights towards 0 (Bayesian: their means; the scales are left alone).",
+        high=1.0,
+    )
+    temperature: float = setting(
+        1.0,
+        "Temperature",
+        "Weight of the KL in the loss. 1 is Bayes, below 1 is tempered: more trust in the data.",
+        high=10.0,
+        flag=True,
+        only="bayesian",
+    )
+    temperature_warmup: int = setting(
+        0,
+        "Warm-up of the temperature",
+        "Epochs in which the temperature rises to its value.",
+        int,
+        high=1_000,
+    )
+    average: float = setting(
+        0.0,
+        "Decay of the averaged weights",
+        "Decay in each step of a moving average of the weights, which then answers. 0: none.",
+        high=0.99999,
+    )
+    adversarial: float = setting(
+        0.0,
+        "Adversarial radius",
+        "Each image is learnt twice: as it is, and moved this far (L2 distance of the pixels) in "
+        "the direction in which its loss grows fastest. One gradient step, clipped to valid "
+        "pixels. 0: none. It takes twice the time.",
+        high=10.0,
+        flag=True,
+    )
+    calibrate: bool = setting(
+        False,
+        "Calibrate at the end",
+        "Divide the logits by the temperature that suits the validation images best "
+        "(Guo et al. 2017).",
+        bool,
+        flag=True,
+    )
+    shuffle: bool = setting(
+        True, "New order each epoch", "Without it every epoch keeps the order of the first.", bool
+    )
+    precision: str = setting(
+        "fp32",
+        "Precision",
+        "Of the matrix products. Sums and weights stay 32-bit.",
+        str,
+        choices=PRECISIONS,
+        flag=True,
+    )
+    compile: bool = setting(
+        False,
+        "Compile the step",
+        "Make one program of a whole training step. It takes some 15 seconds, in which a stop has "
+        "to wait; then a step takes a tenth (dropout) to a third (Bayesian, bf16) less time. It "
+        "needs a C++ compiler; without one, training goes on uncompiled.",
+        bool,
+        flag=True,
+    )
+    seed: int = setting(
+        0,
+        "Seed",
+        "The same seed gives the same network on the same machine.",
+        int,
+        high=2**31 - 1,
+        flag=True,
+    )
+    device: str = setting(
+        "auto", "Device", "Where to train.", str, none="auto, cpu, cuda or mps", flag=True
+    )
+    images: int | None = setting(
+        None,
+        "Training images at most",
+        "The first so many images. Fewer leave more epistemic uncertainty. The KL in the loss is "
+        "divided by the number really used.",
+        int,
+        low=10,
+        high=50_000,
+        none="all",
+        flag=True,
+    )
+    augment: str = setting(
+        "none",
+        "Augmentation",
+        "How training images are bent, anew each epoch: people write in more ways than the data "
+        "hold.",
+        str,
+        choices=AUGMENTATIONS,
+        flag=True,
+    )
+    classes: tuple[int, ...] = setting(
+        tuple(range(10)),
+        "Digits to train on",
+        "Leave some out and see what the network thinks of digits that it has never met. "
+        "Validation figures are of these digits only.",
+        tuple,
+        none="digits with commas between them, as 0,1,7",
+        flag=True,
+    )
 
     def __post_init__(self) -> None:
-        for name, (low, high) in LIMITS.items():
-            if (value := getattr(self, name, None)) is not None:
-                check_range(name, value, low, high)
-        for name, choices in (
-            ("objective", OBJECTIVES),
-            ("optimiser", ("adam", "sgd")),
-            ("schedule", ("constant", "cosine")),
-            ("precision", ("fp32", "bf16")),
-            ("augment", tuple(AUGMENTATIONS)),
-        ):
-            if getattr(self, name) not in choices:
-                raise BnnlibError(
-                    f"{name} is {getattr(self, name)!r}: choose {' or '.join(choices)}."
-                )
-        for name in ("calibrate", "compile"):
-            if not isinstance(getattr(self, name), bool):
-                raise BnnlibError(f"{name} is {getattr(self, name)!r}: expected true or false.")
-        if (
-            not self.classes
-            or not set(self.classes) <= set(range(10))
-            or len(set(self.classes)) < len(self.classes)
-        ):
+        for name, one in TRAINING.items():
+            one.check(getattr(self, name))
+        digits = set(self.classes)
+        if not digits or not digits <= set(range(10)) or len(digits) < len(self.classes):
             raise BnnlibError(
-                f"classes is {list(self.classes)}: expected at least one digit from 0 to 9, each once."
+                f"classes is {list(self.classes)}: "
+                "expected at least one digit from 0 to 9, each once."
             )
+
+
+TRAINING = settings_of(TrainingConfig)
+NETWORK = {
+    one.name: one
+    for one in (
+        Setting(
+            "hidden_width",
+            "Hidden width",
+            "Units in each hidden layer. The cost grows with its square.",
+            int,
+            8,
+            2_048,
+            flag=True,
+        ),
+        Setting(
+            "prior_scale",
+            "Prior scale",
+            "Standard deviation of every weight before data are seen.",
+            low=1e-3,
+            high=100.0,
+            none="learnt for each layer",
+            flag=True,
+            only="bayesian",
+        ),
+        Setting(
+            "input_dropout",
+            "Dropout on the input",
+            "Share of the pixels that are dropped.",
+            high=0.99,
+            only="dropout",
+        ),
+        Setting(
+            "hidden_dropout",
+            "Dropout on the hidden layers",
+            "Share of the hidden units that are dropped.",
+            high=0.99,
+            only="dropout",
+        ),
+        Setting(
+            "initial_scale",
+            "Scale of the posterior at the start",
+            "Standard deviation of every weight's posterior before training, times the factor.",
+            low=1e-6,
+            high=10.0,
+            only="bayesian",
+        ),
+        Setting(
+            "initial_mean",
+            "Scale of the means at the start",
+            "Standard deviation of the means of the weights before training. 0: all means are 0.",
+            high=10.0,
+            none="He et al. 2015",
+            only="bayesian",
+        ),
+        Setting(
+            "initial_factors",
+            "Factors of the scale at the start",
+            "One learnt factor of the posterior's scale for each hidden layer.",
+            low=FACTOR_RANGE[0],
+            high=FACTOR_RANGE[1],
+            only="bayesian",
+        ),
+        Setting(
+            "minimum_scale",
+            "Least scale of the posterior",
+            "Standard deviation below which the posterior of a weight cannot fall.",
+            high=5.0,
+            only="bayesian",
+        ),
+    )
+}
+SETTINGS = TRAINING | NETWORK
 
 
 def check_network(config: TrainableConfig) -> None:
@@ -84,32 +270,33 @@ def check_network(config: TrainableConfig) -> None:
         raise BnnlibError(
             f"There are {len(config.hidden)} hidden layers: expected 1 to {MAX_HIDDEN_LAYERS}."
         )
-    for width in config.hidden:
-        check_range("hidden_width", width, *LIMITS["hidden_width"])
-    if isinstance(config, DropoutConfig):
-        check_range("input_dropout", config.input_dropout, 0, 0.99)
-        check_range("hidden_dropout", config.hidden_dropout, 0, 0.99)
+    values: dict[str, Any] = {**vars(config), "hidden_width": config.hidden}
+    for name, one in NETWORK.items():
+        value = values.get(name)
+        if name in values:
+            for part in value if isinstance(value, tuple) else (value,):
+                one.check(part)
+    if not isinstance(config, BayesianConfig):
         return
-    if config.prior_scale is not None:
-        check_range("prior_scale", config.prior_scale, *LIMITS["prior_scale"])
-    if config.initial_mean is not None:
-        check_range("initial_mean", config.initial_mean, 0, 10)
-    check_range("initial_scale", config.initial_scale, 1e-6, 10)
     check_range("minimum_scale", config.minimum_scale, 0, config.initial_scale / 2)
     if len(config.initial_factors) != len(config.hidden):
         raise BnnlibError(
-            f"There are {len(config.initial_factors)} initial factors: expected one for each hidden layer."
+            f"There are {len(config.initial_factors)} initial factors: "
+            "expected one for each hidden layer."
         )
-    for factor in config.initial_factors:
-        check_range("initial_factors", factor, *FACTOR_RANGE)
+    if config.prior_scale is None and config.initial_mean == 0:
+        raise BnnlibError(
+            "The prior cannot start from means that are all 0 (initial_mean): give a prior_scale."
+        )
 
 
 def with_width(config: TrainableConfig, width: int) -> TrainableConfig:
     """The config with `width` units in every hidden layer; raises BnnlibError beyond the limits."""
-    check_range("hidden_width", width, *LIMITS["hidden_width"])
+    NETWORK["hidden_width"].check(width)
     return dataclasses.replace(config, hidden=(width,) * len(config.hidden))
 
 
 def replace(config: TrainingConfig, **changes: object) -> TrainingConfig:
     """The config with those changes that are not None."""
-    return dataclasses.replace(config, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
+    given = {name: value for name, value in changes.items() if value is not None}
+    return dataclasses.replace(config, **given)  # type: ignore[arg-type]

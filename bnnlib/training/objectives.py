@@ -1,6 +1,6 @@
-"""What is minimised: `elbo`, and `published`, the article's own objectives kept as they were, wrong sign and all.
+"""What is minimised: `elbo`, and `published`, the article's own objectives, kept as they were.
 
-Each objective maps (network, images `[B, 28, 28]`, labels `[B]`, temperature) to a `Loss`.
+The article's KL has the wrong sign. Each objective maps (network, images `[B, 28, 28]`, labels `[B]`, temperature) to a `Loss`.
 """
 
 from collections.abc import Callable
@@ -20,8 +20,12 @@ from bnnlib.networks import BayesianNetwork, DropoutNetwork, Trainable
 
 @dataclass
 class Loss:
-    """`value` to differentiate; `reported` as the objective counts it (summed over an epoch); `nll` of the batch, nats, summed;
-    `kl` of all weights, nats; `correct` predictions. `reported`, `nll` and `correct` belong to the sampled network of the step.
+    """value: to differentiate. reported: as the objective counts it; the sum over an epoch's
+    batches is the epoch's loss. nll: of the batch, nats, summed. kl: of all weights, nats, whatever
+    the temperature; None for a dropout network. correct: right predictions in the batch.
+
+    `reported`, `nll` and `correct` belong to the sampled network of the step. In adversarial
+    training `clean` and `adversarial` are `reported` of the two halves, and `reported` their mean.
     """
 
     value: Tensor
@@ -29,6 +33,8 @@ class Loss:
     nll: Tensor
     kl: Tensor | None
     correct: Tensor
+    clean: Tensor | None = None
+    adversarial: Tensor | None = None
 
 
 Objective = Callable[[Tensor, Tensor, float], Loss]
@@ -42,7 +48,11 @@ def make_objective(
     generator: torch.Generator,
     precision: torch.dtype,
 ) -> Objective:
-    """The objective `name` ("elbo" or "published") of a network trained on `n_train` images in batches of `batch_size`."""
+    """The objective `name`, "elbo" or "published".
+
+    n_train: training images. batch_size: images in a full batch. generator: on the images' device.
+    precision: of the matrix products.
+    """
     keep_freed_memory()
     if isinstance(network, DropoutNetwork):
         return _dropout(network, name, n_train, generator, precision)
@@ -60,11 +70,13 @@ def _dropout(
         with torch.autocast(images.device.type, precision, enabled=precision != torch.float32):
             log_probs = network(images, generator).float()
         nll = F.nll_loss(log_probs, labels, reduction="sum")
-        if (
-            name == "elbo"
-        ):  # E_q log p; the KL of Monte Carlo dropout is weight decay, the optimiser's (Gal & Ghahramani 2016)
+        if name == "elbo":
+            # E_q log p. The KL of Monte Carlo dropout is the optimiser's weight decay
+            # (Gal & Ghahramani 2016).
             value, reported = nll / len(labels), nll.detach() / n_train
-        else:  # binary cross-entropy whose logits are the log-probabilities, a mean over images and classes
+        else:
+            # Binary cross-entropy whose logits are the log-probabilities: a mean over images and
+            # classes.
             value = F.binary_cross_entropy_with_logits(
                 log_probs, torch.eye(log_probs.shape[-1], device=labels.device)[labels]
             )
@@ -86,9 +98,8 @@ def _bayesian(
 
     def loss(images: Tensor, labels: Tensor, temperature: float) -> Loss:
         share = len(labels) / n_train
-        if (
-            name == "published"
-        ):  # the KL has the wrong sign, and its factor is that of a full batch, also for the last
+        if name == "published":
+            # The KL has the wrong sign. Its factor is a full batch's, also in the last batch.
             temperature = -batch_size / len(labels)
         with pyro.validation_enabled(False), Observed() as seen:
             how = {"generator": generator, "precision": precision}
@@ -107,10 +118,11 @@ def _bayesian(
 
 
 def article_constant(network: BayesianNetwork) -> float:
-    """K of the article's loss, NLL - (B / N) [sum KL(q || N(0, 1)) - K]: what its model's own layers contribute.
+    """K of the article's loss, NLL - (B / N) [sum KL(q || N(0, 1)) - K], nats.
 
-    Its model's first layer has scale 0.25; the means of the layers between are misshaped, with as many columns as there are
-    classes: KL = (D + 1) (H - C) / 2; the last layer is the standard normal and gives 0. Nats.
+    It is what the layers of the article's model contribute. The first layer has scale 0.25. The
+    means of the layers between have as many columns as there are classes, which is a mistake:
+    KL = (D + 1) (H - C) / 2. The last layer is the standard normal and gives 0.
     """
     config = network.config
     first, widths = torch.tensor(config.initial_factors[0]), config.hidden

@@ -4,6 +4,12 @@ from bnnlib.errors import BnnlibError
 from bnnlib.networks import BayesianConfig, DropoutConfig, TrainableConfig
 from bnnlib.training.config import TrainingConfig
 
+PRESET_NAMES = {
+    "quick": "a narrow network, done in under a minute",
+    "default": "ours: wide and careful, for when there is time",
+    "robust": "the same on digits bent a little, for what people draw",
+    "article": "the article's own settings, for comparison",
+}
 PRESETS: dict[tuple[str, str], tuple[TrainableConfig, TrainingConfig]] = {
     ("dropout", "default"): (
         DropoutConfig(hidden_dropout=0.2),
@@ -29,7 +35,7 @@ PRESETS: dict[tuple[str, str], tuple[TrainableConfig, TrainingConfig]] = {
             adversarial=1.5,
         ),
     ),
-    # For drawings, which no one centres and slants as MNIST's digits are.
+    # For drawings: people do not centre and slant them as MNIST's digits are.
     ("dropout", "robust"): (
         DropoutConfig(input_dropout=0.1, hidden_dropout=0.2),
         TrainingConfig(
@@ -61,7 +67,8 @@ PRESETS: dict[tuple[str, str], tuple[TrainableConfig, TrainingConfig]] = {
         BayesianConfig(hidden=(400, 400, 400)),
         TrainingConfig(epochs=8, batch_size=512, lr=2e-3, schedule="cosine", temperature=0.05),
     ),
-    # The article: 50 epochs in its code for the dropout network (30 in its text), 30 for the Bayesian one.
+    # The article: 50 epochs in its code for the dropout network (30 in its text), 30 for the
+    # Bayesian one.
     ("dropout", "article"): (
         DropoutConfig(),
         TrainingConfig(

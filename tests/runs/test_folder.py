@@ -18,8 +18,7 @@ from bnnlib.runs.heartbeat import NAME, Beat, is_alive, process_start, this_proc
 from bnnlib.storage.files import locked, write_text, write_whole
 from bnnlib.storage.names import check_name
 from bnnlib.storage.tensors import read_state, write_state
-from bnnlib.training.config import TrainingConfig
-from bnnlib.training.limits import LIMITS
+from bnnlib.training.config import NETWORK, SETTINGS, TrainingConfig
 from bnnlib.training.presets import preset
 
 CONFIG = RunConfig(
@@ -240,5 +239,9 @@ def test_every_preset_is_within_the_limits_and_every_setting_can_be_compared():
         for name in ("default", "article", "quick"):
             config = RunConfig(*preset(kind, name), name)
             assert RunConfig.from_json(json.loads(json.dumps(config.to_json())), "here") == config
-            assert set(LIMITS) - {"hidden_width", "prior_scale"} <= settings(config).keys()
+            assert (
+                SETTINGS.keys()
+                - {"hidden_width", *(n for n in NETWORK if n not in vars(config.network))}
+                <= settings(config).keys()
+            )
     assert isinstance(preset("dropout", "quick")[0], DropoutConfig)

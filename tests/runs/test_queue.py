@@ -393,7 +393,7 @@ def test_a_frozen_process_is_silent_and_stop_ends_it(own_runs, started, monkeypa
 
 def test_two_processes_never_train_the_same_run(few_digits, own_runs):
     run = create_run(own_runs / "one", config())
-    with worker._locked(run) as mine:
+    with worker.locked_run(run) as mine:
         assert mine
         with pytest.raises(BnnlibError, match="another process"):
             worker.work(run)

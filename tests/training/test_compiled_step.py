@@ -13,7 +13,8 @@ from bnnlib.datasets.mnist import Digits
 from bnnlib.networks import BayesianConfig, DropoutConfig, TrainableConfig
 from bnnlib.training.compiled_step import Draws
 from bnnlib.training.config import TrainingConfig
-from bnnlib.training.trainer import Trainer, build, fit
+from bnnlib.training.session import fit
+from bnnlib.training.trainer import Trainer, build
 
 BRIEF = TrainingConfig(
     epochs=2,

@@ -13,7 +13,9 @@ from bnnlib.networks import BayesianConfig, BayesianNetwork, Config, DropoutConf
 from bnnlib.training import trainer as training
 from bnnlib.training.config import TrainingConfig
 from bnnlib.training.presets import PRESETS, preset
-from bnnlib.training.trainer import DivergedError, Trainer, build, fit, pick_device
+from bnnlib.training.report import EpochReport
+from bnnlib.training.session import fit
+from bnnlib.training.trainer import DivergedError, Trainer, build, pick_device
 
 CONFIGS: dict[str, Config] = {
     "dropout": DropoutConfig(hidden=(16, 16, 16)),
@@ -213,7 +215,7 @@ def test_divergence_is_one_sentence(kind: str, few: Digits, one_sentence) -> Non
 def test_a_run_that_diverges_late_keeps_its_best_epoch(few: Digits) -> None:
     network = build(CONFIGS["dropout"], 0)
 
-    def poison(report: training.EpochReport) -> None:
+    def poison(report: EpochReport) -> None:
         if report.epoch == 2:
             network.layers[0].weight.data[0, 0] = math.nan
 
