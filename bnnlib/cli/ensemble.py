@@ -9,7 +9,8 @@ from bnnlib.cli.keep import keep, measure_checkpoint, prepare_folder
 from bnnlib.datasets.mnist import load_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import DropoutNetwork, EnsembleNetwork
-from bnnlib.storage.checkpoints import FOLDER, MAX_MEMBERS, load_checkpoint
+from bnnlib.storage.cards import MAX_MEMBERS
+from bnnlib.storage.checkpoints import FOLDER, load_checkpoint
 
 KEPT = ("command", "seed", "best_epoch", "training", "figures")  # of a member's card
 

@@ -1,4 +1,4 @@
-"""The command line: `python -m bnnlib train | ensemble | evaluate | predict | checkpoints | download`."""
+"""The command line's grammar: `python -m bnnlib VERB`, a file of this folder for each verb."""
 
 import argparse
 import sys
@@ -100,6 +100,7 @@ def parser() -> argparse.ArgumentParser:
     checkpoints = verbs.add_parser("checkpoints", help="list the checkpoints")
     checkpoints.add_argument("--json", action="store_true", help="print JSON")
     checkpoints.add_argument("--markdown", action="store_true", help="print the README's table")
+    verbs.add_parser("settings", help="print every setting of a training, in Markdown")
     verbs.add_parser("download", help="download MNIST (11 MB) if it is not here")
     return root
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import BayesianConfig, EnsembleConfig, TrainableConfig
-from bnnlib.storage.checkpoints import config_from_card
+from bnnlib.storage.cards import config_from_card
 from bnnlib.training.config import TRAINING, TrainingConfig, check_network
 from bnnlib.training.presets import preset
 

@@ -1,11 +1,12 @@
-"""A training run on disk: a folder that the command line and the pages see alike, during training and for ever after.
+"""A training run on disk: a folder that the command line and the pages read.
 
     config.json         what is trained and how
     history.jsonl       one line an epoch, the fields of `training.EpochReport`
     log.txt             what the process said
     heartbeat.json      the process's sign of life
     pinned.safetensors  images whose predictions are kept for each epoch
-    state.safetensors   everything needed to go on after the last epoch, and those predictions; replaced as a whole each epoch
+    state.safetensors   everything needed to go on after the last epoch, and those predictions;
+                        replaced as a whole each epoch
 
 The state is the truth; `history.jsonl` is its readable copy. Nothing here is a pickle.
 """
@@ -14,9 +15,7 @@ import dataclasses
 import json
 import math
 import os
-import shutil
-import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -30,7 +29,7 @@ from bnnlib.errors import BnnlibError
 from bnnlib.runs.config import REMEDY, RunConfig
 from bnnlib.runs.heartbeat import ALIVE, SILENT_SECONDS, Beat, is_alive, read_beat
 from bnnlib.runs.limits import MAX_PINNED, MAX_RUNS
-from bnnlib.storage.files import delete_folder, rename_folder, write_text
+from bnnlib.storage.files import delete_folder, rename_folder, staged, write_text
 from bnnlib.storage.names import NAMES, check_name
 from bnnlib.storage.tensors import read_state, write_state
 from bnnlib.training.config import check_network
@@ -47,8 +46,10 @@ LOG_TAIL = 20_000  # characters of the log that are shown
 
 @dataclass(frozen=True)
 class Status:
-    """How a run stands. state: `new`, `queued`, `running`, `stopped` (on request), `failed` (`message` says why), `interrupted` (its
-    process died) or `finished`. `beat`: the last sign of life, if there was any.
+    """How a run stands. beat: the last sign of life, if there was any.
+
+    state: `new`, `queued`, `running`, `stopped` (on request), `failed` (the beat's message says
+    why), `interrupted` (its process died) or `finished`.
     """
 
     state: str
@@ -77,13 +78,17 @@ class Run:
 
     @property
     def config(self) -> RunConfig:
-        """What is trained and how; raises BnnlibError if it is missing, damaged, out of range or of another format."""
+        """What is trained and how.
+
+        Raises BnnlibError if it is missing, damaged, out of range or of another format.
+        """
         where = self.folder / CONFIG
         try:
             return _read_config(where, where.stat().st_mtime_ns)
         except OSError as error:
             raise BnnlibError(
-                f"{self.folder} holds no training run: it has no readable {CONFIG} ({error.strerror})."
+                f"{self.folder} holds no training run: "
+                f"it has no readable {CONFIG} ({error.strerror})."
             ) from error
 
     @property
@@ -96,7 +101,7 @@ class Run:
         return Status(beat.state, beat)
 
     def history(self) -> list[dict[str, Any]]:
-        """The epochs that are over, the fields of `EpochReport`; raises BnnlibError if the file is damaged."""
+        """The epochs that are over, as fields of `EpochReport`; raises BnnlibError if damaged."""
         where = self.folder / HISTORY
         try:
             return list(_read_history(where, where.stat().st_mtime_ns))
@@ -125,13 +130,16 @@ class Run:
         )
 
     def answers(self) -> Tensor:
-        """Sampled class probabilities for the pinned images, float32 `[E + 1, S, P, C]`: before training, then after each epoch."""
+        """Sampled class probabilities for the pinned images, float32 `[E + 1, S, P, C]`.
+
+        The first row is before training, the others after each epoch.
+        """
         if not (self.folder / STATE).exists():
             return torch.empty(0, 1, 0, 10)
         return torch.as_tensor(read_state(self.folder / STATE, "answers")["answers"]).float()
 
     def state(self) -> dict[str, Any] | None:
-        """Everything to go on from; None if no epoch is over. Raises BnnlibError if it is damaged."""
+        """Everything to go on from; None before the first epoch's end. Raises BnnlibError."""
         return read_state(self.folder / STATE) if (self.folder / STATE).exists() else None
 
     def write_history(self, reports: Sequence[dict[str, Any]]) -> None:
@@ -171,7 +179,8 @@ def parse_history(text: str, where: str) -> tuple[dict[str, Any], ...]:
                 raise ValueError("not the next epoch")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BnnlibError(
-                f"{where} is damaged in line {k + 1} ({error}): resume the run to write it anew, or {REMEDY}."
+                f"{where} is damaged in line {k + 1} ({error}): "
+                f"resume the run to write it again, or {REMEDY}."
             ) from error
         rows.append(row)
     return tuple(rows)
@@ -193,9 +202,8 @@ def checked_pinned(images: Any, where: object) -> Tensor:
 
 def runs_folder() -> Path:
     """Where the runs are: `BNNLIB_RUNS`, else `runs/` beside the package."""
-    return Path(
-        os.environ.get("BNNLIB_RUNS") or Path(__file__).resolve().parents[2] / "runs"
-    ).absolute()
+    beside = Path(__file__).resolve().parents[2] / "runs"
+    return Path(os.environ.get("BNNLIB_RUNS") or beside).absolute()
 
 
 def list_runs(folder: Path | None = None) -> list[Run]:
@@ -227,9 +235,11 @@ def free_name(wanted: str, folder: Path | None = None) -> str:
 
 
 def create_run(folder: Path, config: RunConfig, pinned: Tensor | None = None) -> Run:
-    """A new run, ready to be started. pinned: uint8 `[P, 28, 28]`, images whose predictions are kept for each epoch.
+    """A new run, ready to be started.
 
-    Raises BnnlibError if the name is taken or not allowed, if there are too many runs, or if nothing can be written there.
+    pinned: uint8 `[P, 28, 28]`, images whose predictions are kept for each epoch. Raises
+    BnnlibError if the name is taken or not allowed, if there are too many runs, or if nothing can
+    be written there.
     """
     check_name(folder.name)
     check_network(config.network)
@@ -250,24 +260,20 @@ def create_run(folder: Path, config: RunConfig, pinned: Tensor | None = None) ->
     return add_run(folder, fill)
 
 
-def add_run(folder: Path, fill: Any) -> Run:
-    """A run folder that `fill(staging)` writes, there as a whole or not at all; raises BnnlibError."""
-    staging = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+def add_run(folder: Path, fill: Callable[[Path], None]) -> Run:
+    """A run folder that `fill(staging)` writes, as a whole or not at all; raises BnnlibError."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging.mkdir()
-        try:
+        with staged(folder) as staging:
             fill(staging)
             if folder.is_dir() and any(folder.iterdir()):
                 raise BnnlibError(
                     f"There is a {folder.name!r} in {folder.parent} already: choose another name."
                 )
             os.rename(staging, folder)  # onto nothing or an empty folder, never over a run
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
         raise BnnlibError(
-            f"The run cannot be written to {folder} ({error.strerror}): free some space, or choose another folder."
+            f"The run cannot be written to {folder} ({error.strerror}): "
+            "free some space, or choose another folder."
         ) from error
     return Run(folder)
 

@@ -1,16 +1,14 @@
-"""Trained networks on disk: a folder each, `weights.safetensors` beside a `card.json` that says how they were made.
+"""Trained networks on disk: a folder each, `weights.safetensors` beside a `card.json`.
 
-Loading executes nothing, and checks the card, the names, the shapes and that every number is finite.
+Loading executes nothing, and checks the card, the names, the shapes and that every number is
+finite.
 """
 
 import contextlib
 import dataclasses
 import importlib.metadata
-import json
-import math
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,20 +19,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from bnnlib.errors import BnnlibError
-from bnnlib.networks import (
-    BayesianConfig,
-    BayesianNetwork,
-    Config,
-    DropoutConfig,
-    DropoutNetwork,
-    EnsembleConfig,
-    EnsembleNetwork,
-    Network,
-)
-from bnnlib.storage.files import delete_folder, rename_folder
+from bnnlib.networks import BayesianNetwork, DropoutNetwork, EnsembleNetwork, Network
+from bnnlib.storage.cards import FORMAT, config_from_card, read_card, write_card
+from bnnlib.storage.files import delete_folder, rename_folder, staged
 from bnnlib.storage.names import check_name
 
-FORMAT = 1
 FOLDER = Path(__file__).resolve().parents[2] / "checkpoints"
 # Come with the project, in the order to offer them.
 SHIPPED = (
@@ -45,13 +34,7 @@ SHIPPED = (
     "bayesian-robust",
     "bayesian-published",
 )
-MAX_WIDTH, MAX_DEPTH = 8_192, 16
-MAX_MEMBERS = 20
-CONFIGS: dict[str, Any] = {
-    "dropout": DropoutConfig,
-    "bayesian": BayesianConfig,
-    "ensemble": EnsembleConfig,
-}
+WEIGHTS = "weights.safetensors"
 NETWORKS: dict[str, Any] = {
     "dropout": DropoutNetwork,
     "bayesian": BayesianNetwork,
@@ -70,10 +53,11 @@ class Info:
 
 
 def save_checkpoint(folder: str | Path, network: Network, card: dict[str, Any]) -> Path:
-    """Write `network` (weights as float16, where they fit) and `card` to `folder`, replacing it as a whole or not at all.
+    """Write `network` and `card` to `folder`, replacing it as a whole or not at all.
 
-    Architecture, kind, versions, date and format version are added to the card. Raises BnnlibError where that is impossible, for
-    a folder that holds other things than a checkpoint, and for weights that are not finite.
+    Weights are stored as float16 where they fit. Architecture, kind, versions, date and format
+    version are added to the card. Raises BnnlibError where the folder cannot be written, for one
+    that holds other things than a checkpoint, and for weights that are not finite.
     """
     folder = Path(folder)
     itself = {
@@ -82,36 +66,29 @@ def save_checkpoint(folder: str | Path, network: Network, card: dict[str, Any]) 
         "architecture": dataclasses.asdict(network.config),
     }
     made = {"created": datetime.now(UTC).isoformat(timespec="seconds"), "versions": _versions()}
-    full = {
-        **itself,
-        **made,
-        **card,
-        **itself,
-    }  # a card of another network may say when it was made, not what this one is
+    # A card of another network may say when it was made, not what this one is.
+    full = {**made, **card, **itself}
     weights = {
         name: _stored(value.detach().cpu().contiguous())
         for name, value in network.state_dict().items()
     }
     if odd := [name for name, value in weights.items() if not torch.isfinite(value).all()]:
         raise BnnlibError(
-            f"The network's {odd[0]} holds values that are no finite numbers: it is not kept, train it again."
+            f"The network's {odd[0]} holds values that are not finite: "
+            "it is not kept, train it again."
         )
     try:
         check_destination(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
-            save_file(weights, str(staging / "weights.safetensors"))
-            _write_card(staging, full)
-            (staging / "weights.safetensors").chmod(0o644)
-            staging.chmod(0o755)
+        with staged(folder) as staging:
+            save_file(weights, str(staging / WEIGHTS))
+            (staging / WEIGHTS).chmod(0o644)
+            write_card(staging, full)
             swap_folders(staging, folder)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
         raise BnnlibError(
-            f"The checkpoint cannot be written to {folder} ({reason}): choose a folder you may write to."
+            f"The checkpoint cannot be written to {folder} ({reason}): "
+            "choose a folder you may write to."
         ) from error
     return folder
 
@@ -132,25 +109,14 @@ def _stored(value: torch.Tensor) -> torch.Tensor:
 
 
 def update_card(folder: Path, card: dict[str, Any]) -> None:
-    """Replace a checkpoint's card, as a whole or not at all. Raises BnnlibError where that is impossible."""
+    """Replace a checkpoint's card, as a whole or not at all; raises BnnlibError."""
     try:
-        _write_card(folder, card)
+        write_card(folder, card)
     except OSError as error:
         raise BnnlibError(
-            f"The card in {folder} cannot be written ({error.strerror}): choose a folder you may write to."
+            f"The card in {folder} cannot be written ({error.strerror}): "
+            "choose a folder you may write to."
         ) from error
-
-
-def _write_card(folder: Path, card: dict[str, Any]) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=".card-", dir=folder)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(card, file, indent=2, ensure_ascii=False)
-            file.write("\n")
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, folder / "card.json")
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def swap_folders(staging: Path, folder: Path) -> None:
@@ -168,7 +134,10 @@ def swap_folders(staging: Path, folder: Path) -> None:
 
 
 def _aside(folder: Path) -> Path:
-    """Where a checkpoint waits while its successor takes its place; after a crash in that moment it is read from there."""
+    """Where a checkpoint waits while its successor takes its place.
+
+    After a crash in that moment it is read from there.
+    """
     return folder.parent / f".{folder.name}.old"
 
 
@@ -186,7 +155,10 @@ def _versions() -> dict[str, str]:
 
 
 def list_checkpoints(folder: str | Path | None = None) -> list[Info]:
-    """Every checkpoint below `folder` (None: `checkpoints/`), by name; one whose card cannot be read is listed with its problem."""
+    """Every checkpoint below `folder` (None: `checkpoints/`), by name.
+
+    One whose card cannot be read is listed with its problem.
+    """
     root = Path(folder or FOLDER)
     set_aside = {path.name[1 : -len(".old")]: path for path in root.glob(".*.old")}
     infos = []
@@ -205,7 +177,10 @@ def list_checkpoints(folder: str | Path | None = None) -> list[Info]:
 
 
 def find_checkpoint(name_or_path: str | Path) -> Path:
-    """The folder of a checkpoint given by name (below `checkpoints/`) or by path; raises BnnlibError if there is none."""
+    """The folder of a checkpoint given by name (below `checkpoints/`) or by path.
+
+    Raises BnnlibError if there is none.
+    """
     for folder in (FOLDER / name_or_path, Path(name_or_path).absolute()):
         for place in (folder, _aside(folder)):
             with contextlib.suppress(OSError):  # a name too long to be one
@@ -213,71 +188,9 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
                     return place
     known = ", ".join(info.name for info in list_checkpoints() if info.card) or "none"
     raise BnnlibError(
-        f"There is no checkpoint {str(name_or_path)!r}: give the path of its folder or one of these names: {known}."
+        f"There is no checkpoint {str(name_or_path)!r}: "
+        f"give the path of its folder or one of these names: {known}."
     )
-
-
-def read_card(folder: Path) -> dict[str, Any]:
-    """The card of the checkpoint in `folder`; raises BnnlibError if it is missing, damaged or of another format."""
-    where = folder / "card.json"
-    try:
-        card = json.loads(where.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BnnlibError(f"{folder} is no checkpoint: it has no card.json.") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise BnnlibError(
-            f"{where} cannot be read ({error}): the checkpoint is damaged, train or copy it again."
-        ) from error
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        found = card.get("format") if isinstance(card, dict) else None
-        raise BnnlibError(
-            f"{where} has format {found!r}, this version reads format {FORMAT}: train or convert the checkpoint again."
-        )
-    return card
-
-
-def config_from_card(card: dict[str, Any]) -> Config:
-    """The network's config as its card has it; raises BnnlibError if it is none or beyond the limits."""
-    try:
-        fields = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in card["architecture"].items()
-        }
-        config: Config = CONFIGS[card["kind"]](**{**fields, "kind": card["kind"]})
-        _check_config(config)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BnnlibError(
-            f"The card describes no network that this version can build ({error}): train the checkpoint again."
-        ) from error
-    return config
-
-
-def _check_config(config: Config) -> None:
-    fields = [value for name, value in vars(config).items() if name != "kind" and value is not None]
-    if not all(
-        math.isfinite(number) and number >= 0
-        for value in fields
-        for number in (value if isinstance(value, tuple) else (value,))
-    ):
-        raise ValueError(f"numbers that are negative or not finite in {config}")
-    if not 1 <= len(config.hidden) <= MAX_DEPTH or not all(
-        isinstance(size, int) and 1 <= size <= MAX_WIDTH for size in config.hidden
-    ):
-        raise ValueError(f"hidden layers {config.hidden}")
-    if (config.inputs, config.classes) != (784, 10):
-        raise ValueError(f"{config.inputs} inputs and {config.classes} classes")
-    if isinstance(config, DropoutConfig) and max(config.input_dropout, config.hidden_dropout) >= 1:
-        raise ValueError("a dropout rate of 1 or more")
-    if isinstance(config, EnsembleConfig) and not (
-        isinstance(config.members, int) and 1 <= config.members <= MAX_MEMBERS
-    ):
-        raise ValueError(f"{config.members} members")
-    if isinstance(config, BayesianConfig) and (
-        len(config.initial_factors) != len(config.hidden) or not isinstance(config.input_bias, bool)
-    ):
-        raise ValueError(
-            f"{len(config.initial_factors)} scale factors and input_bias {config.input_bias!r}"
-        )
 
 
 def load_checkpoint(name_or_path: str | Path) -> Network:
@@ -291,7 +204,7 @@ def load_checkpoint(name_or_path: str | Path) -> Network:
     with torch.device("meta"):  # names and shapes, no memory
         network: Network = NETWORKS[config.kind](config)
     weights = _read_weights(
-        folder / "weights.safetensors",
+        folder / WEIGHTS,
         {name: tuple(value.shape) for name, value in network.state_dict().items()},
     )
     network.load_state_dict(weights, assign=True)
@@ -309,21 +222,25 @@ def _read_weights(where: Path, expected: dict[str, tuple[int, ...]]) -> dict[str
         ) from None
     except (SafetensorError, OSError, ValueError) as error:
         raise BnnlibError(
-            f"{where} cannot be read ({error}): it is truncated or no safetensors file, train or copy it again."
+            f"{where} cannot be read ({error}): "
+            "it is truncated or no safetensors file, train or copy it again."
         ) from error
     if weights.keys() != expected.keys():
         odd = sorted(weights.keys() ^ expected.keys())
         raise BnnlibError(
-            f"{where} holds other weights than its card describes ({', '.join(odd[:4])}): it belongs to another network."
+            f"{where} holds other weights than its card describes ({', '.join(odd[:4])}): "
+            "it belongs to another network."
         )
     for name, value in weights.items():
         if tuple(value.shape) != expected[name]:
             raise BnnlibError(
-                f"{where}: {name} has shape {list(value.shape)}, its card says {list(expected[name])}: it belongs to another network."
+                f"{where}: {name} has shape {list(value.shape)}, "
+                f"its card says {list(expected[name])}: it belongs to another network."
             )
         if not value.is_floating_point() or not torch.isfinite(value.float()).all():
             raise BnnlibError(
-                f"{where}: {name} holds values that are no finite numbers: the checkpoint is damaged, train or copy it again."
+                f"{where}: {name} holds values that are not finite: "
+                "the checkpoint is damaged, train or copy it again."
             )
     return {name: value.float() for name, value in weights.items()}
 

@@ -38,6 +38,21 @@ def write_text(where: Path, text: str) -> None:
     write_whole(where, lambda path: path.write_text(text, encoding="utf-8"))
 
 
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """A new folder beside `folder`, to be filled and renamed; what is left of it is removed.
+
+    Raises OSError.
+    """
+    staging = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging.mkdir()
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove what a killed process left unfinished; only the folder's owner may call this."""
     for path in folder.glob(".*.new"):

@@ -11,6 +11,7 @@ def check_name(name: str) -> str:
     """`name` if a folder may have it; raises BnnlibError."""
     if not NAMES.fullmatch(name):
         raise BnnlibError(
-            f"The name {name!r} cannot be used: give up to 60 letters, digits, '-', '_' and '.', the first a letter or digit."
+            f"The name {name!r} cannot be used: give up to 60 letters, digits, '-', '_' and '.', "
+            "the first a letter or digit."
         )
     return name

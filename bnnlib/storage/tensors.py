@@ -1,4 +1,7 @@
-"""A nested state (dicts, lists, numbers, words, tensors) in one safetensors file: no pickle, so nothing is ever executed."""
+"""A nested state (dicts, lists, numbers, text, tensors) in one safetensors file.
+
+It is no pickle, so reading executes nothing.
+"""
 
 import json
 from pathlib import Path
@@ -12,32 +15,35 @@ from torch import Tensor
 from bnnlib.errors import BnnlibError
 from bnnlib.storage.files import write_whole
 
-TENSOR, PAIRS = (
-    "$tensor",
-    "$pairs",
-)  # marks in the JSON: a tensor's name; a dict whose keys are no words
+# Marks in the JSON: the name of a tensor; a dict with keys that are not text, as pairs.
+TENSOR, PAIRS = "$tensor", "$pairs"
 
 
 def write_state(where: Path, state: dict[str, Any]) -> None:
-    """Write `state` to `where`, as a whole or not at all. Raises OSError, and TypeError for values of other types."""
+    """Write `state` to `where`, as a whole or not at all.
+
+    Raises OSError, and TypeError for values of other types.
+    """
     tensors: dict[str, Tensor] = {}
     header = {key: json.dumps(_encode(value, key, tensors)) for key, value in state.items()}
-
-    content = save(
-        tensors, metadata=header
-    )  # not save_file, whose temporary file outlives a killed process
+    # Not save_file: its temporary file stays when the process is killed.
+    content = save(tensors, metadata=header)
     write_whole(where, lambda path: path.write_bytes(content), durable=True)
 
 
 def read_state(where: Path, *keys: str) -> dict[str, Any]:
-    """The state in `where`, or only its top-level `keys` (the rest is not read). Raises BnnlibError if it is missing or damaged."""
+    """The state in `where`, or only its top-level `keys`; the rest is not read then.
+
+    Raises BnnlibError if it is missing or damaged.
+    """
     try:
         with safe_open(str(where), "pt") as file:
             header = file.metadata() or {}
             return {key: _decode(json.loads(header[key]), file) for key in keys or header}
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BnnlibError(
-            f"{where} cannot be read ({error}): it is damaged or of another format, start the run again."
+            f"{where} cannot be read ({error}): "
+            "it is damaged or of another format, start the run again."
         ) from error
 
 
@@ -53,7 +59,8 @@ def _encode(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(
-        f"{path} is a {type(value).__name__}: a state holds dicts, lists, numbers, words and tensors only"
+        f"{path} is a {type(value).__name__}: "
+        "a state holds dicts, lists, numbers, text and tensors only"
     )
 
 

@@ -183,10 +183,11 @@ class Trainer:
             labels = self.train.labels[index]
             # Not compiled: a temperature that still warms up, and the last and smaller batch.
             full = temperature == config.temperature and len(labels) == config.batch_size
-            if config.compile and full:
-                loss = self.compiled(images, labels)
-            else:
-                loss = self._differentiate(images, labels, temperature)
+            loss = (
+                self.compiled(images, labels)
+                if config.compile and full
+                else self._differentiate(images, labels, temperature)
+            )
             self.optimiser.step()
             self.schedule.step()
             if self.averaged is not None:

@@ -294,7 +294,7 @@ def test_a_new_checkpoint_replaces_the_old_one_as_a_whole(network: Network, save
 
 STEPS = (
     "bnnlib.storage.checkpoints.save_file",
-    "bnnlib.storage.checkpoints._write_card",
+    "bnnlib.storage.checkpoints.write_card",
     "bnnlib.storage.checkpoints.swap_folders",
 )
 

@@ -1,5 +1,6 @@
 """Training: repeatable to the bit, resumable to the bit, and what is learnt is never lost."""
 
+import copy
 import dataclasses
 import math
 
@@ -11,9 +12,11 @@ from bnnlib.datasets import mnist as data
 from bnnlib.datasets.mnist import Digits
 from bnnlib.networks import BayesianConfig, BayesianNetwork, Config, DropoutConfig
 from bnnlib.training import trainer as training
-from bnnlib.training.config import TrainingConfig
+from bnnlib.training.adversarial import perturbed
+from bnnlib.training.config import TrainingConfig, check_network
+from bnnlib.training.optimiser import make_optimiser
 from bnnlib.training.presets import PRESETS, preset
-from bnnlib.training.report import EpochReport
+from bnnlib.training.report import EpochReport, line
 from bnnlib.training.session import fit
 from bnnlib.training.trainer import DivergedError, Trainer, build, pick_device
 
@@ -144,6 +147,109 @@ def test_reports_are_what_they_say(kind: str, few: Digits) -> None:
     else:
         assert report.kl is None
         assert report.loss == pytest.approx(report.nll, rel=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1e-6, 1e-3, 1.0])
+def test_the_kl_is_exact_at_every_temperature(temperature: float, few: Digits) -> None:
+    """Before the only step of the epoch, so that it is known: of the untrained network."""
+    network = build(CONFIGS["bayesian"], 0)
+    assert isinstance(network, BayesianNetwork)
+    known = 0.0
+    for layer in network.layers:
+        q, p = layer.scale.detach().double(), layer.prior_scale.double()
+        kl = (p / q).log() + (q**2 + layer.loc.detach().double() ** 2) / (2 * p**2) - 0.5
+        known += kl.sum().item()
+    config = dataclasses.replace(BRIEF, temperature=temperature, batch_size=300, epochs=1)
+    report = Trainer(network, few.train, few.validation, config).run_epoch()
+    assert report.kl == pytest.approx(known / 300, rel=1e-5)
+
+
+@kinds
+def test_the_adversarial_loss_is_the_mean_of_its_halves(kind: str, few: Digits) -> None:
+    """The parts are computed by hand: one step, the same noise, the loss that was differentiated."""
+    config = dataclasses.replace(BRIEF, adversarial=2.0, batch_size=300, epochs=1)
+    trainer = Trainer(build(CONFIGS[kind], 0), few.train, few.validation, config)
+    other = Trainer(build(CONFIGS[kind], 0), few.train, few.validation, config)
+    order = torch.randperm(300, generator=other.order)
+    images, labels = few.train.images[order].float() / 255, few.train.labels[order]
+    images.requires_grad_()
+    clean = other.objective(images, labels, 0.01).value
+    clean.backward()
+    moved = perturbed(images, 2.0)
+    adversarial = other.objective(moved, labels, 0.01).value
+    report = trainer.run_epoch()
+    assert report.clean_loss == pytest.approx(clean.item(), rel=1e-5)
+    assert report.adversarial_loss == pytest.approx(adversarial.item(), rel=1e-5)
+    assert report.adversarial_loss > report.clean_loss
+    assert report.loss == pytest.approx((clean.item() + adversarial.item()) / 2, rel=1e-5)
+    assert f"(clean {report.clean_loss:.5f}, adversarial {report.adversarial_loss:.5f})" in line(
+        report
+    )
+
+
+def test_a_report_without_the_parts_of_its_loss_is_read(few: Digits) -> None:
+    report = fit(build(CONFIGS["dropout"], 0), few, BRIEF).history[0]
+    assert report.clean_loss is None
+    assert "clean" not in line(report)
+    earlier = {k: v for k, v in dataclasses.asdict(report).items() if "_loss" not in k}
+    assert EpochReport(**earlier) == report
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+def test_weight_decay_acts_on_means_and_never_on_scales(optimiser: str) -> None:
+    """With gradients of zero a step is the decay alone: value * (1 - lr * decay)."""
+    config = dataclasses.replace(BRIEF, optimiser=optimiser, weight_decay=0.5, lr=0.1)
+    network = build(CONFIGS["bayesian"], 0)
+    before = {name: value.detach().clone() for name, value in network.named_parameters()}
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    make_optimiser(network, dataclasses.replace(config, momentum=0.9)).step()
+    for name, value in network.named_parameters():
+        if name.endswith("loc"):
+            factor = 1 - 0.1 * 0.5 * (1.9 if optimiser == "sgd" else 1)  # Nesterov looks ahead
+            torch.testing.assert_close(value.detach(), before[name] * factor)
+            assert before[name].abs().max() > 0
+        else:
+            assert torch.equal(value, before[name]), name
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+def test_an_optimiser_state_of_one_group_is_taken_over(optimiser: str, few: Digits) -> None:
+    """Earlier versions put all parameters into one group."""
+    config = dataclasses.replace(BRIEF, optimiser=optimiser, schedule="cosine", lr=1e-3)
+    trainer = Trainer(build(CONFIGS["bayesian"], 0), few.train, few.validation, config)
+    trainer.run_epoch()
+    state = copy.deepcopy(trainer.state_dict())
+    names = [name for name, _ in trainer.network.named_parameters()]
+    grouped = [name for name in names if name.endswith("loc")]
+    grouped += [name for name in names if not name.endswith("loc")]
+    kept, (group, _) = state["optimiser"]["state"], state["optimiser"]["param_groups"]
+    state["optimiser"] = {
+        "state": {k: kept[grouped.index(name)] for k, name in enumerate(names)},
+        "param_groups": [{**group, "params": list(range(len(names)))}],
+    }
+    lists = ("base_lrs", "_last_lr", "lr_lambdas")
+    state["schedule"] = {k: v[:1] if k in lists else v for k, v in state["schedule"].items()}
+    resumed = Trainer(build(CONFIGS["bayesian"], 9), few.train, few.validation, config)
+    resumed.load_state_dict(state)
+    for each in (trainer, resumed):
+        each.run_epoch()
+        each.run_epoch()
+    assert losses(resumed) == losses(trainer)
+    assert same(resumed.network.state_dict(), trainer.network.state_dict())
+
+
+def test_means_may_start_at_zero(few: Digits, one_sentence) -> None:
+    config = BayesianConfig(hidden=(16, 16, 16), initial_mean=0.0)
+    check_network(config)
+    network = build(config, 0)
+    assert isinstance(network, BayesianNetwork)
+    assert not any(layer.loc.any() for layer in network.layers)
+    assert math.isfinite(Trainer(network, few.train, few.validation, BRIEF).run_epoch().loss)
+    for changes in ({"initial_mean": -0.1}, {"initial_mean": 0.0, "prior_scale": None}):
+        with pytest.raises(BnnlibError, match="initial_mean") as error:
+            check_network(dataclasses.replace(config, **changes))
+        assert one_sentence(error.value)
 
 
 def test_the_network_is_left_with_its_best_epoch_by_validation_nll(few: Digits) -> None:

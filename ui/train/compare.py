@@ -14,6 +14,9 @@ FIELDS = (
     ("validation_error", "Validation error", True),
     ("validation_nll", "Validation NLL (nats)", False),
     ("validation_ece", "Calibration error (ECE)", True),
+    ("loss", "Loss", False),
+    ("clean_loss", "Clean part of the loss", False),
+    ("adversarial_loss", "Adversarial part of the loss", False),
     ("kl", "KL (nats an image)", False),
 )
 
@@ -56,8 +59,11 @@ def compare_runs() -> None:
                 with st.container():
                     st.plotly_chart(
                         epoch_curves(lines, title, epochs, is_dark(), percent, legend=True),
-                        theme=None, config={"displayModeBar": False}, key=f"compare_{field}", alt=f"{title}: {ends}.",
-                    )  # fmt: skip
+                        theme=None,
+                        config={"displayModeBar": False},
+                        key=f"compare_{field}",
+                        alt=f"{title}: {ends}.",
+                    )
     st.markdown("**What differs**")
     st.table(differences({name: found[name] for name in names}), border="horizontal")
 

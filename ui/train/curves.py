@@ -1,4 +1,4 @@
-"""A run's curves, one figure a quantity; made anew only when an epoch has ended, however often they are looked at."""
+"""A run's curves, one figure a quantity; they are made again only when an epoch has ended."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +20,46 @@ STYLE = """<style>
 </style>"""
 BASELINE = "#7f8c99"
 PANELS = (
-    ("Error", True, (("validation_error", "validation", "solid"), ("training_error", "training", "dot")),
-     "Share of wrong answers: on validation images by all sampled networks together, on training images by one network at a time."),
-    ("NLL (nats)", False, (("validation_nll", "validation", "solid"), ("nll", "training", "dot")),
-     "Negative log-likelihood of the true class, an image."),
-    ("Calibration error (ECE)", True, (("validation_ece", "validation", "solid"),),
-     "How far stated confidence lies from the share of right answers."),
-    ("Loss", False, (("loss", "loss", "solid"),), "What is minimised, as the objective counts it."),
-    ("KL (nats an image)", False, (("kl", "KL", "solid"),), "How far the posterior is from the prior; a dropout network has none."),
-)  # fmt: skip
+    (
+        "Error",
+        True,
+        (("validation_error", "validation", "solid"), ("training_error", "training", "dot")),
+        "Share of wrong answers: on validation images by all sampled networks together, on "
+        "training images by one network at a time.",
+    ),
+    (
+        "NLL (nats)",
+        False,
+        (("validation_nll", "validation", "solid"), ("nll", "training", "dot")),
+        "Negative log-likelihood of the true class, an image.",
+    ),
+    (
+        "Calibration error (ECE)",
+        True,
+        (("validation_ece", "validation", "solid"),),
+        "How far the stated confidence lies from the share of right answers.",
+    ),
+    (
+        "Loss",
+        False,
+        (
+            ("loss", "loss", "solid"),
+            ("clean_loss", "clean", "dot"),
+            ("adversarial_loss", "adversarial", "dash"),
+        ),
+        "What is minimised, as the objective counts it. In adversarial training it is the mean of "
+        "two parts: the images as they are, and the images moved. In runs of earlier versions it "
+        "is the first part alone.",
+    ),
+    (
+        "KL (nats an image)",
+        False,
+        (("kl", "KL", "solid"),),
+        "How far the posterior is from the prior, whatever the temperature; a dropout network has "
+        "none.",
+    ),
+)
+DASHES = {"solid": "", "dot": " (dotted)", "dash": " (dashed)"}
 
 
 def colour_of(config: RunConfig, dark: bool) -> str:
@@ -52,15 +83,19 @@ def curves(run: Run, config: RunConfig, done: int) -> None:
     with st.container(key="curves"):
         for panel in panels(str(run.folder), modified(run, HISTORY), is_dark()):
             with st.container():
+                when = f"after epoch {done} of {config.training.epochs}"
                 st.plotly_chart(
-                    panel.figure, theme=None, config={"displayModeBar": False}, key=panel.key,
-                    alt=f"{panel.title} after epoch {done} of {config.training.epochs}: {panel.ends}.",
-                )  # fmt: skip
+                    panel.figure,
+                    theme=None,
+                    config={"displayModeBar": False},
+                    key=panel.key,
+                    alt=f"{panel.title} {when}: {panel.ends}.",
+                )
                 st.caption(f"{panel.ends[:1].upper()}{panel.ends[1:]}", help=panel.meaning)
 
 
 def modified(run: Run, file: str) -> int:
-    """When a file of the run last changed: what is made of it is kept until it changes again, whoever looks however often."""
+    """When a file of the run last changed: what is made of it is kept until it changes again."""
     try:
         return (run.folder / file).stat().st_mtime_ns
     except OSError:
@@ -79,15 +114,14 @@ def panels(folder: str, changed: int, dark: bool) -> list[Panel]:
     for title, percent, fields, meaning in PANELS:
         if not any(row.get(field) is not None for row in rows for field, *_ in fields):
             continue
-        colours = {"solid": colour_of(config, dark), "dot": BASELINE}
+        colours = {"solid": colour_of(config, dark), "dot": BASELINE, "dash": BASELINE}
         lines = [
             Curve(name, colours[dash], points(rows, field), dash) for field, name, dash in fields
         ]
         form = ".2%" if percent else ".4g"
         drawn = [line for line in lines if line.points]
         ends = ", ".join(
-            f"{line.name} {line.points[-1][1]:{form}}{' (dotted)' * (line.dash == 'dot')}"
-            for line in drawn
+            f"{line.name} {line.points[-1][1]:{form}}{DASHES[line.dash]}" for line in drawn
         )
         figure = epoch_curves(lines, title, config.training.epochs, dark, percent)
         made.append(Panel(f"run_{fields[0][0]}", figure, title, ends, meaning))

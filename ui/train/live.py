@@ -1,4 +1,4 @@
-"""One training run, live: how far it is, its curves, what it says of the pinned images, and what can be done with it."""
+"""One training run, live: how far it is, its curves, its answers for the pinned images, actions."""
 
 import time
 from pathlib import Path
@@ -14,13 +14,18 @@ from ui.memory import spare_the_collector
 from ui.page import is_dark, show_error
 from ui.train.actions import run_actions
 from ui.train.curves import colour_of, curves, modified
-from ui.train.pinned_grid import pinned_grid
+from ui.train.pinned_grid import SHOWN, pinned_grid
 
 POLL_SECONDS = 1.0
 STATES = {
-    "new": "not started", "queued": "waiting for its turn", "running": "training", "stopped": "stopped",
-    "failed": "failed", "interrupted": "interrupted", "finished": "finished",
-}  # fmt: skip
+    "new": "not started",
+    "queued": "waiting for its turn",
+    "running": "training",
+    "stopped": "stopped",
+    "failed": "failed",
+    "interrupted": "interrupted",
+    "finished": "finished",
+}
 ICONS = {
     "queued": "hourglass_empty",
     "running": "model_training",
@@ -39,7 +44,8 @@ def chosen_run() -> Run | None:
     names = [run.name for run in runs]
     if wanted is not None and wanted not in names:
         st.warning(
-            f"There is no run {wanted!r} here: it may have been renamed or deleted. Showing the newest.",
+            f"There is no run {wanted!r} here: it may have been renamed or deleted. "
+            "Showing the newest.",
             icon=":material/link_off:",
         )
     if st.session_state.get("run_box") not in names or st.session_state.get("run") not in (
@@ -48,9 +54,13 @@ def chosen_run() -> Run | None:
     ):
         st.session_state["run_box"] = wanted if wanted in names else names[0]
     name = st.selectbox(
-        "Run", names, key="run_box", on_change=use_box,
-        help="Every training run in the folder `runs`, the newest first; those of the command line (`train --run`) too.",
-    )  # fmt: skip
+        "Run",
+        names,
+        key="run_box",
+        on_change=use_box,
+        help="Every training run in the folder `runs`, the newest first; those of the command line "
+        "(`train --run`) too.",
+    )
     st.session_state["run"] = st.query_params["run"] = name
     return next(run for run in runs if run.name == name)
 
@@ -66,7 +76,10 @@ def live(run: Run) -> None:
 
 
 def watch(name: str, was_active: bool) -> None:
-    """What is known of the run now; when nothing is at work any more the page is run once in full, and polling ends."""
+    """What is known of the run now.
+
+    When no run is at work any more, the whole page runs once and polling ends.
+    """
     spare_the_collector()
     try:
         run = find_run(name)
@@ -113,7 +126,8 @@ def standing(run: Run, status: Status, config: RunConfig, done: int) -> None:
     if status.silent:
         since = time.strftime("%H:%M:%S", time.localtime(beat.at))
         st.warning(
-            f"The process lives but has said nothing since {since}. Stop ends it at once; nothing but the unfinished epoch is lost."
+            f"The process is there but has given no sign of life since {since}. "
+            "Stop ends it at once; only the unfinished epoch is lost."
         )
     if status.state == "failed":
         st.error(
@@ -121,8 +135,8 @@ def standing(run: Run, status: Status, config: RunConfig, done: int) -> None:
         )
     if status.state == "interrupted":
         st.warning(
-            f"The process ended without a word (killed, or the machine went down). All of its {done} finished epochs are kept: "
-            "Resume goes on after them.",
+            "The process ended without saying why (killed, or the machine went down). "
+            f"All of its {done} finished epochs are kept: Resume goes on after them.",
             icon=":material/heart_broken:",
         )
 
@@ -151,10 +165,13 @@ def words(run: Run, status: Status, done: int, epochs: int, occupied: bool) -> s
 
 
 def outcome(run: Run) -> str:
-    """The figures of a finished run."""
+    """The validation figures of a finished run; the test figures are in its network's card."""
     try:
-        figures = read_state(run.folder / STATE, "figures")["figures"]["test"]
-        return f" · on test images of all ten digits: error {figures['error']:.2%}, NLL {figures['nll']:.3f}"
+        figures = read_state(run.folder / STATE, "figures")["figures"]["validation"]
+        return (
+            " · on validation images of all ten digits: "
+            f"error {figures['error']:.2%}, NLL {figures['nll']:.3f}"
+        )
     except (BnnlibError, KeyError, TypeError, ValueError):
         return ""
 
@@ -172,7 +189,7 @@ def duration(seconds: float) -> str:
 
 
 def pinned(run: Run, status: Status, config: RunConfig) -> None:
-    """What the sampled networks say of the pinned images: now, while training; after any epoch, afterwards."""
+    """What the sampled networks say of the pinned images, now or after any epoch before."""
     answers, images = run.answers(), run.pinned()
     if not len(answers) or not len(images):
         return
@@ -195,16 +212,18 @@ def pinned(run: Run, status: Status, config: RunConfig) -> None:
         if left_out
         else ""
     )
+    samples = answers.shape[1]
+    dots = f"each of {samples}" if samples <= SHOWN else f"{SHOWN} of {samples}"
     st.caption(
-        f"{when.capitalize()}: a dot for each of {answers.shape[1]} sampled networks, a bar to their mean; doubt is the mutual "
-        f"information, the epistemic part, in nats.{never}"
+        f"{when.capitalize()}: a dot for {dots} sampled networks, a bar to the mean of all. "
+        f"Doubt is the mutual information of all {samples}, the epistemic part, in nats.{never}"
     )
     st.html(grid(str(run.folder), modified(run, STATE), epoch, is_dark()))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def grid(folder: str, changed: int, epoch: int, dark: bool) -> str:
-    """What the run in `folder`, whose state has `changed` at that time, said of the pinned images after an epoch."""
+    """What the run said of the pinned images after an epoch; `changed`: when its state did."""
     run = Run(Path(folder))
     config, answers = run.config, run.answers()
     return pinned_grid(

@@ -1,4 +1,4 @@
-"""A checkpoint's card as something pleasant to read: what it is, how good it is, how it was made.
+"""A checkpoint's card on the page: what it is, how good it is, how it was made.
 
 Cards are files that anyone may have written: whatever is missing or not of the expected form is left out.
 """
@@ -9,8 +9,10 @@ from typing import Any
 
 import streamlit as st
 
+from bnnlib.training.config import NETWORK, TRAINING
+
 KINDS = {
-    "dropout": "Dropout network: units are dropped at random, also when it is asked",
+    "dropout": "Dropout network: units are dropped at random, also when it answers",
     "bayesian": "Bayesian network: a normal distribution over every weight",
     "ensemble": "Deep ensemble: a few networks trained apart, which answer in turn",
 }
@@ -20,7 +22,8 @@ FIGURES = {
     "nll": (
         "NLL",
         "{:.4f}",
-        "Negative log-likelihood of the true class, nats an image: punishes being sure and wrong.",
+        "Negative log-likelihood of the true class, nats an image. It is large where the network "
+        "is sure and wrong.",
     ),
     "ece": (
         "ECE",
@@ -34,27 +37,29 @@ FIGURES = {
     ),
 }
 SETTINGS = {
-    "objective": "Objective", "optimiser": "Optimiser", "lr": "Learning rate", "momentum": "Momentum", "schedule": "Schedule",
-    "epochs": "Epochs", "batch_size": "Batch size", "temperature": "Temperature (weight of the KL)",
-    "temperature_warmup": "Epochs of warm-up of the temperature", "average": "Decay of the averaged weights",
-    "adversarial": "Radius of the hardest image nearby", "augment": "Augmentation", "calibrate": "Calibrated on validation images",
-    "weight_decay": "Weight decay", "precision": "Precision of the products", "compile": "Compiled step", "seed": "Seed",
-}  # fmt: skip
+    one.name: one.label for one in TRAINING.values() if one.name not in ("classes", "device")
+}
 ARCHITECTURE = {
-    "members": "Members", "hidden": "Hidden layers", "input_dropout": "Dropout on the input",
-    "hidden_dropout": "Dropout on the hidden layers",
-    "prior_scale": "Standard deviation of the prior", "initial_scale": "Standard deviation of the posterior at the start",
-}  # fmt: skip
+    "members": "Members",
+    "hidden": "Hidden layers",
+    **{one.name: one.label for one in NETWORK.values()},
+}
+
+
+# Four figures fit in half a page.
+STYLE = """<style>
+[class*="st-key-figures_"] [data-testid="stMetricValue"] { font-size: 1.6rem; }
+</style>"""
 
 
 def network_card(side: str, name: str, card: dict[str, Any], colour: str) -> None:
-    """Show the card of the checkpoint `name`, in use on the `side` left or right; `colour` is its own in every figure."""
-    st.html(
-        '<style>[class*="st-key-figures_"] [data-testid="stMetricValue"] { font-size: 1.6rem; }</style>'
-    )  # four in half a page
-    st.html(
-        f'<h3 style="margin:0"><span style="color:{colour}" aria-hidden="true">●</span> {html.escape(name)}</h3>'
-    )
+    """Show the card of the checkpoint `name`, in use on the `side` left or right.
+
+    colour: the network's own in every figure.
+    """
+    st.html(STYLE)
+    dot = f'<span style="color:{colour}" aria-hidden="true">●</span>'
+    st.html(f'<h3 style="margin:0">{dot} {html.escape(name)}</h3>')
     st.markdown(_origin(card))
     _figures(side, card)
     settings = [
@@ -76,9 +81,8 @@ def _origin(card: dict[str, Any]) -> str:
     split = card.get("split")
     images = split.get("train") if isinstance(split, dict) else None
     if (source := SOURCES.get(str(card.get("source")))) is not None:
-        parts.append(
-            f"Trained on {f'{images:,} images of ' if isinstance(images, int) else ''}{source}"
-        )
+        how_many = f"{images:,} images of " if isinstance(images, int) else ""
+        parts.append(f"Trained on {how_many}{source}")
     history, best = card.get("history"), card.get("best_epoch")
     if isinstance(history, list) and history and isinstance(best, int):
         parts[-1] += f"; epoch {best} of {len(history)} was kept"
@@ -97,11 +101,13 @@ def _figures(side: str, card: dict[str, Any]) -> None:
         for field, (label, form, meaning) in FIGURES.items():
             st.metric(label, _text(test.get(field), form), help=meaning, width="content")
     words = [
-        f"Measured on {_text(test.get('images'), '{:,}')} held-out images with {_text(test.get('samples'), '{}')} sampled networks"
+        f"Measured on {_text(test.get('images'), '{:,}')} held-out images "
+        f"with {_text(test.get('samples'), '{}')} sampled networks"
     ]
     if isinstance(single := test.get("deterministic"), dict):
         words.append(
-            f"asked once with all units kept: error {_text(single.get('error'), '{:.2%}')}, NLL {_text(single.get('nll'), '{:.4f}')}"
+            f"asked once with all units kept: error {_text(single.get('error'), '{:.2%}')}, "
+            f"NLL {_text(single.get('nll'), '{:.4f}')}"
         )
     ratios = card.get("sigma_ratios")
     if isinstance(ratios, list) and ratios:
@@ -124,6 +130,8 @@ def _rows(values: Any, labels: dict[str, str]) -> list[tuple[str, str]]:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
         return " · ".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
