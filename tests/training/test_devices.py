@@ -33,7 +33,7 @@ EVERYTHING = TrainingConfig(
 CHANGES: dict[str, dict] = {
     "everything": {},
     "some digits": {"classes": (1, 7), "augment": "none", "average": 0.0, "adversarial": 0.0},
-    "sgd": {"optimiser": "sgd", "shuffle": False, "weight_decay": 0.01, "precision": "bf16"},
+    "sgd": {"optimiser": "sgd", "shuffle": False, "weight_decay": 0.01},
     "published": {"objective": "published", "lr": 1e-3, "calibrate": False},
 }
 
