@@ -11,7 +11,7 @@ from benchmarks import measure, table
 from benchmarks.sections import SECTIONS
 from bnnlib.errors import BnnlibError
 from bnnlib.layers.products import keep_freed_memory
-from bnnlib.training.trainer import pick_device
+from bnnlib.training.start import pick_device
 
 
 def main() -> None:

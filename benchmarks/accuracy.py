@@ -19,7 +19,7 @@ from bnnlib.layers import linear_normal as layers
 from bnnlib.training.config import replace
 from bnnlib.training.presets import preset
 from bnnlib.training.session import fit
-from bnnlib.training.trainer import build
+from bnnlib.training.start import build
 
 SAMPLES = 30
 

@@ -20,7 +20,8 @@ from benchmarks.draw_latency import CHROMIUM_FLAGS, STROKES, free_port, stroke, 
 from benchmarks.measure import ROOT
 from bnnlib.runs import queue
 from bnnlib.runs.config import RunConfig
-from bnnlib.runs.folder import Run, create_run
+from bnnlib.runs.folder import create_run
+from bnnlib.runs.run import Run
 from bnnlib.training.config import replace
 from bnnlib.training.presets import preset
 

@@ -18,7 +18,8 @@ from bnnlib.layers.products import product
 from bnnlib.networks import BayesianNetwork, DropoutNetwork
 from bnnlib.training.config import replace
 from bnnlib.training.presets import preset
-from bnnlib.training.trainer import Trainer, build
+from bnnlib.training.start import build
+from bnnlib.training.trainer import Trainer
 
 Row = dict[str, str | float | None]
 STEPS = math.ceil(peers.N_TRAIN / 128)  # an epoch at batch 128

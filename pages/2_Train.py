@@ -1,4 +1,4 @@
-"""Train: start a network and watch it learn, compare runs, choose the two networks in use, look at training images."""
+"""Train: start a network and watch it learn, compare runs, choose the two networks in use."""
 
 import streamlit as st
 import torch
@@ -90,8 +90,9 @@ def train_and_watch(digits: Digits | None) -> None:
     with form:
         if not queue.training_allowed():
             st.info(
-                "Training is switched off on this server, so that it stays quick for everyone. On your own machine "
-                "`make app` brings this page with it; the runs here can be watched.",
+                "Training is switched off on this server, so that it stays quick for everyone. "
+                "On your own machine `make app` brings this page with it; "
+                "the runs here can be watched.",
                 icon=":material/lock:",
             )
         elif digits is not None:
@@ -101,7 +102,8 @@ def train_and_watch(digits: Digits | None) -> None:
         run = chosen_run()
         if run is None:
             st.info(
-                "No run yet. Start one: its curves grow here, and the digits it is asked about every epoch.",
+                "No run yet. Start one: its curves grow here, "
+                "with its answers for a few digits after every epoch.",
                 icon=":material/show_chart:",
             )
         else:
@@ -109,7 +111,10 @@ def train_and_watch(digits: Digits | None) -> None:
 
 
 def choose_and_show() -> dict[str, dict]:
-    """The two networks in use, chosen and described side by side; returns the cards that could be read, by name."""
+    """The two networks in use, chosen and described side by side.
+
+    Returns the cards that could be read, by name.
+    """
     names = checkpoint_names()
     if not names:
         st.info(
@@ -131,7 +136,8 @@ def choose_and_show() -> dict[str, dict]:
                 key=f"train_{side}",
                 on_change=use_chosen,
                 placeholder="Choose a network",
-                help="Any trained network in the folder `checkpoints`. The choice holds on every page.",
+                help="Any trained network in the folder `checkpoints`. "
+                "The choice holds on every page.",
             )
             try:
                 name = name or chosen
@@ -161,7 +167,10 @@ def damaged_checkpoints() -> None:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def problem_with(folder: str, modified: int) -> str | None:
-    """Why the checkpoint in `folder`, last changed at `modified`, cannot be loaded; None where it can."""
+    """Why the checkpoint in `folder` cannot be loaded; None where it can.
+
+    modified: when it last changed.
+    """
     try:
         load_checkpoint(folder)
     except BnnlibError as error:
@@ -170,7 +179,7 @@ def problem_with(folder: str, modified: int) -> str | None:
 
 
 def learning(cards: dict[str, dict]) -> None:
-    """The learning curves of the networks in use, in one row of figures that share their colours."""
+    """The learning curves of the networks in use, in one row of figures."""
     colours = dict(zip(chosen_networks(), network_colours(is_dark()), strict=True))
     histories = [
         (name, colours[name], usable_history(card), card.get("best_epoch", 0))

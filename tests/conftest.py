@@ -10,7 +10,8 @@ import torch
 from bnnlib.datasets.mnist import Digits, find_mnist, load_mnist
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
 from bnnlib.runs.config import RunConfig
-from bnnlib.runs.folder import Run, create_run
+from bnnlib.runs.folder import create_run
+from bnnlib.runs.run import Run
 
 SMALL = (16, 16, 16)
 

@@ -14,8 +14,10 @@ from bnnlib.datasets.mnist import Digits
 from bnnlib.drawing.codec import from_text
 from bnnlib.networks.sampling import sample_probs
 from bnnlib.runs import worker
-from bnnlib.runs.archive import export_run, import_run, keep_as_checkpoint
-from bnnlib.runs.folder import Run, list_runs
+from bnnlib.runs.archive import export_run, import_run
+from bnnlib.runs.folder import list_runs
+from bnnlib.runs.keep import keep_as_checkpoint
+from bnnlib.runs.run import Run
 from bnnlib.storage import checkpoints
 from bnnlib.storage.checkpoints import list_checkpoints, load_checkpoint
 from bnnlib.storage.evaluations import answer_rule, load_results

@@ -36,7 +36,8 @@ def checkpoints(options: argparse.Namespace) -> int:
             print(f"{info.name:24}{info.problem}")
             continue
         print(
-            f"{info.name:24}{info.card['kind']:10}{_figures(info.card)}; trained on {info.card.get('source', 'unknown data')}"
+            f"{info.name:24}{info.card['kind']:10}{_figures(info.card)}; "
+            f"trained on {info.card.get('source', 'unknown data')}"
         )
     return 0
 
@@ -62,7 +63,8 @@ def _markdown(name: str, card: dict[str, Any]) -> list[str]:
             else []
         )
         return [
-            f"| `{name}` | {way} | {f['error']:.2%} | {f['nll']:.4f} | {f['ece']:.2%} | {f['brier']:.4f} |"
+            f"| `{name}` | {way} | {f['error']:.2%} | {f['nll']:.4f} | {f['ece']:.2%} "
+            f"| {f['brier']:.4f} |"
             for way, f in ways
         ]
     except (KeyError, TypeError, ValueError):

@@ -17,10 +17,10 @@ SHIFTS = (
     "blur",
     "noise",
     "occlusion",
-)  # of bnnlib.datasets.shifts, named here so that --help need not load torch
+)  # of bnnlib.datasets.shifts
 OOD_HELP = (
-    "pictures that are no digits: fashion-mnist, fashion-matched, kmnist, emnist-letters, letters, noise, all (those at hand), "
-    "a folder of pictures, or a UNIPEN file"
+    "pictures that are no digits: fashion-mnist, fashion-matched, kmnist, emnist-letters, "
+    "letters, noise, all (those at hand), a folder of pictures, or a UNIPEN file"
 )
 
 

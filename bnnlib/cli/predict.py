@@ -63,7 +63,9 @@ def _sentence(answer: dict[str, Any]) -> str:
     low, high = answer["interval"]
     votes = ", ".join(f"{digit}: {count}" for digit, count in enumerate(answer["votes"]) if count)
     return (
-        f"{answer['image']}: {answer['digit']} with probability {answer['probability']:.3f} (5-95 % of samples: {low:.3f}-{high:.3f}; "
-        f"votes {votes}); uncertainty {answer['predictive_entropy']:.3f} nats = {answer['expected_entropy']:.3f} aleatoric "
+        f"{answer['image']}: {answer['digit']} with probability {answer['probability']:.3f} "
+        f"(5-95 % of samples: {low:.3f}-{high:.3f}; votes {votes}); "
+        f"uncertainty {answer['predictive_entropy']:.3f} nats "
+        f"= {answer['expected_entropy']:.3f} aleatoric "
         f"+ {answer['mutual_information']:.3f} epistemic"
     )

@@ -1,4 +1,4 @@
-"""`python -m bnnlib train`: settings from the options, a progress bar, a checkpoint with its card."""
+"""`python -m bnnlib train`: settings from the options, a progress bar, a checkpoint."""
 
 import argparse
 import dataclasses
@@ -12,16 +12,18 @@ from bnnlib.cli.keep import keep, measure_checkpoint, prepare_folder
 from bnnlib.datasets.mnist import load_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import TrainableConfig
-from bnnlib.runs.archive import keep_as_checkpoint
 from bnnlib.runs.config import RunConfig
-from bnnlib.runs.folder import Run, create_run
+from bnnlib.runs.folder import create_run
+from bnnlib.runs.keep import keep_as_checkpoint
+from bnnlib.runs.run import Run
 from bnnlib.runs.worker import work
 from bnnlib.storage.checkpoints import FOLDER
 from bnnlib.training.config import SETTINGS, TRAINING, TrainingConfig, replace, with_width
 from bnnlib.training.presets import preset
 from bnnlib.training.report import EpochReport, line
 from bnnlib.training.session import fit, make_card, progress
-from bnnlib.training.trainer import DivergedError, build, pick_device
+from bnnlib.training.start import build, pick_device
+from bnnlib.training.trainer import DivergedError
 
 RUN_OPTIONS = ("kind", "run", "resume", "out", "replace", "verb")
 
@@ -158,7 +160,7 @@ def _command(arguments: list[str]) -> str:
 
 
 class Progress:
-    """A bar for the epoch at work, with the time left in all; a line for each epoch that is over."""
+    """A bar with the time left in all, and a line for each epoch that is over."""
 
     def __init__(self, training: TrainingConfig) -> None:
         self.bar: tqdm[Any] | None = None

@@ -1,4 +1,4 @@
-"""Runs go places: a finished run becomes a checkpoint; a run becomes a zip, and a zip a run, with nothing in it trusted."""
+"""A run becomes a zip, and a zip becomes a run; nothing in the zip is trusted."""
 
 import json
 import math
@@ -11,29 +11,16 @@ from torch import Tensor
 
 from bnnlib.datasets.mnist import SOURCES
 from bnnlib.errors import BnnlibError
-from bnnlib.networks import Trainable
-from bnnlib.runs.config import RunConfig, command
-from bnnlib.runs.folder import (
-    CONFIG,
-    HISTORY,
-    LOG,
-    PINNED,
-    STATE,
-    Run,
-    add_run,
-    checked_pinned,
-    list_runs,
-    parse_history,
-)
+from bnnlib.runs.config import RunConfig
+from bnnlib.runs.folder import add_run, list_runs
 from bnnlib.runs.heartbeat import this_process, write_beat
+from bnnlib.runs.keep import best_network
 from bnnlib.runs.limits import MAX_ARCHIVE, MAX_RUNS, MAX_UNPACKED
+from bnnlib.runs.run import CONFIG, HISTORY, LOG, PINNED, STATE, Run, checked_pinned, parse_history
 from bnnlib.runs.worker import FOR_TRAINING
-from bnnlib.storage.checkpoints import save_checkpoint
 from bnnlib.storage.files import write_text
 from bnnlib.storage.names import check_name
 from bnnlib.storage.tensors import read_state, write_state
-from bnnlib.training.session import make_card
-from bnnlib.training.trainer import build
 
 MEMBERS = {
     CONFIG: 100_000,
@@ -47,41 +34,10 @@ CHUNK = 1 << 20
 REMEDY = "export the run again"
 
 
-def keep_as_checkpoint(run: Run, folder: Path) -> Path:
-    """The run's best network as the checkpoint `folder`, replacing what is there; raises BnnlibError if there is none yet."""
-    state, config = run.state(), run.config
-    if state is None:
-        raise BnnlibError(
-            f"The run {run.name!r} has finished no epoch yet: there is no network to keep."
-        )
-    network = best_network(config, state)
-    card = make_card(network, config.training, state, command(config))
-    card["preset"] = config.preset
-    return save_checkpoint(folder, network, card)
-
-
-def best_network(config: RunConfig, state: dict[str, Any]) -> Trainable:
-    """The network with the best weights so far; raises BnnlibError if they are not its own or not finite."""
-    network = build(config.network, 0)
-    expected, best = network.state_dict(), state["best"]
-    if best.keys() != expected.keys() or any(
-        best[name].shape != value.shape for name, value in expected.items()
-    ):
-        raise BnnlibError(
-            "The state holds the weights of another network than config.json describes: the run is damaged."
-        )
-    if not all(
-        value.is_floating_point() and torch.isfinite(value).all() for value in best.values()
-    ):
-        raise BnnlibError("The state holds weights that are no finite numbers: the run is damaged.")
-    network.load_state_dict({name: value.float() for name, value in best.items()})
-    return network
-
-
 def export_run(run: Run, file: IO[bytes]) -> None:
-    """Write the run as a zip: its settings, history, log, pinned answers and best network, without what only resuming needs.
+    """Write the run as a zip: settings, history, log, pinned answers and best network.
 
-    Raises BnnlibError if no epoch is over yet or the run is at work.
+    What only resuming needs is left out. Raises BnnlibError if no epoch is over yet or the run is at work.
     """
     if run.status.active:
         raise BnnlibError(
@@ -114,8 +70,8 @@ def export_run(run: Run, file: IO[bytes]) -> None:
 def import_run(file: IO[bytes], folder: Path) -> Run:
     """The run in the zip `file` as the new run folder `folder`, all of it or nothing.
 
-    Only the files of a run are taken, by their names; each is measured while it is unpacked and checked before it is used, and
-    nothing in it is executed. Raises BnnlibError.
+    Only the files of a run are taken, by their names. Each is measured while it is unpacked and
+    checked before it is used, and nothing in it is executed. Raises BnnlibError.
     """
     check_name(folder.name)
     if len(list_runs(folder.parent)) >= MAX_RUNS:
@@ -144,7 +100,8 @@ def _check_members(archive: zipfile.ZipFile) -> None:
     names = [info.filename for info in infos]
     if odd := [name for name in names if name not in MEMBERS]:
         raise BnnlibError(
-            f"The zip holds {odd[0][:80]!r}, which belongs to no run: only {', '.join(MEMBERS)} are taken, {REMEDY}."
+            f"The zip holds {odd[0][:80]!r}, which belongs to no run: "
+            f"only {', '.join(MEMBERS)} are taken, {REMEDY}."
         )
     if len(set(names)) < len(names):
         raise BnnlibError(f"The zip holds a file of the same name twice: {REMEDY}.")
@@ -160,7 +117,7 @@ def _check_members(archive: zipfile.ZipFile) -> None:
 
 
 def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: Path, limit: int) -> int:
-    """Unpack one file and return its size; it is the bytes that come out which count, not what the zip says of them."""
+    """Unpack one file and return its size: of the bytes that come out, not what the zip says."""
     size = 0
     with archive.open(info) as source, open(where, "wb") as target:
         while chunk := source.read(CHUNK):
@@ -223,7 +180,8 @@ def _check_state(state: dict[str, Any], epochs: int, pinned: int, config: RunCon
         10,
     ) or not 1 <= answers.shape[1] <= 1_000:
         raise BnnlibError(
-            f"The zip's {STATE} holds answers of shape {list(answers.shape)}, not one for each epoch and pinned image: {REMEDY}."
+            f"The zip's {STATE} holds answers of shape {list(answers.shape)}, "
+            f"not one for each epoch and pinned image: {REMEDY}."
         )
     sums = answers.float().sum(-1)
     if answers.numel() and not (

@@ -1,4 +1,4 @@
-"""What a training run is made of: the network's settings and the training's, as JSON that anyone may have edited."""
+"""What a run trains and how: the settings of network and training, as JSON."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -17,7 +17,10 @@ REMEDY = "start a new run"
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What a run trains and how. `preset`: where its settings started; `captions`: of the pinned images."""
+    """What a run trains and how.
+
+    preset: where its settings started. captions: of the pinned images.
+    """
 
     network: TrainableConfig
     training: TrainingConfig
@@ -38,7 +41,10 @@ class RunConfig:
 
     @staticmethod
     def from_json(fields: Any, where: str) -> "RunConfig":
-        """Checks every value, for anyone may have edited the file; raises BnnlibError that names `where`."""
+        """Checks every value, for anyone may have edited the file.
+
+        Raises BnnlibError that names `where`.
+        """
         if not isinstance(fields, dict) or fields.get("format") != FORMAT:
             found = fields.get("format") if isinstance(fields, dict) else None
             raise BnnlibError(

@@ -7,8 +7,8 @@ import threading
 import time
 from typing import IO
 
-from bnnlib.runs.folder import LOG, Run
 from bnnlib.runs.heartbeat import Heart
+from bnnlib.runs.run import LOG, Run
 from bnnlib.runs.turn import StoppedError
 from bnnlib.training.trainer import Trainer
 

@@ -17,9 +17,10 @@ import psutil
 
 from bnnlib.errors import BnnlibError
 from bnnlib.runs.config import state_bytes
-from bnnlib.runs.folder import LOG, Run, list_runs
+from bnnlib.runs.folder import list_runs
 from bnnlib.runs.heartbeat import this_process, write_beat
 from bnnlib.runs.limits import MAX_DISK, MAX_WAITING, MIN_FREE_DISK
+from bnnlib.runs.run import LOG, Run
 from bnnlib.storage.files import locked
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +30,7 @@ OFF = ("off", "no", "false", "0")
 
 
 def training_allowed() -> bool:
-    """Whether runs may be started from a page: `BNNLIB_TRAINING=off` says no, for public servers."""
+    """Whether a page may start runs: `BNNLIB_TRAINING=off` says no, for public servers."""
     return os.environ.get("BNNLIB_TRAINING", "on").strip().lower() not in OFF
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bnnlib.errors import BnnlibError
-from bnnlib.runs.folder import Run, list_runs
+from bnnlib.runs.folder import list_runs
 from bnnlib.runs.heartbeat import Heart
+from bnnlib.runs.run import Run
 from bnnlib.storage.files import locked
 
 TURN_SECONDS = 0.3  # between two looks at the queue

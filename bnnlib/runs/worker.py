@@ -17,15 +17,16 @@ from torch import Tensor
 from bnnlib.datasets.mnist import Digits, load_mnist
 from bnnlib.errors import BnnlibError
 from bnnlib.networks.sampling import sample_probs
-from bnnlib.runs.folder import STATE, Run
 from bnnlib.runs.heartbeat import Heart
 from bnnlib.runs.pace import Pace, note, say
+from bnnlib.runs.run import STATE, Run
 from bnnlib.runs.turn import StoppedError, locked_run, stop_requests, turn
 from bnnlib.storage.files import remove_leftovers
 from bnnlib.storage.tensors import write_state
 from bnnlib.training.report import EpochReport, line
 from bnnlib.training.session import SAMPLES, in_words, measure, progress, stored, train_epochs
-from bnnlib.training.trainer import Trainer, build
+from bnnlib.training.start import build
+from bnnlib.training.trainer import Trainer
 
 PINNED_SAMPLES = SAMPLES  # sampled networks that answer each pinned image, an epoch
 # Parts of the state that a finished run does not need.

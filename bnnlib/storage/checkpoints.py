@@ -21,8 +21,7 @@ from safetensors.torch import load_file, save_file
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import BayesianNetwork, DropoutNetwork, EnsembleNetwork, Network
 from bnnlib.storage.cards import FORMAT, config_from_card, read_card, write_card
-from bnnlib.storage.files import delete_folder, rename_folder, staged
-from bnnlib.storage.names import check_name
+from bnnlib.storage.files import staged
 
 FOLDER = Path(__file__).resolve().parents[2] / "checkpoints"
 # Come with the project, in the order to offer them.
@@ -44,7 +43,7 @@ NETWORKS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Info:
-    """A checkpoint as `list_checkpoints` sees it: its name, its folder, and its card or what is wrong with it."""
+    """A checkpoint as `list_checkpoints` sees it: its card, or its problem."""
 
     name: str
     folder: Path
@@ -94,7 +93,7 @@ def save_checkpoint(folder: str | Path, network: Network, card: dict[str, Any]) 
 
 
 def check_destination(folder: Path) -> None:
-    """Raises BnnlibError if `folder` is a file or holds anything that is no checkpoint: it would be replaced."""
+    """Raises BnnlibError if `folder` is a file or holds other things than a checkpoint."""
     if folder.exists() and not folder.is_dir():
         raise BnnlibError(f"{folder} is a file: give a folder for the checkpoint.")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "card.json").is_file():
@@ -194,7 +193,7 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
 
 
 def load_checkpoint(name_or_path: str | Path) -> Network:
-    """The trained network with its `card`, by name or path, ready to be asked (float32, no gradients).
+    """The trained network with its `card`, by name or path: float32, without gradients.
 
     Raises BnnlibError if it is missing, truncated, foreign, of the wrong shape or not finite.
     """
@@ -243,29 +242,3 @@ def _read_weights(where: Path, expected: dict[str, tuple[int, ...]]) -> dict[str
                 "the checkpoint is damaged, train or copy it again."
             )
     return {name: value.float() for name, value in weights.items()}
-
-
-def own_checkpoints() -> list[str]:
-    """Names of the checkpoints that did not come with the project, damaged ones included."""
-    return [info.name for info in list_checkpoints() if info.name not in SHIPPED]
-
-
-def rename_checkpoint(name: str, new_name: str) -> Path:
-    """The folder of the checkpoint under its new name; raises BnnlibError if that name cannot be had."""
-    return rename_folder(_own(name), check_name(new_name), "checkpoint")
-
-
-def delete_checkpoint(name: str) -> None:
-    """Remove the checkpoint for good; raises BnnlibError if it came with the project or cannot be removed."""
-    delete_folder(_own(name), "checkpoint")
-
-
-def _own(name: str) -> Path:
-    if name in SHIPPED:
-        raise BnnlibError(
-            f"The checkpoint {name!r} came with the project and stays: choose one of your own."
-        )
-    folder = FOLDER / check_name(name)
-    if not folder.is_dir():
-        raise BnnlibError(f"There is no checkpoint {name!r}: it may have been renamed or deleted.")
-    return folder

@@ -1,8 +1,9 @@
-"""A training step, compiled: what the network, its objective and its gradients do once, as one program with no Python in between.
+"""A training step, compiled: network, objective and gradients as one program without Python.
 
-`make_fx` writes down every operation of a step, those of Pyro's model and guide and of the backward pass too; torch.compile fuses what
-lies between the matrix products. Random numbers are drawn outside, in the same order from the same generator, so a compiled run
-learns from the very numbers that an ordinary one does. `python -m benchmarks` measures what it gains.
+`make_fx` records every operation of a step, those of Pyro's model and guide and of the backward
+pass too; torch.compile fuses what lies between the matrix products. Random numbers are drawn
+outside, in the same order from the same generator, so a compiled run learns from the same numbers
+as an ordinary one. `python -m benchmarks` measures what it gains.
 """
 
 import dataclasses
@@ -25,9 +26,10 @@ FIELDS = [field.name for field in dataclasses.fields(Loss)]
 class CompiledStep:
     """`step` for batches of one shape, made faster; the first call compiles it, some 15 s.
 
-    `step` draws only by functions given a `generator`, and leaves the optimiser alone. Whatever else it reads (parameters, buffers) may
-    change in place between calls, never be replaced. Where it cannot be compiled, for want of a C++ compiler say, that is logged
-    once and it runs as it is.
+    `step` draws only by functions given a `generator`, and leaves the optimiser alone. Whatever
+    else it reads (parameters, buffers) may change in place between calls, never be replaced. Where
+    it cannot be compiled, for example without a C++ compiler, that is logged once and it runs as it
+    is.
     """
 
     def __init__(self, step: Step, parameters: Iterable[Tensor]) -> None:
@@ -56,7 +58,7 @@ class CompiledStep:
                 return self.step(images, labels)
         for parameter, gradient in zip(self.parameters, values[len(FIELDS) :], strict=True):
             parameter.grad = gradient
-        return Loss(*values[: len(FIELDS)])  # type: ignore[arg-type]  # only a dropout network's kl is None
+        return Loss(*values[: len(FIELDS)])  # type: ignore[arg-type]  # None only where it may be
 
     def _note_draws(self, images: Tensor, labels: Tensor) -> list[Tensor]:
         with Draws() as seen:
@@ -88,7 +90,10 @@ class CompiledStep:
 
 
 class Draws(TorchFunctionMode):
-    """Notes each draw from a generator, how to repeat it and what it gave; or has the `given` tensors drawn instead, one after another."""
+    """Notes each draw from a generator: how to repeat it and what it gave.
+
+    With `given`, those tensors are drawn instead, one after another.
+    """
 
     def __init__(self, given: Iterable[Tensor] | None = None) -> None:
         super().__init__()

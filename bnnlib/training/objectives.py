@@ -1,6 +1,7 @@
 """What is minimised: `elbo`, and `published`, the article's own objectives, kept as they were.
 
-The article's KL has the wrong sign. Each objective maps (network, images `[B, 28, 28]`, labels `[B]`, temperature) to a `Loss`.
+The article's KL has the wrong sign. Each objective maps images `[B, 28, 28]`, labels `[B]` and the
+temperature to a `Loss`.
 """
 
 from collections.abc import Callable

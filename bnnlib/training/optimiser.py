@@ -1,5 +1,6 @@
 """The optimiser of a network, and the moving average of its weights."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,22 @@ def make_optimiser(network: Trainable, config: TrainingConfig) -> torch.optim.Op
     return torch.optim.SGD(
         groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov, fused=True
     )
+
+
+def make_schedule(
+    optimiser: torch.optim.Optimizer, config: TrainingConfig, steps_per_epoch: int
+) -> LambdaLR:
+    """The learning rate after each step: constant, or a warm-up of one epoch and then a cosine."""
+    total, warmup = steps_per_epoch * config.epochs, min(steps_per_epoch, 500)
+
+    def factor(step: int) -> float:
+        if config.schedule == "constant":
+            return 1.0
+        if step < warmup:
+            return (step + 1) / warmup
+        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+    return LambdaLR(optimiser, factor)
 
 
 def load_optimiser(

@@ -106,7 +106,7 @@ PRESETS: dict[tuple[str, str], tuple[TrainableConfig, TrainingConfig]] = {
 
 
 def preset(kind: str, name: str = "default") -> tuple[TrainableConfig, TrainingConfig]:
-    """The network's and the training's config of a preset; raises BnnlibError for an unknown one."""
+    """Both configs of a preset, the network's and the training's; raises BnnlibError."""
     try:
         return PRESETS[kind, name]
     except KeyError:

@@ -9,65 +9,32 @@ from typing import cast
 
 import torch
 from torch import Tensor
-from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
 from bnnlib import metrics
 from bnnlib.datasets.augment import augment
 from bnnlib.datasets.mnist import Split
 from bnnlib.errors import BnnlibError
-from bnnlib.networks import (
-    BayesianNetwork,
-    DropoutConfig,
-    DropoutNetwork,
-    Trainable,
-    TrainableConfig,
-)
+from bnnlib.networks import BayesianNetwork, Trainable
 from bnnlib.networks.sampling import sample_probs
 from bnnlib.training.adversarial import perturbed
 from bnnlib.training.compiled_step import CompiledStep
 from bnnlib.training.config import TrainingConfig
 from bnnlib.training.objectives import Loss, make_objective
-from bnnlib.training.optimiser import load_optimiser, make_optimiser, moving_average
+from bnnlib.training.optimiser import (
+    load_optimiser,
+    make_optimiser,
+    make_schedule,
+    moving_average,
+)
 from bnnlib.training.report import EpochReport
+from bnnlib.training.start import chosen_images, pick_device
 
 VALIDATION_SAMPLES = 5  # an epoch; the card's figures take 100
 CALIBRATION_SAMPLES = 20
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 BatchHook = Callable[[int, int], None]  # which batch of the epoch is over, and of how many
-
-
-def pick_device(name: str) -> torch.device:
-    """`auto` is CUDA, then MPS, then the CPU; raises BnnlibError for a device that is not there."""
-    if name == "auto":
-        there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-        name = next((device for device, is_there in there.items() if is_there), "cpu")
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise BnnlibError(f"There is no device {name!r} here: choose auto or cpu.") from error
-
-
-def build(config: TrainableConfig, seed: int) -> Trainable:
-    """An untrained network; the same seed gives the same start."""
-    generator = torch.Generator().manual_seed(seed)
-    if isinstance(config, DropoutConfig):
-        return DropoutNetwork(config, generator)
-    return BayesianNetwork(config, generator)
-
-
-def chosen_images(split: Split, classes: tuple[int, ...], images: int | None = None) -> Split:
-    """The first `images` (None: all) with a label in `classes`; raises BnnlibError if none has."""
-    if set(classes) != set(split.labels.tolist()):
-        wanted = torch.tensor(classes, device=split.labels.device)
-        split = split.select(torch.isin(split.labels, wanted))
-    if not len(split):
-        raise BnnlibError(
-            f"There are no images of the digits {', '.join(map(str, classes))} to train on: "
-            "choose other classes."
-        )
-    return split if images is None else Split(split.images[:images], split.labels[:images])
 
 
 class DivergedError(BnnlibError):
@@ -99,7 +66,7 @@ class Trainer:
         self.noise = torch.Generator(self.device).manual_seed(config.seed + 2)
         self.bend = torch.Generator(self.device).manual_seed(config.seed + 3)
         self.optimiser = make_optimiser(network, config)
-        self.schedule = LambdaLR(self.optimiser, self._lr_factor)
+        self.schedule = make_schedule(self.optimiser, config, self.steps_per_epoch)
         self.averaged = None
         if config.average:
             self.averaged = AveragedModel(network, multi_avg_fn=moving_average(config.average))
@@ -117,14 +84,6 @@ class Trainer:
         self.history: list[EpochReport] = []
         self.best: dict[str, Tensor] = _copy(network)
         self.best_epoch = 0
-
-    def _lr_factor(self, step: int) -> float:
-        if self.config.schedule == "constant":
-            return 1.0
-        total, warmup = self.steps_per_epoch * self.config.epochs, min(self.steps_per_epoch, 500)
-        if step < warmup:
-            return (step + 1) / warmup
-        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
 
     def _temperature(self, epoch: int) -> float:
         warmup = self.config.temperature_warmup

@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from bnnlib.runs.folder import Run, list_runs
+from bnnlib.runs.folder import list_runs
+from bnnlib.runs.run import Run
 from bnnlib.storage.checkpoints import FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]

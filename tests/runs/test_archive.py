@@ -15,9 +15,11 @@ from bnnlib.errors import BnnlibError
 from bnnlib.networks import BayesianConfig
 from bnnlib.networks.sampling import sample_probs
 from bnnlib.runs import archive, worker
-from bnnlib.runs.archive import best_network, export_run, import_run, keep_as_checkpoint
+from bnnlib.runs.archive import export_run, import_run
 from bnnlib.runs.config import RunConfig
-from bnnlib.runs.folder import Run, create_run
+from bnnlib.runs.folder import create_run
+from bnnlib.runs.keep import best_network, keep_as_checkpoint
+from bnnlib.runs.run import Run
 from bnnlib.storage.checkpoints import list_checkpoints, load_checkpoint
 from bnnlib.storage.tensors import read_state, write_state
 from bnnlib.training.config import TrainingConfig

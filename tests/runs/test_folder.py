@@ -13,8 +13,9 @@ from bnnlib.errors import BnnlibError
 from bnnlib.networks import BayesianConfig, DropoutConfig
 from bnnlib.runs import folder as runs_module
 from bnnlib.runs.config import RunConfig, command, settings
-from bnnlib.runs.folder import Run, create_run, delete_run, free_name, list_runs, rename_run
+from bnnlib.runs.folder import create_run, delete_run, free_name, list_runs, rename_run
 from bnnlib.runs.heartbeat import NAME, Beat, is_alive, process_start, this_process, write_beat
+from bnnlib.runs.run import Run
 from bnnlib.storage.files import locked, write_text, write_whole
 from bnnlib.storage.names import check_name
 from bnnlib.storage.tensors import read_state, write_state

@@ -21,10 +21,12 @@ from bnnlib.errors import BnnlibError
 from bnnlib.networks import BayesianConfig, DropoutConfig
 from bnnlib.runs import queue, worker
 from bnnlib.runs.config import RunConfig
-from bnnlib.runs.folder import STATE, Run, create_run, list_runs
+from bnnlib.runs.folder import create_run, list_runs
 from bnnlib.runs.heartbeat import read_beat, this_process, write_beat
+from bnnlib.runs.run import STATE, Run
 from bnnlib.training.config import TrainingConfig
-from bnnlib.training.trainer import Trainer, build
+from bnnlib.training.start import build
+from bnnlib.training.trainer import Trainer
 
 SMALL = (16, 16, 16)
 TINY = TrainingConfig(
@@ -324,7 +326,7 @@ import torch._dynamo  # which the first optimiser would load
 torch.set_num_threads(1)
 from bnnlib.runs import heartbeat, worker
 from bnnlib.datasets.mnist import Digits, Split
-from bnnlib.runs.folder import Run
+from bnnlib.runs.run import Run
 heartbeat.BEAT_SECONDS = 0.01
 parts = torch.load(sys.argv[1], weights_only=True)
 worker.load_mnist = lambda: Digits(Split(*parts[:2]), Split(*parts[2:4]), Split(*parts[4:]), "embedded")

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from bnnlib.errors import BnnlibError
 from bnnlib.storage import checkpoints
-from bnnlib.storage.checkpoints import delete_checkpoint, own_checkpoints, rename_checkpoint
+from bnnlib.storage.own_checkpoints import delete_checkpoint, own_checkpoints, rename_checkpoint
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from bnnlib.datasets.mnist import Digits
 from bnnlib.networks import BayesianConfig, DropoutConfig
 from bnnlib.training.adversarial import perturbed
 from bnnlib.training.config import TrainingConfig
-from bnnlib.training.trainer import Trainer, build
+from bnnlib.training.start import build
+from bnnlib.training.trainer import Trainer
 
 
 def test_an_image_moves_by_the_radius_along_the_gradient() -> None:

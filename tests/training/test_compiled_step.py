@@ -14,7 +14,8 @@ from bnnlib.networks import BayesianConfig, DropoutConfig, TrainableConfig
 from bnnlib.training.compiled_step import Draws
 from bnnlib.training.config import TrainingConfig
 from bnnlib.training.session import fit
-from bnnlib.training.trainer import Trainer, build
+from bnnlib.training.start import build
+from bnnlib.training.trainer import Trainer
 
 BRIEF = TrainingConfig(
     epochs=2,

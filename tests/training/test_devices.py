@@ -12,7 +12,8 @@ from bnnlib.networks import BayesianConfig, DropoutConfig, TrainableConfig
 from bnnlib.storage.checkpoints import load_checkpoint, save_checkpoint
 from bnnlib.storage.tensors import read_state, write_state
 from bnnlib.training.config import TrainingConfig
-from bnnlib.training.trainer import Trainer, build
+from bnnlib.training.start import build
+from bnnlib.training.trainer import Trainer
 from tests.devices import simulated_devices
 
 CONFIGS: dict[str, TrainableConfig] = {

@@ -18,7 +18,8 @@ from bnnlib.training.optimiser import make_optimiser
 from bnnlib.training.presets import PRESETS, preset
 from bnnlib.training.report import EpochReport, line
 from bnnlib.training.session import fit
-from bnnlib.training.trainer import DivergedError, Trainer, build, pick_device
+from bnnlib.training.start import build, pick_device
+from bnnlib.training.trainer import DivergedError, Trainer
 
 CONFIGS: dict[str, Config] = {
     "dropout": DropoutConfig(hidden=(16, 16, 16)),

@@ -11,8 +11,9 @@ from bnnlib.figures.curves import Curve, epoch_curves
 from bnnlib.networks import BayesianConfig, DropoutConfig
 from bnnlib.runs import queue, worker
 from bnnlib.runs.config import RunConfig
-from bnnlib.runs.folder import HISTORY, Run, create_run, list_runs
+from bnnlib.runs.folder import create_run, list_runs
 from bnnlib.runs.heartbeat import this_process, write_beat
+from bnnlib.runs.run import HISTORY, Run
 from bnnlib.training.config import TrainingConfig
 from ui.train.curves import modified, panels
 
@@ -128,7 +129,7 @@ def test_a_finished_run_can_be_scrubbed_through(page, finished):
     [
         ("failed", "no room"),
         ("stopped", "stopped"),
-        ("interrupted", "without a word"),
+        ("interrupted", "without saying why"),
         ("queued", "starting"),
     ],
 )
@@ -191,6 +192,6 @@ def test_curves_are_made_anew_only_when_an_epoch_has_ended(finished):
 
 def test_answers_change_epoch_by_epoch(finished):
     answers = finished.answers()
-    assert answers.shape == (3, 30, 2, 10)
+    assert answers.shape == (3, 100, 2, 10)
     assert torch.allclose(answers.sum(-1), torch.ones(3, 30, 2), atol=0.01)
     assert not torch.equal(answers[0], answers[2])

@@ -1,4 +1,4 @@
-"""What can be done with a run: stop, resume, keep as a checkpoint, rename, delete, export; and import one."""
+"""What can be done with a run: stop, resume, keep as a checkpoint, rename, delete, export."""
 
 import io
 from collections.abc import Callable
@@ -9,17 +9,19 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from bnnlib.errors import BnnlibError
 from bnnlib.runs import queue
-from bnnlib.runs.archive import export_run, import_run, keep_as_checkpoint
+from bnnlib.runs.archive import export_run, import_run
 from bnnlib.runs.config import RunConfig
-from bnnlib.runs.folder import Run, Status, delete_run, free_name, rename_run, runs_folder
+from bnnlib.runs.folder import delete_run, free_name, rename_run, runs_folder
+from bnnlib.runs.keep import keep_as_checkpoint
 from bnnlib.runs.limits import MAX_ARCHIVE
+from bnnlib.runs.run import Run, Status
 from bnnlib.storage import checkpoints
 from bnnlib.storage.names import check_name
 from ui.page import show_error
 
 
 def run_actions(run: Run, status: Status, config: RunConfig, has_network: bool) -> None:
-    """A row of buttons; only those that make sense now. Where training is off, looking and exporting are all there is."""
+    """A row of buttons, only those that make sense now. Where training is off: export alone."""
     allowed = queue.training_allowed()
     with st.container(horizontal=True, key="run_actions"):
         if allowed and status.active:
@@ -54,15 +56,21 @@ def run_actions(run: Run, status: Status, config: RunConfig, has_network: bool) 
                 rename_form(run)
             with st.popover("Delete", icon=":material/delete:", help="Remove the run for good."):
                 st.write(
-                    f"Delete **{run.name}** with its history and its network? Checkpoints made of it stay."
+                    f"Delete **{run.name}** with its history and its network? "
+                    "Checkpoints made of it stay."
                 )
                 if st.button("Delete for good", type="primary", help="There is no way back."):
                     attempt(lambda: forget(run), rerun=True)
         if has_network:
             st.download_button(
-                "Export", lambda: exported(run), f"{run.name}.zip", "application/zip", icon=":material/download:", on_click="ignore",
+                "Export",
+                lambda: exported(run),
+                f"{run.name}.zip",
+                "application/zip",
+                icon=":material/download:",
+                on_click="ignore",
                 help="The run as a zip: settings, history, pinned images and its best network.",
-            )  # fmt: skip
+            )
 
 
 def rename_form(run: Run) -> None:
@@ -83,9 +91,12 @@ def rename_form(run: Run) -> None:
 def keep_form(run: Run) -> None:
     """Make the run's best network a checkpoint."""
     name = st.text_input(
-        "Name of the checkpoint", free_name(run.name, checkpoints.FOLDER), max_chars=60, key=f"keep_{run.name}",
+        "Name of the checkpoint",
+        free_name(run.name, checkpoints.FOLDER),
+        max_chars=60,
+        key=f"keep_{run.name}",
         help="Letters, digits, '-', '_' and '.'.",
-    )  # fmt: skip
+    )
     st.caption("It can then be chosen on every page.")
     if st.button(
         "Keep it",
@@ -118,9 +129,13 @@ def import_form() -> None:
         help="Take a run from a zip that was exported before.",
     ):
         file = st.file_uploader(
-            "Exported run", "zip", key=f"upload_{st.session_state.get('uploads', 0)}", max_upload_size=MAX_ARCHIVE >> 20,
-            help="A zip made by Export. It is checked before anything of it is used; nothing in it is executed.",
-        )  # fmt: skip
+            "Exported run",
+            "zip",
+            key=f"upload_{st.session_state.get('uploads', 0)}",
+            max_upload_size=MAX_ARCHIVE >> 20,
+            help="A zip made by Export. It is checked before anything of it is used; "
+            "nothing in it is executed.",
+        )
         if file is not None and st.button(
             "Import",
             type="primary",

@@ -9,7 +9,7 @@ import streamlit as st
 from bnnlib.figures.curves import Curve, epoch_curves
 from bnnlib.figures.theme import network_colours
 from bnnlib.runs.config import RunConfig
-from bnnlib.runs.folder import HISTORY, Run
+from bnnlib.runs.run import HISTORY, Run
 from ui.page import is_dark
 
 STYLE = """<style>
@@ -68,7 +68,7 @@ def colour_of(config: RunConfig, dark: bool) -> str:
 
 @dataclass(frozen=True)
 class Panel:
-    """A figure of one quantity with its `key`, where its lines `end`, in words, and what it means."""
+    """A figure of one quantity. ends: where its lines end, in words. meaning: of the quantity."""
 
     key: str
     figure: go.Figure

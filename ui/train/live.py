@@ -7,8 +7,9 @@ import streamlit as st
 
 from bnnlib.errors import BnnlibError
 from bnnlib.runs.config import RunConfig, command
-from bnnlib.runs.folder import STATE, Run, Status, find_run, list_runs
+from bnnlib.runs.folder import find_run, list_runs
 from bnnlib.runs.heartbeat import Beat
+from bnnlib.runs.run import STATE, Run, Status
 from bnnlib.storage.tensors import read_state
 from ui.memory import spare_the_collector
 from ui.page import is_dark, show_error
@@ -36,7 +37,7 @@ ICONS = {
 
 
 def chosen_run() -> Run | None:
-    """The run to show: chosen in this session, named in the address, or the newest; None if there is none."""
+    """The run to show: chosen in this session, named in the address, or the newest."""
     runs = list_runs()
     if not runs:
         return None

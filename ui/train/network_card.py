@@ -1,6 +1,6 @@
 """A checkpoint's card on the page: what it is, how good it is, how it was made.
 
-Cards are files that anyone may have written: whatever is missing or not of the expected form is left out.
+Anyone may have written a card: what is missing or not of the expected form is left out.
 """
 
 import html

@@ -3,13 +3,13 @@
 import streamlit as st
 
 from bnnlib.runs import queue
-from bnnlib.storage.checkpoints import delete_checkpoint, own_checkpoints, rename_checkpoint
+from bnnlib.storage.own_checkpoints import delete_checkpoint, own_checkpoints, rename_checkpoint
 from ui.loaders import DEFAULT_NETWORKS, choose_networks, chosen_networks
 from ui.train.actions import attempt
 
 
 def own_networks() -> None:
-    """A row to rename or delete a checkpoint that was kept from a run; nothing where there is none or training is off."""
+    """Rename or delete a checkpoint of one's own; nothing is shown where training is off."""
     names = own_checkpoints()
     if not names or not queue.training_allowed():
         return

@@ -1,0 +1,38 @@
+"""Checkpoints that did not come with the project: list, rename and delete them."""
+
+from pathlib import Path
+
+from bnnlib.errors import BnnlibError
+from bnnlib.storage import checkpoints
+from bnnlib.storage.checkpoints import SHIPPED, list_checkpoints
+from bnnlib.storage.files import delete_folder, rename_folder
+from bnnlib.storage.names import check_name
+
+
+def own_checkpoints() -> list[str]:
+    """Names of the checkpoints that did not come with the project, damaged ones included."""
+    return [info.name for info in list_checkpoints() if info.name not in SHIPPED]
+
+
+def rename_checkpoint(name: str, new_name: str) -> Path:
+    """Rename the checkpoint; returns its folder. Raises BnnlibError if that name cannot be had."""
+    return rename_folder(_own(name), check_name(new_name), "checkpoint")
+
+
+def delete_checkpoint(name: str) -> None:
+    """Remove the checkpoint for good.
+
+    Raises BnnlibError if it came with the project or cannot be removed.
+    """
+    delete_folder(_own(name), "checkpoint")
+
+
+def _own(name: str) -> Path:
+    if name in SHIPPED:
+        raise BnnlibError(
+            f"The checkpoint {name!r} came with the project and stays: choose one of your own."
+        )
+    folder = checkpoints.FOLDER / check_name(name)
+    if not folder.is_dir():
+        raise BnnlibError(f"There is no checkpoint {name!r}: it may have been renamed or deleted.")
+    return folder
