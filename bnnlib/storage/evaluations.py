@@ -8,19 +8,19 @@ folder cannot be written, the file goes to the user's cache. Reading executes no
 import hashlib
 import json
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from bnnlib.errors import BnnlibError
 from bnnlib.metrics import MEASURES
 from bnnlib.storage.checkpoints import find_checkpoint
+from bnnlib.storage.files import write_whole
 
 FORMAT = 1
 FILE = "evaluation.safetensors"
@@ -73,19 +73,11 @@ def save_results(name_or_path: str | Path, results: Results, beside: bool = True
     weights = weights_hash(folder)
     summary = {"format": FORMAT, "weights": weights, **results.summary}
     arrays = {name: values.contiguous() for name, values in results.arrays.items()}
+    content = save(arrays, metadata={"summary": json.dumps(summary, allow_nan=False)})
     for where in _places(folder, weights)[0 if beside else 1 :]:
         try:
             where.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=".evaluation-", dir=where.parent)
-            os.close(handle)
-            try:
-                save_file(
-                    arrays, temporary, metadata={"summary": json.dumps(summary, allow_nan=False)}
-                )
-                os.chmod(temporary, 0o644)
-                os.replace(temporary, where)
-            finally:
-                Path(temporary).unlink(missing_ok=True)
+            write_whole(where, lambda path: path.write_bytes(content))
             return where
         except OSError as error:
             problem = error
