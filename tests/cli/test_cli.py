@@ -304,7 +304,9 @@ FAULTS = {
     "negative temperature": "train bayesian --temperature -0.1",
     "temperature without a prior": "train dropout --temperature 0.5",
     "no prior": "train bayesian --prior-scale 0",
-    "temperature of the published objective": "train bayesian --objective published --temperature 0.5",
+    "temperature of the published objective": (
+        "train bayesian --objective published --temperature 0.5"
+    ),
     "unknown preset": "train bayesian --preset magic",
     "unknown objective": "train bayesian --objective luck",
     "unknown device": "train bayesian --device abacus",

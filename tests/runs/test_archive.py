@@ -1,4 +1,4 @@
-"""Runs as checkpoints and as zips: what comes back is what went out, and nothing hostile gets in."""
+"""Runs as checkpoints and as zips: they come back as they were, and a hostile zip is refused."""
 
 import io
 import json
@@ -155,16 +155,34 @@ def hostile_zips(content: bytes, fired: Path) -> dict[str, tuple[Callable[[], io
         "an absolute path": (lambda: with_member("/tmp/evil.txt"), "belongs to no run"),
         "a folder": (lambda: with_member("sub/config.json"), "belongs to no run"),
         "a pickle beside": (lambda: with_member("weights.pkl", pickled), "belongs to no run"),
-        "a pickle as the state": (lambda: changed(content, state_safetensors=pickled), "cannot be read"),
+        "a pickle as the state": (
+            lambda: changed(content, state_safetensors=pickled),
+            "cannot be read",
+        ),
         "a pickle as the config": (lambda: changed(content, config_json=pickled), "damaged"),
-        "a bomb": (lambda: changed(content, state_safetensors=bytes(archive.MAX_UNPACKED + 1)), "too large"),
-        "a small bomb": (lambda: changed(content, pinned_safetensors=bytes(1 << 22)), "larger than"),
+        "a bomb": (
+            lambda: changed(content, state_safetensors=bytes(archive.MAX_UNPACKED + 1)),
+            "too large",
+        ),
+        "a small bomb": (
+            lambda: changed(content, pinned_safetensors=bytes(1 << 22)),
+            "larger than",
+        ),
         "a lying header": (lying, ""),
         "no config": (lambda: changed(content, config_json=None), "lacks config.json"),
         "no state": (lambda: changed(content, state_safetensors=None), "lacks state.safetensors"),
-        "an older format": (lambda: changed(content, config_json=configured(format=0)), "has format 0"),
-        "a huge network": (lambda: changed(content, config_json=configured(architecture={"hidden": [10**9]})), "no network"),
-        "another network": (lambda: changed(content, config_json=configured(kind="dropout", architecture={})), "another network"),
+        "an older format": (
+            lambda: changed(content, config_json=configured(format=0)),
+            "has format 0",
+        ),
+        "a huge network": (
+            lambda: changed(content, config_json=configured(architecture={"hidden": [10**9]})),
+            "no network",
+        ),
+        "another network": (
+            lambda: changed(content, config_json=configured(kind="dropout", architecture={})),
+            "another network",
+        ),
         "a broken history": (lambda: changed(content, history_jsonl=b'{"epoch": 2}\n'), "line 1"),
         "too short a history": (lambda: changed(content, history_jsonl=b""), "answers of shape"),
         "deep JSON": (lambda: changed(content, config_json=b"[" * 90_000), "damaged"),

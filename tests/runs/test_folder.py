@@ -1,4 +1,4 @@
-"""Run folders: what is written is what is read; nothing foreign, damaged or out of range gets through."""
+"""Run folders: what is written is read; foreign, damaged or out of range files are refused."""
 
 import dataclasses
 import errno
@@ -231,7 +231,8 @@ def test_the_command_line_of_a_run_names_what_differs_from_its_preset():
     network = dataclasses.replace(network, hidden=(64, 64, 64))
     training = dataclasses.replace(training, classes=(7,), epochs=3, lr=0.01)
     assert command(RunConfig(network, training, "quick")) == (
-        "python -m bnnlib train bayesian --preset quick --hidden-width 64 --epochs 3 --lr 0.01 --classes 7"
+        "python -m bnnlib train bayesian --preset quick "
+        "--hidden-width 64 --epochs 3 --lr 0.01 --classes 7"
     )
 
 

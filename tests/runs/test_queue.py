@@ -1,4 +1,4 @@
-"""Training processes: started, watched, stopped, killed at any moment, resumed with the same losses, queued one by one."""
+"""Training processes: started, stopped, killed at any moment, resumed to the bit, queued."""
 
 import dataclasses
 import errno
@@ -58,7 +58,7 @@ def config(kind: str = "bayesian", **changes: object) -> RunConfig:
 
 
 def wait_for(what: Callable[[], object], seconds: float = 300.0) -> None:
-    """Look until `what` is true; the limit is only there to end a test that hangs, and then says how the runs stand."""
+    """Look until `what` is true; the limit ends a test that hangs and says how the runs stand."""
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until, {
@@ -248,7 +248,7 @@ def test_a_state_of_another_version_is_refused(few_digits, own_runs):
 def test_killed_at_twenty_random_moments_nothing_is_lost_but_the_unfinished_epoch(
     few_digits, own_runs, tmp_path
 ):
-    """Every file is whole after each kill, and the run ends like one that never stopped, to the bit."""
+    """Every file is whole after each kill; the run ends like one never stopped, to the bit."""
     (tmp_path / "train.py").write_text(NURSERY)
     torch.save(
         [*part(few_digits.train), *part(few_digits.validation), *part(few_digits.test)],
@@ -315,7 +315,8 @@ def is_training(run: Run, since: float) -> bool:
     return beat is not None and beat.at > since and beat.phase == "training"
 
 
-# Reads the libraries once, then lets a child train for every line it is given: its number, and at the end what ended it.
+# Reads the libraries once, then lets a child train for every line it is given. It prints the
+# child's number, and at the end what ended it.
 NURSERY = """
 import os
 import sys
@@ -329,7 +330,8 @@ from bnnlib.datasets.mnist import Digits, Split
 from bnnlib.runs.run import Run
 heartbeat.BEAT_SECONDS = 0.01
 parts = torch.load(sys.argv[1], weights_only=True)
-worker.load_mnist = lambda: Digits(Split(*parts[:2]), Split(*parts[2:4]), Split(*parts[4:]), "embedded")
+train, validation, test = (Split(*parts[k : k + 2]) for k in (0, 2, 4))
+worker.load_mnist = lambda: Digits(train, validation, test, "embedded")
 worker.say = lambda run, text: None
 for line in sys.stdin:
     if (pid := os.fork()) == 0:

@@ -1,4 +1,4 @@
-"""Checkpoints: what is saved is loaded, damage of every kind is one sentence, and nothing is ever half replaced."""
+"""Checkpoints: what is saved is loaded; all damage is one sentence; nothing is half replaced."""
 
 import json
 import os

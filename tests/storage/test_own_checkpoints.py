@@ -1,4 +1,4 @@
-"""One's own checkpoints can be renamed and deleted, in the library and on the Train page; those that came with the project can not."""
+"""One's own checkpoints can be renamed and deleted; those of the project cannot."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A compiled step: the numbers of an ordinary one, and an ordinary one where nothing can be compiled."""
+"""A compiled step gives an ordinary one's numbers; without a compiler it is an ordinary one."""
 
 import dataclasses
 import shutil

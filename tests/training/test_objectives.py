@@ -1,4 +1,4 @@
-"""What is minimised, against formulas worked out apart; the article's own loss against the article's own layer."""
+"""What is minimised, against formulas worked out apart and the article's own layer."""
 
 import pyro
 import pyro.contrib.bnn as stock
@@ -22,7 +22,7 @@ def seeded(seed: int) -> torch.Generator:
 
 @pytest.fixture
 def batch() -> tuple[Tensor, Tensor]:
-    """Images and labels, every class among them: the article's one-hot labels break without a nine."""
+    """Images and labels of every class: the article's one-hot labels break without a nine."""
     return torch.rand(BATCH, 28, 28, generator=seeded(0)), torch.arange(BATCH) % 10
 
 
@@ -51,7 +51,7 @@ def test_the_dropout_networks_elbo_is_its_mean_negative_log_likelihood(batch) ->
     assert loss.kl is None
 
 
-def test_the_published_dropout_loss_takes_log_probabilities_for_the_logits_of_ten_yes_or_no_questions(
+def test_the_published_dropout_loss_takes_log_probabilities_for_ten_binary_logits(
     batch,
 ) -> None:
     images, labels = batch
@@ -102,7 +102,7 @@ def test_the_constant_is_the_designs() -> None:
 
 
 class Stock(stock.HiddenLayer):
-    """Pyro's layer with what it lacks since 1.9, its parent's constructor; a plate leaves it as it is, as it did before."""
+    """Pyro's layer with what it lacks since 1.9: its parent's constructor, and no `expand`."""
 
     def __init__(self, x: Tensor, mean: Tensor, scale: Tensor, **options) -> None:
         super().__init__(x, mean, scale, **options)
@@ -118,7 +118,7 @@ class Stock(stock.HiddenLayer):
 
 
 def test_it_is_the_articles_own_loss_with_the_article_s_own_layer(article, batch) -> None:
-    """Means of layers 2 and 3 with ten columns, a scale of 0.25 in layer 1, one-hot labels: as the article has its model."""
+    """The article's model: means with ten columns in layers 2 and 3, scale 0.25 in layer 1."""
     images, labels = batch
     factor = BATCH / N
 

@@ -1,4 +1,4 @@
-"""What was made fast gives what it gave before: products, losses and gradients at full size, Pyro's own ELBO, bfloat16."""
+"""What was made fast gives what it gave: products, losses, gradients, Pyro's ELBO, bfloat16."""
 
 import pyro
 import pytest
@@ -90,7 +90,7 @@ def test_a_linear_layer_has_torchs_values_and_gradients(shape: tuple[int, ...]) 
 def reference(
     network: BayesianNetwork, generator: torch.Generator, temperature: float
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Loss per training image and every parameter's gradient in float64, by the formulas as they stand in the textbook."""
+    """Loss a training image and all gradients in float64, by the textbook's formulas."""
     parameters = {
         name: value.detach().double().requires_grad_() for name, value in network.named_parameters()
     }

@@ -167,7 +167,7 @@ def test_the_kl_is_exact_at_every_temperature(temperature: float, few: Digits) -
 
 @kinds
 def test_the_adversarial_loss_is_the_mean_of_its_halves(kind: str, few: Digits) -> None:
-    """The parts are computed by hand: one step, the same noise, the loss that was differentiated."""
+    """The parts are computed by hand: one step, the same noise, what was differentiated."""
     config = dataclasses.replace(BRIEF, adversarial=2.0, batch_size=300, epochs=1)
     trainer = Trainer(build(CONFIGS[kind], 0), few.train, few.validation, config)
     other = Trainer(build(CONFIGS[kind], 0), few.train, few.validation, config)

@@ -1,4 +1,4 @@
-"""The form, the live view and the comparison of the Train page, run without a browser; no process is started."""
+"""The form, live view and comparison of the Train page; no browser, no process is started."""
 
 import dataclasses
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The first Train page, run without a browser: networks in use, cards, damaged checkpoints, training images."""
+"""The Train page without a browser: networks in use, cards, damage, training images."""
 
 import json
 import math
