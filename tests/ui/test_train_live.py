@@ -193,5 +193,5 @@ def test_curves_are_made_anew_only_when_an_epoch_has_ended(finished):
 def test_answers_change_epoch_by_epoch(finished):
     answers = finished.answers()
     assert answers.shape == (3, 100, 2, 10)
-    assert torch.allclose(answers.sum(-1), torch.ones(3, 30, 2), atol=0.01)
+    assert torch.allclose(answers.sum(-1), torch.ones(3, 100, 2), atol=0.01)
     assert not torch.equal(answers[0], answers[2])
