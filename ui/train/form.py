@@ -38,7 +38,7 @@ def train_form(digits: Digits) -> None:
     kind = st.segmented_control(
         "Network",
         KINDS,
-        format_func=KINDS.get,
+        format_func=KINDS.__getitem__,
         default="bayesian",
         key="form_kind",
         required=True,
@@ -56,7 +56,7 @@ def train_form(digits: Digits) -> None:
         + ".",
     )
     st.caption(f"{base}: {PRESET_NAMES[base]}.")
-    network, training = preset(kind, base)
+    network, training = preset(str(kind), str(base))
     tag = f"form_{kind}_{base}"  # a preset's own widgets: choosing another one brings its values
     classes = st.pills(
         TRAINING["classes"].label,

@@ -7,6 +7,7 @@ import streamlit as st
 from bnnlib.training.settings import Setting
 
 DECIMALS = {"lr": "%.5f"}
+STEPS = {"images": 1_000}
 
 
 def widget(one: Setting, value: Any, tag: str, most: int | None = None) -> Any:
@@ -27,7 +28,8 @@ def widget(one: Setting, value: Any, tag: str, most: int | None = None) -> Any:
     if one.kind is int:
         high = int(one.high) if most is None else most
         help = f"{one.help} {int(one.low):,} to {high:,}."
-        return st.number_input(one.label, int(one.low), high, value, key=key, help=help)
+        step = STEPS.get(one.name, 1)
+        return st.number_input(one.label, int(one.low), high, value, step, key=key, help=help)
     return st.number_input(
         one.label,
         float(one.low),
