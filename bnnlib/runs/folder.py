@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from bnnlib.errors import BnnlibError
+from bnnlib.places import runs_folder
 from bnnlib.runs.config import REMEDY, RunConfig
 from bnnlib.runs.heartbeat import ALIVE, SILENT_SECONDS, Beat, is_alive, read_beat
 from bnnlib.runs.limits import MAX_PINNED, MAX_RUNS
@@ -189,13 +190,6 @@ def checked_pinned(images: Any, where: object) -> Tensor:
             f"{where} holds no pinned images, uint8 [up to {MAX_PINNED}, 28, 28]: {REMEDY}."
         )
     return images
-
-
-def runs_folder() -> Path:
-    """Where the runs are: `BNNLIB_RUNS`, else `runs/` beside the package."""
-    return Path(
-        os.environ.get("BNNLIB_RUNS") or Path(__file__).resolve().parents[2] / "runs"
-    ).absolute()
 
 
 def list_runs(folder: Path | None = None) -> list[Run]:

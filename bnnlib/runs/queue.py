@@ -14,13 +14,13 @@ import threading
 from pathlib import Path
 
 from bnnlib.errors import BnnlibError
+from bnnlib.places import ROOT
 from bnnlib.runs.config import state_bytes
 from bnnlib.runs.folder import LOG, Run, list_runs
 from bnnlib.runs.heartbeat import this_process, write_beat
 from bnnlib.runs.limits import MAX_DISK, MAX_WAITING, MIN_FREE_DISK
 from bnnlib.storage.files import locked
 
-ROOT = Path(__file__).resolve().parents[2]
 NICENESS = 10  # training makes way for drawing
 OFF = ("off", "no", "false", "0")
 

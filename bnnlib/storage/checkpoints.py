@@ -31,11 +31,12 @@ from bnnlib.networks import (
     EnsembleNetwork,
     Network,
 )
+from bnnlib.places import checkpoint_folders
 from bnnlib.storage.files import delete_folder, rename_folder
 from bnnlib.storage.names import check_name
 
 FORMAT = 1
-FOLDER = Path(__file__).resolve().parents[2] / "checkpoints"
+FOLDER, *OTHERS = checkpoint_folders()  # new ones go to FOLDER; the others are read as well
 # Come with the project, in the order to offer them.
 SHIPPED = (
     "dropout",
@@ -186,13 +187,16 @@ def _versions() -> dict[str, str]:
 
 
 def list_checkpoints(folder: str | Path | None = None) -> list[Info]:
-    """Every checkpoint below `folder` (None: `checkpoints/`), by name; one whose card cannot be read is listed with its problem."""
-    root = Path(folder or FOLDER)
-    set_aside = {path.name[1 : -len(".old")]: path for path in root.glob(".*.old")}
+    """Every checkpoint below `folder` (None: the places of checkpoints), by name.
+
+    One whose card cannot be read is listed with its problem.
+    """
+    found: dict[str, Path] = {}
+    for root in reversed([Path(folder)] if folder else [FOLDER, *OTHERS]):  # the first place wins
+        found |= {path.name[1 : -len(".old")]: path for path in root.glob(".*.old")}
+        found |= {path.name: path for path in root.glob("[!.]*")}
     infos = []
-    for name, path in sorted(
-        (set_aside | {path.name: path for path in root.glob("[!.]*")}).items()
-    ):
+    for name, path in sorted(found.items()):
         if not path.is_dir():
             continue
         try:
@@ -205,13 +209,19 @@ def list_checkpoints(folder: str | Path | None = None) -> list[Info]:
 
 
 def find_checkpoint(name_or_path: str | Path) -> Path:
-    """The folder of a checkpoint given by name (below `checkpoints/`) or by path; raises BnnlibError if there is none."""
-    for folder in (FOLDER / name_or_path, Path(name_or_path).absolute()):
+    """The folder of a checkpoint given by name or by path; raises BnnlibError if there is none."""
+    named = [root / name_or_path for root in (FOLDER, *OTHERS)]
+    for folder in (*named, Path(name_or_path).absolute()):
         for place in (folder, _aside(folder)):
             with contextlib.suppress(OSError):  # a name too long to be one
                 if place.is_dir():
                     return place
     known = ", ".join(info.name for info in list_checkpoints() if info.card) or "none"
+    if name_or_path in SHIPPED:
+        raise BnnlibError(
+            f"The checkpoint {str(name_or_path)!r} is not here: copy its folder from the project's "
+            f"checkpoints/ to {FOLDER.absolute()}, or take one of these: {known}."
+        )
     raise BnnlibError(
         f"There is no checkpoint {str(name_or_path)!r}: give the path of its folder or one of these names: {known}."
     )
