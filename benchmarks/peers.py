@@ -152,14 +152,18 @@ def fastbnns(images: Tensor, labels: Tensor, moments: bool = False) -> Peer:
 
     prior = Distribution(torch.distributions.Normal(0.0, PRIOR))
     network = BNN(_sequence(nn.Linear), convert_in_place=True).to(images.device)
+    for parameter in network.parameters():
+        # fastbnns 0.4.3 starts the deviations of a layer as one number, expanded: no optimiser can
+        # change them apart, and the fused Adam writes past the end of it
+        parameter.data = parameter.data.contiguous()
     divergence = KLDivergence(prior)
 
     def forward(images: Tensor) -> Tensor:
         x = images.flatten(1)
         if not moments:
             return network(x)
-        mean, variance = network(MuVar(x))
-        return mean + variance.sqrt() * torch.randn_like(mean)
+        found = network(MuVar(x))
+        return found.mu + found.var.sqrt() * torch.randn_like(found.mu)
 
     def loss() -> Tensor:
         return F.cross_entropy(forward(images), labels) + divergence(network) / N_TRAIN
