@@ -27,6 +27,7 @@ PACKAGES = {
     "streamlit_drawable_canvas": "streamlit-drawable-canvas",
     "bayesian_torch": "bayesian-torch",
     "blitz": "blitz-bayesian-pytorch",
+    "cv2": "opencv-python-headless",
     "laplace": "laplace-torch",
 }
 OWN = {"bnnlib", "ui", "benchmarks", "tests", "examples"}

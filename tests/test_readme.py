@@ -63,3 +63,14 @@ def test_the_figures_are_those_of_the_cards(capsys: pytest.CaptureFixture[str]) 
     assert set(table[2:]) <= set(rows)
     named = {row.split("`")[1] for row in table[2:]}
     assert set(SHIPPED) <= named
+
+
+def test_the_files_that_the_architecture_names_are_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:bnnlib|ui)/[\w/.]+|\w+\.(?:py|toml))`", text))
+    assert len(named) > 20
+    for name in named:
+        assert (ROOT / name).exists(), name
+    for folder in (ROOT / "bnnlib").iterdir():
+        if (folder / "__init__.py").is_file():
+            assert folder.name in text.split("```")[1], f"{folder.name} is not in the diagram"
