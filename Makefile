@@ -1,4 +1,5 @@
-# `make app` opens the dashboard and `make test` passes the tests; each sets up .venv by itself. Python 3.11 or newer is all they need.
+# `make app` opens the dashboard, `make test` checks the code and runs the tests. Each sets up .venv
+# by itself and needs only Python 3.11 or newer.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -17,13 +18,16 @@ lint: .venv/.dev
 	$(BIN)/mypy
 
 bench: .venv/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
 	$(BIN)/python -m benchmarks
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
-		|| { echo "$(PYTHON) is missing or older than 3.11: name another Python, as in make app PYTHON=python3.12." >&2; exit 2; }
+		|| { echo "$(PYTHON) is missing or older than 3.11:" \
+			"name another Python, as in make app PYTHON=python3.12." >&2; exit 2; }
 	@$(PYTHON) -m venv .venv \
-		|| { rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment: install its venv module (python3-venv on Debian)." >&2; exit 2; }
+		|| { rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment:" \
+			"install its venv module (python3-venv on Debian)." >&2; exit 2; }
 
 # pip is quiet: the packages are large, the first time takes minutes.
 .venv/.app: requirements.txt | $(BIN)/python
@@ -31,7 +35,7 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/.dev: requirements-dev.txt requirements.txt | $(BIN)/python
+.venv/.dev: requirements-dev.txt requirements.txt pyproject.toml | $(BIN)/python
 	@echo "Installing the packages and the tools for testing into .venv ..."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch .venv/.app $@

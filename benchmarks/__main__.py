@@ -1,6 +1,6 @@
-"""`python -m benchmarks [--quick] [--only step sampling ...] [--device cpu|cuda|auto] [--cpu-time] [--out FOLDER]`.
+"""Measure bnnlib beside other libraries: `python -m benchmarks`.
 
-Prints the table; a whole run also writes it, RESULTS.md and results.json.
+It prints the table. A whole run also writes it: RESULTS.md and results.json.
 """
 
 import argparse

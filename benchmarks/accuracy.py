@@ -1,8 +1,10 @@
-"""Does speed cost accuracy? `python -m benchmarks.accuracy` trains the quick preset on three seeds, four ways, and prints JSON.
+"""Does speed cost accuracy? `python -m benchmarks.accuracy` prints JSON.
 
-`textbook`: the layer's moments and KL as on paper, by torch's own products and its autograd. `fp32`: bnnlib's layer. `bf16`: the same
-with matrix products in bfloat16. `bf16 compiled`: that as one compiled program. Errors in per cent;
-the spread is the standard deviation over the seeds.
+It trains the quick preset on three seeds, four ways:
+`textbook`: the layer's moments and KL as on paper, by torch's own products and its autograd;
+`fp32`: bnnlib's layer; `bf16`: the same with matrix products in bfloat16;
+`bf16 compiled`: that as one compiled program.
+Errors are in per cent; the spread is the standard deviation over the seeds.
 """
 
 import argparse

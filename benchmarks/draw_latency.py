@@ -1,7 +1,7 @@
-"""How long a visitor waits: from starting the server to an answered first screen, and from pen up to the new chart.
+"""How long a visitor waits for the first screen, and from pen up to the new chart.
 
-`python -m benchmarks.draw_latency` starts the dashboard, drives it with headless Chromium and prints JSON, times in seconds; then it
-opens the other pages too and says how much memory the server takes.
+`python -m benchmarks.draw_latency` starts the dashboard, drives it with headless Chromium and
+prints JSON, times in seconds. Then it opens the other pages and measures the server's memory.
 """
 
 import argparse
@@ -22,36 +22,49 @@ from playwright.sync_api import Page, sync_playwright
 from benchmarks.measure import ROOT, memory_of
 
 CHROMIUM_FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 TARGETS = {"first_screen": 6.0, "pen_up_p95": 0.45, "server_memory_mb": 900}
 STROKES = 30
 OTHER_PAGES = ("Uncertain digits", "Train", "Evaluate")
 
-# The new chart counts when a frame has been painted with it: with other dots than before, in sight, the old one gone from sight.
-# All times are the page's own.
+# The new chart counts when a frame has been painted with it: other dots than before are in sight,
+# and the old chart is not. All times are the page's own.
 WATCH = """() => {
-  const seen = chart => chart.getBoundingClientRect().height > 0 && getComputedStyle(chart).visibility === 'visible';
+  const seen = chart => chart.getBoundingClientRect().height > 0
+    && getComputedStyle(chart).visibility === 'visible';
+  const shapes = chart => [...chart.querySelectorAll('.shapelayer path')];
   const dots = () => [...document.querySelectorAll('.js-plotly-plot')].filter(seen)
-    .flatMap(chart => [...chart.querySelectorAll('.shapelayer path')].map(path => path.getAttribute('d'))).join();
+    .flatMap(chart => shapes(chart).map(path => path.getAttribute('d'))).join();
   window.penUp = null; window.newChart = null;
   const before = dots();
-  document.addEventListener('pointerup', () => { window.penUp = performance.now(); }, { once: true, capture: true });
+  document.addEventListener('pointerup', () => { window.penUp = performance.now(); },
+    { once: true, capture: true });
   const look = () => {
     const now = dots();
-    if (window.penUp !== null && now && now !== before) requestAnimationFrame(() => { window.newChart = performance.now(); });
+    if (window.penUp !== null && now && now !== before)
+      requestAnimationFrame(() => { window.newChart = performance.now(); });
     else requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
 }"""
 
-# Half a second in which nothing on the page changes, so that what comes next is an answer to what was done next.
+# Wait until nothing on the page has changed for half a second. Whatever changes later is then an
+# answer to what is done later.
 CALM = """() => new Promise(resolve => {
   let timer = setTimeout(done, 500);
-  const observer = new MutationObserver(() => { clearTimeout(timer); timer = setTimeout(done, 500); });
+  const observer = new MutationObserver(() => {
+    clearTimeout(timer); timer = setTimeout(done, 500);
+  });
   function done() { observer.disconnect(); resolve(); }
-  observer.observe(document.querySelector('[data-testid=stMain]'), { childList: true, subtree: true, attributes: true });
+  observer.observe(document.querySelector('[data-testid=stMain]'),
+    { childList: true, subtree: true, attributes: true });
 })"""
 
 
@@ -76,7 +89,7 @@ def wait_until_healthy(port: int, seconds: float = 60) -> None:
 
 
 def stroke(page: Page, k: int) -> float:
-    """Draw one stroke, another one each time, and return the seconds from pen up to the new chart."""
+    """Draw the `k`-th stroke; returns the seconds from pen up to the new chart."""
     box = page.locator("canvas.upper-canvas").bounding_box()
     assert box is not None
     page.evaluate(CALM)

@@ -1,6 +1,8 @@
-"""Does drawing stay quick while another visitor trains? `python -m benchmarks.draw_while_training` prints JSON, times in seconds.
+"""Does drawing stay quick while another visitor trains?
 
-One browser watches a Bayesian network of full size train, another draws; from pen up to the new chart should stay under a second.
+`python -m benchmarks.draw_while_training` prints JSON, times in seconds. One browser watches a
+Bayesian network of full size train, another draws. The wait from pen up to the new chart should
+stay under a second.
 """
 
 import argparse
@@ -91,9 +93,8 @@ def measure(chromium: str, run: Run, strokes: int) -> dict:
                 if k % 5 == 0:
                     page.get_by_role("button", name="Clear", exact=True).click()
                     page.locator("button:disabled", has_text="Undo").first.wait_for()
-                    page.wait_for_timeout(
-                        2_500
-                    )  # until the new canvas has taken the old one's place, slower beside a training
+                    # the new canvas takes the old one's place, more slowly beside a training
+                    page.wait_for_timeout(2_500)
                     page.locator("canvas.upper-canvas").wait_for()
                 latencies.append(stroke(page, k))
             beat = run.status.beat

@@ -15,8 +15,6 @@ from pathlib import Path
 import torch
 
 ROOT = Path(__file__).parent.parent
-SLOW = 0.5  # seconds: a task that takes longer is run in every fifth round only
-
 
 clock = time.perf_counter
 
@@ -35,22 +33,43 @@ class Times:
     def best(self) -> float:
         return min(self.seconds)
 
+    @property
+    def worst(self) -> float:
+        return max(self.seconds)
+
     def scaled(self, factor: float) -> "Times":
         """Of `factor` such runs."""
         return Times(tuple(factor * second for second in self.seconds))
 
+    def over(self, other: "Times") -> list[float]:
+        """How many times as long as `other`: the ratio of the medians, and its range.
+
+        The range holds the ratios of the rounds, but for the lowest and the highest tenth of them.
+        Both tasks were run in the same rounds.
+        """
+        rounds = [mine / yours for mine, yours in zip(self.seconds, other.seconds, strict=True)]
+        return [self.median / other.median, *middle(rounds)]
+
+
+def middle(values: list[float]) -> tuple[float, float]:
+    """The range that holds the middle four fifths of `values`."""
+    if len(values) == 1:
+        return values[0], values[0]
+    tenths = statistics.quantiles(values, n=10, method="inclusive")
+    return tenths[0], tenths[-1]
+
 
 def interleaved(tasks: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Times]:
-    """Run every task in every round, so that whatever else the machine does falls on all of them. The first runs do not count."""
-    warm = {name: _time(task) for name, task in tasks.items()}
-    for name, task in tasks.items():
-        if warm[name] < SLOW:
-            _time(task)
+    """Run every task once in every round, so that the machine's other work falls on all of them.
+
+    Two runs of each task come before the first round and do not count.
+    """
+    for task in [*tasks.values(), *tasks.values()]:
+        task()
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
-    for turn in range(rounds):
+    for _ in range(rounds):
         for name, task in tasks.items():
-            if warm[name] < SLOW or turn % 5 == 0:
-                seconds[name].append(_time(task))
+            seconds[name].append(_time(task))
     return {name: Times(tuple(values)) for name, values in seconds.items()}
 
 
@@ -63,7 +82,7 @@ def _time(task: Callable[[], object]) -> float:
 
 
 def use_cpu_time() -> None:
-    """Count the CPU seconds of one thread, not those on the wall: what other programs take hardly shows then."""
+    """Count the CPU seconds of one thread, so that other programs hardly change the result."""
     global clock
     torch.set_num_threads(1)
     clock = time.thread_time
@@ -76,7 +95,10 @@ def synchronise() -> None:
 
 
 def peak_memory() -> int:
-    """The most bytes this process has had in memory. (Linux hands `ru_maxrss` on from the process that started this one.)"""
+    """The most bytes that this process has had in memory.
+
+    On Linux `ru_maxrss` is no use: a process inherits it from the process that started it.
+    """
     status = Path("/proc/self/status")
     if status.is_file():
         return next(
@@ -90,7 +112,7 @@ def peak_memory() -> int:
 
 
 def memory_of(pid: int) -> int | None:
-    """Bytes that another process has in memory now; None where the system does not tell as Linux does."""
+    """Bytes that another process has in memory now; None on a system without `/proc`."""
     status = Path(f"/proc/{pid}/status")
     if not status.is_file():
         return None
@@ -102,7 +124,7 @@ def memory_of(pid: int) -> int | None:
 
 
 def in_a_process(module: str, *arguments: str) -> dict:
-    """The JSON that `python -m module arguments` prints last: a fresh process for what cannot be measured in a used one."""
+    """The JSON that `python -m module arguments` prints last, run in a fresh process."""
     result = subprocess.run(
         [sys.executable, "-m", module, *arguments], cwd=ROOT, capture_output=True, text=True
     )
@@ -114,7 +136,7 @@ def in_a_process(module: str, *arguments: str) -> dict:
 
 
 def machine(device: str) -> dict[str, str | int | float]:
-    """What was measured on, in words that name no host."""
+    """What was measured on. It does not name the host."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
@@ -131,13 +153,9 @@ def machine(device: str) -> dict[str, str | int | float]:
         "cpu": cpu,
         "cores": os.cpu_count() or 1,
         "threads": torch.get_num_threads(),
-        "clock": "wall"
-        if clock is time.perf_counter
-        else "CPU seconds of one thread, for the machine was busy",
+        "clock": "wall" if clock is time.perf_counter else "CPU seconds of one thread",
         "instructions": torch.backends.cpu.get_cpu_capability(),
-        "gpu": torch.cuda.get_device_name()
-        if device == "cuda"
-        else "none at hand: figures for one are missing here",
+        "gpu": torch.cuda.get_device_name() if device == "cuda" else "none",
         "python": platform.python_version(),
         "torch": torch.__version__,
         "load": round(os.getloadavg()[0], 1),

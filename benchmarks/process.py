@@ -1,12 +1,18 @@
-"""What only a fresh process can show, as JSON. `memory PEER`: the peak of five training steps. `start CHECKPOINT`: time to an answer."""
+"""What only a fresh process can show, printed as JSON.
+
+`memory PEER`: the peak of five training steps.
+`start CHECKPOINT`: the time to an answer.
+`stock DEVICE ROUNDS`: seconds of our step and of stock Pyro's, in turn.
+"""
 
 import json
 import sys
 import time
+from collections.abc import Callable
 
 
 def memory(name: str) -> dict[str, int]:
-    """Peak memory before the network is built, with all libraries there, and after five steps; bytes."""
+    """Peak memory in bytes, after the imports and after five steps."""
     from benchmarks.measure import peak_memory
     from benchmarks.peers import PEERS, batch
 
@@ -18,7 +24,10 @@ def memory(name: str) -> dict[str, int]:
 
 
 def start(name: str) -> dict[str, float]:
-    """Seconds from the first import to an answer of 200 samples to one image, from a loaded checkpoint or, without one, a new network."""
+    """Seconds from the first import to an answer of 200 samples to one image.
+
+    The network is the checkpoint, or a new one where there is no such checkpoint.
+    """
     began = time.perf_counter()
     import torch
 
@@ -44,5 +53,18 @@ def start(name: str) -> dict[str, float]:
     }
 
 
+def stock(device: str, rounds: str) -> dict[str, tuple[float, ...]]:
+    """Seconds of each step."""
+    from benchmarks.measure import interleaved
+    from benchmarks.peers import OURS, STOCK, build
+    from bnnlib.layers.products import keep_freed_memory
+
+    keep_freed_memory()  # as `python -m benchmarks` does, for both
+    built, _ = build(device, (OURS, STOCK))
+    times = interleaved({name: peer.step for name, peer in built.items()}, int(rounds))
+    return {"ours": times[OURS].seconds, "stock": times[STOCK].seconds}
+
+
 if __name__ == "__main__":
-    print(json.dumps({"memory": memory, "start": start}[sys.argv[1]](sys.argv[2])))
+    verb: Callable[..., object] = {"memory": memory, "start": start, "stock": stock}[sys.argv[1]]
+    print(json.dumps(verb(*sys.argv[2:])))

@@ -3,7 +3,12 @@
 import dataclasses
 import json
 
-from benchmarks.sections import Section
+from benchmarks.section import Section
+
+RANGE = (
+    "In brackets: the range that holds the middle four fifths of the rounds (of the processes, "
+    "where processes are compared)."
+)
 
 
 def markdown(machine: dict, sections: list[Section], skipped: list[str]) -> str:
@@ -13,6 +18,7 @@ def markdown(machine: dict, sections: list[Section], skipped: list[str]) -> str:
     headlines = {name: value for section in sections for name, value in section.headlines.items()}
     if headlines:
         lines += _table([{"": name, "this run": value} for name, value in headlines.items()])
+        lines += ["", f"- {RANGE}"]
     for section in sections:
         lines += [
             "",
@@ -49,7 +55,10 @@ def _table(rows: list[dict]) -> list[str]:
     return ["| " + " | ".join(line) + " |" for line in lines]
 
 
-def _cell(value: str | float | None) -> str:
+def _cell(value: str | float | list[float] | None) -> str:
+    if isinstance(value, list):  # a median and its range
+        median, low, high = map(_cell, value)
+        return f"{median} ({low} to {high})"
     if value is None:
         return ""
     if isinstance(value, str):

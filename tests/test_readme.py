@@ -2,8 +2,10 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from bnnlib.cli.parser import main, parser
 from bnnlib.storage.checkpoints import SHIPPED
@@ -19,6 +21,18 @@ def test_the_example_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> No
     least_sure, drew = capsys.readouterr().out.splitlines()
     assert sum(int(votes) for votes in re.search(r"\[(.*)\]", least_sure)[1].split(",")) == 100
     assert drew == "you drew a 7"
+
+
+def test_the_layer_learns_the_slope_in_the_readmes_own_model() -> None:
+    example = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    names: dict[str, Any] = {}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        exec(example, names)
+    slope, intercept = names["layer"].loc[:, 0].tolist()
+    # 50 points with noise 0.1: the slope's own standard error is 0.1 / sqrt(sum x^2) = 0.024
+    assert slope == pytest.approx(2, abs=0.15)
+    assert intercept == pytest.approx(0, abs=0.1)
 
 
 def test_links_to_files_lead_somewhere() -> None:
@@ -63,3 +77,14 @@ def test_the_figures_are_those_of_the_cards(capsys: pytest.CaptureFixture[str]) 
     assert set(table[2:]) <= set(rows)
     named = {row.split("`")[1] for row in table[2:]}
     assert set(SHIPPED) <= named
+
+
+def test_the_files_that_the_architecture_names_are_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:bnnlib|ui)/[\w/.]+|\w+\.(?:py|toml))`", text))
+    assert len(named) > 20
+    for name in named:
+        assert (ROOT / name).exists(), name
+    for folder in (ROOT / "bnnlib").iterdir():
+        if (folder / "__init__.py").is_file():
+            assert folder.name in text.split("```")[1], f"{folder.name} is not in the diagram"

@@ -14,7 +14,8 @@ def download(options: argparse.Namespace) -> int:
         if load_mnist(download=True).source != "mnist":
             raise BnnlibError(
                 f"MNIST could not be downloaded to {data_folders()[-1]}: "
-                "the embedded digits serve instead; check the network, or copy the four MNIST files to data/MNIST/raw."
+                "the embedded digits serve instead; check the network, "
+                f"or copy the four MNIST files to {data_folders()[-1] / 'MNIST' / 'raw'}."
             )
     print(f"MNIST is in {find_mnist()}.")
     return 0

@@ -12,10 +12,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from bnnlib.places import ROOT
+
 STALL_SECONDS = 20.0
 POLL_SECONDS = 0.25
-# Python finds `-m bnnlib.datasets.download` from here, in whatever folder the caller works.
-PROJECT = Path(__file__).resolve().parents[2]
 FETCH = [sys.executable, "-m", "bnnlib.datasets.download"]
 
 
@@ -40,7 +40,7 @@ def download_mnist(folder: Path, stall_seconds: float = STALL_SECONDS) -> Path |
 def _fetch(staging: Path, stall_seconds: float) -> bool:
     process = subprocess.Popen(
         [*FETCH, str(staging.resolve())],
-        cwd=PROJECT,
+        cwd=ROOT,  # where `-m` finds bnnlib, whatever the caller's working folder
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -19,6 +19,7 @@ from bnnlib.datasets import mnist as data
 from bnnlib.datasets.mnist import Digits, Split, load_mnist
 from bnnlib.datasets.ood import load_ood
 from bnnlib.errors import BnnlibError
+from bnnlib.places import ROOT
 
 PARTS = ("train", "validation", "test")
 
@@ -46,8 +47,7 @@ def load_ood_apart(name: str) -> Tensor:
 
 
 def _read(name: str) -> dict[str, Tensor]:
-    project = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, (project, os.environ.get("PYTHONPATH"))))
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": path}
     # The file stays mapped after the folder is deleted, which not every system allows.
     with tempfile.TemporaryDirectory(prefix="bnnlib-", ignore_cleanup_errors=True) as folder:

@@ -8,7 +8,6 @@ the embedded digits is not independent of these choices.
 
 import functools
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from bnnlib.errors import BnnlibError
+from bnnlib.places import data_folders
 
 VALIDATION_SIZE = 10_000
 EMBEDDED_SEED = 20_181  # an arbitrary number that must not change: it fixes the embedded split
@@ -73,13 +73,6 @@ class Digits:
 def to_float(images: Tensor) -> Tensor:
     """uint8 images -> float32 in [0, 1], same shape; float images pass unchanged."""
     return images.float().div_(255) if images.dtype == torch.uint8 else images
-
-
-def data_folders() -> list[Path]:
-    """The folders searched for MNIST, in order: `BNNLIB_DATA`, then `data/` beside the package."""
-    beside = Path(__file__).resolve().parents[2] / "data"
-    named = os.environ.get("BNNLIB_DATA")
-    return [Path(named), beside] if named else [beside]
 
 
 def find_mnist() -> Path | None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from bnnlib.errors import BnnlibError
+from bnnlib.places import runs_folder
 from bnnlib.runs.config import RunConfig
 from bnnlib.runs.limits import MAX_RUNS
 from bnnlib.runs.run import CONFIG, PINNED, Run, checked_pinned
@@ -18,12 +19,6 @@ from bnnlib.storage.files import delete_folder, rename_folder, staged, write_tex
 from bnnlib.storage.names import NAMES, check_name
 from bnnlib.storage.tensors import write_state
 from bnnlib.training.config import check_network
-
-
-def runs_folder() -> Path:
-    """Where the runs are: `BNNLIB_RUNS`, else `runs/` beside the package."""
-    beside = Path(__file__).resolve().parents[2] / "runs"
-    return Path(os.environ.get("BNNLIB_RUNS") or beside).absolute()
 
 
 def list_runs(folder: Path | None = None) -> list[Run]:

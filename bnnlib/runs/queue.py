@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from bnnlib.errors import BnnlibError
+from bnnlib.places import ROOT
 from bnnlib.runs.config import state_bytes
 from bnnlib.runs.folder import list_runs
 from bnnlib.runs.heartbeat import this_process, write_beat
@@ -23,7 +24,6 @@ from bnnlib.runs.limits import MAX_DISK, MAX_WAITING, MIN_FREE_DISK
 from bnnlib.runs.run import LOG, Run
 from bnnlib.storage.files import locked
 
-ROOT = Path(__file__).resolve().parents[2]
 # Training makes way for drawing. Windows has classes in place of numbers.
 NICENESS: int = getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", 10)
 OFF = ("off", "no", "false", "0")

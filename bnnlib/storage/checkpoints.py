@@ -20,10 +20,11 @@ from safetensors.torch import load_file, save_file
 
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import BayesianNetwork, DropoutNetwork, EnsembleNetwork, Network
+from bnnlib.places import checkpoint_folders
 from bnnlib.storage.cards import FORMAT, config_from_card, read_card, write_card
 from bnnlib.storage.files import staged
 
-FOLDER = Path(__file__).resolve().parents[2] / "checkpoints"
+FOLDER, *OTHERS = checkpoint_folders()  # new ones go to FOLDER; the others are read as well
 # Come with the project, in the order to offer them.
 SHIPPED = (
     "dropout",
@@ -154,16 +155,16 @@ def _versions() -> dict[str, str]:
 
 
 def list_checkpoints(folder: str | Path | None = None) -> list[Info]:
-    """Every checkpoint below `folder` (None: `checkpoints/`), by name.
+    """Every checkpoint below `folder` (None: the places of checkpoints), by name.
 
     One whose card cannot be read is listed with its problem.
     """
-    root = Path(folder or FOLDER)
-    set_aside = {path.name[1 : -len(".old")]: path for path in root.glob(".*.old")}
+    found: dict[str, Path] = {}
+    for root in reversed([Path(folder)] if folder else [FOLDER, *OTHERS]):  # the first place wins
+        found |= {path.name[1 : -len(".old")]: path for path in root.glob(".*.old")}
+        found |= {path.name: path for path in root.glob("[!.]*")}
     infos = []
-    for name, path in sorted(
-        (set_aside | {path.name: path for path in root.glob("[!.]*")}).items()
-    ):
+    for name, path in sorted(found.items()):
         if not path.is_dir():
             continue
         try:
@@ -176,16 +177,22 @@ def list_checkpoints(folder: str | Path | None = None) -> list[Info]:
 
 
 def find_checkpoint(name_or_path: str | Path) -> Path:
-    """The folder of a checkpoint given by name (below `checkpoints/`) or by path.
+    """The folder of a checkpoint given by name or by path.
 
     Raises BnnlibError if there is none.
     """
-    for folder in (FOLDER / name_or_path, Path(name_or_path).absolute()):
+    named = [root / name_or_path for root in (FOLDER, *OTHERS)]
+    for folder in (*named, Path(name_or_path).absolute()):
         for place in (folder, _aside(folder)):
             with contextlib.suppress(OSError):  # a name too long to be one
                 if place.is_dir():
                     return place
     known = ", ".join(info.name for info in list_checkpoints() if info.card) or "none"
+    if name_or_path in SHIPPED:
+        raise BnnlibError(
+            f"The checkpoint {str(name_or_path)!r} is not here: copy its folder from the project's "
+            f"checkpoints/ to {FOLDER.absolute()}, or take one of these: {known}."
+        )
     raise BnnlibError(
         f"There is no checkpoint {str(name_or_path)!r}: "
         f"give the path of its folder or one of these names: {known}."

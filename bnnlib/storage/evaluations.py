@@ -7,7 +7,6 @@ folder cannot be written, the file goes to the user's cache. Reading executes no
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from bnnlib.errors import BnnlibError
 from bnnlib.metrics import MEASURES
+from bnnlib.places import cache_folder
 from bnnlib.storage.checkpoints import find_checkpoint
 from bnnlib.storage.files import write_whole
 
@@ -55,13 +55,6 @@ def weights_hash(folder: Path) -> str:
         raise BnnlibError(
             f"The weights in {folder} cannot be read ({error.strerror}): copy or train the checkpoint again."
         ) from error
-
-
-def cache_folder() -> Path:
-    """Where results go if not beside the checkpoint: `BNNLIB_CACHE`, or `bnnlib` in the user's cache folder."""
-    if named := os.environ.get("BNNLIB_CACHE"):
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bnnlib"
 
 
 def save_results(name_or_path: str | Path, results: Results, beside: bool = True) -> Path:
