@@ -66,5 +66,5 @@ def stock(device: str, rounds: str) -> dict[str, tuple[float, ...]]:
 
 
 if __name__ == "__main__":
-    verb: Callable[..., object] = {"memory": memory, "start": start, "stock": stock}[sys.argv[1]]
-    print(json.dumps(verb(*sys.argv[2:])))
+    verb: dict[str, Callable[..., object]] = {"memory": memory, "start": start, "stock": stock}
+    print(json.dumps(verb[sys.argv[1]](*sys.argv[2:])))
