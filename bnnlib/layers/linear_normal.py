@@ -123,19 +123,23 @@ class LinearNormal(TorchDistribution):
 @register_kl(LinearNormal, LinearNormal)
 def _kl_linear_normal(q: LinearNormal, p: LinearNormal) -> Tensor:
     """KL of the weights, q from p, in nats, times each image's share of it, `[..., B]`."""
+    return (q.kl_weight * weights_kl(q, p)).expand(q.batch_shape)
+
+
+def weights_kl(q: LinearNormal, p: LinearNormal) -> Tensor:
+    """KL of all weights of the layer, q from p, a scalar in nats, whatever `kl_weight` is."""
     if isinstance(p.loc, Tensor) or p.loc:
-        kl = kl_divergence(
+        return kl_divergence(
             Normal(q.loc, q.scale, validate_args=False), Normal(p.loc, p.scale, validate_args=False)
         ).sum()
-    else:  # every weight's prior is N(0, p^2): sums over q's weights, there already, are enough
-        _, _, sum_loc2, sum_scale2, sum_log_scale = q.statistics
-        factor, n = torch.as_tensor(q.factor), q.weight_shape.numel()
-        kl = (
-            (sum_loc2 + factor**2 * sum_scale2) / (2 * p.scale**2)
-            - sum_log_scale
-            - n * (factor.log() - p.scale.log() + 0.5)
-        )
-    return (q.kl_weight * kl).expand(q.batch_shape)
+    # Every weight's prior is N(0, p^2): sums over q's weights, there already, are enough.
+    _, _, sum_loc2, sum_scale2, sum_log_scale = q.statistics
+    factor, n = torch.as_tensor(q.factor), q.weight_shape.numel()
+    return (
+        (sum_loc2 + factor**2 * sum_scale2) / (2 * p.scale**2)
+        - sum_log_scale
+        - n * (factor.log() - p.scale.log() + 0.5)
+    )
 
 
 class LinearStatistics(Function):

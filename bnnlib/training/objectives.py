@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
-from bnnlib.layers.elbo import negative_elbo
+from bnnlib.layers.bound import elbo
 from bnnlib.layers.products import keep_freed_memory
 from bnnlib.networks import BayesianNetwork, DropoutNetwork, Trainable
 
@@ -92,15 +92,10 @@ def _bayesian(
             temperature = -batch_size / len(labels)
         with pyro.validation_enabled(False), Observed() as seen:
             how = {"generator": generator, "precision": precision}
-            total = negative_elbo(
-                network.model, network.guide, images, labels, n_train, temperature, **how
-            )
+            terms = elbo(network.model, network.guide, images, labels, n_train, temperature, **how)
+        total = terms.loss
         nll = F.nll_loss(seen.log_probs, labels, reduction="sum").detach()
-        kl = (
-            (total.detach() * share - nll) / (share * temperature)
-            if temperature
-            else torch.zeros_like(nll)
-        )
+        kl = terms.kl.detach()
         if name == "published":
             value = total * share
             reported = (value.detach() + batch_size / n_train * constant) / n_train

@@ -166,3 +166,14 @@ def test_it_is_the_articles_own_loss_with_the_article_s_own_layer(article, batch
         strict=True,
     ):
         assert (a - b).norm() < 1e-3 * b.norm()
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1e-6, 0.01, 1.0])
+@pytest.mark.parametrize("name", ["elbo", "published"])
+def test_the_reported_kl_is_the_closed_form_at_every_temperature(
+    article, batch, name: str, temperature: float
+) -> None:
+    objective = make_objective(article, name, N, BATCH, seeded(5), torch.float32)
+    loss = objective(*batch, temperature)
+    assert loss.kl.item() == pytest.approx(standard_kl(article).item(), rel=1e-5)
+    assert not loss.kl.requires_grad

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from bnnlib import sample_probs
 from bnnlib.layers import products
-from bnnlib.layers.elbo import negative_elbo
+from bnnlib.layers.bound import negative_elbo
 from bnnlib.layers.products import linear, product
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutNetwork, Network
 from bnnlib.training.objectives import make_objective
