@@ -25,15 +25,14 @@ N = 1_200  # to train on; the other 597 are held out
 held_out, labels, scrambled = x[N:], y[N:], x[N:, torch.randperm(64, generator=generator)]
 
 torch.manual_seed(0)  # torch's own layers start from torch's own generator
-plain = nn.Sequential(nn.Linear(64, 100), nn.ReLU(), nn.Linear(100, 100), nn.ReLU())
-plain.append(nn.Linear(100, 10))
+plain = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
 optimiser = torch.optim.Adam(plain.parameters(), lr=0.003)
 for _ in range(150):
     optimiser.zero_grad()
     F.cross_entropy(plain(x[:N]), y[:N]).backward()
     optimiser.step()
 
-network = convert(plain, prior_scale=0.2, initial_scale=0.05)
+network = convert(plain, prior_scale=1.0, initial_scale=0.05)
 
 
 def model(x, y):
@@ -47,7 +46,7 @@ def guide(x, y):
         network.sample_posterior("net", x, n_data=N, generator=generator)
 
 
-svi = SVI(model, guide, pyro.optim.Adam({"lr": 0.003}), TraceMeanField_ELBO())
+svi = SVI(model, guide, pyro.optim.Adam({"lr": 0.01}), TraceMeanField_ELBO())
 for _ in range(300):
     rows = torch.randint(N, (256,), generator=generator)
     svi.step(x[rows], y[rows])

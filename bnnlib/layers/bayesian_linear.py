@@ -31,7 +31,7 @@ FACTOR_RANGE = (0.1, 1.0)  # of the learnt scale factors, as in Kingma et al. 20
 
 
 class BayesianLinear(nn.Module):
-    """z = [x, 1] W with prior W_ij ~ N(0, prior_scale^2) and posterior W_ij ~ N(loc_ij, scale_ij^2).
+    """z = [x, 1] W; prior W_ij ~ N(0, prior_scale^2), posterior W_ij ~ N(loc_ij, scale_ij^2).
 
     `loc` and `scale` are `[D, H]`, or `[D + 1, H]` with the bias in the last row.
     scale = factor * (minimum_scale + exp(raw_scale)). `factor`: None for 1, or the start of one
@@ -229,8 +229,8 @@ def _sample(
 
     if (n_data is None) == (kl_weight is None):
         raise BnnlibError(
-            f"The layer {name!r} was given {'neither' if n_data is None else 'both'} of n_data and "
-            "kl_weight: give n_data, the number of all data points, or kl_weight, one point's share."
+            f"The layer {name!r} has {'neither' if n_data is None else 'both'} of n_data and "
+            "kl_weight: give the number of all data points or one point's share of the KL."
         )
     if n_data is not None and n_data < 1:
         raise BnnlibError(f"n_data is {n_data}: expected the number of all data points.")
@@ -239,7 +239,10 @@ def _sample(
 
 
 def _unconstrain(factor: float) -> Tensor:
-    """The unconstrained value of a scale factor in [0.1, 1]; the ends lie a rounding inside, as Pyro puts them."""
+    """The unconstrained value of a scale factor in [0.1, 1].
+
+    The ends lie a rounding inside, as Pyro puts them.
+    """
     low, high = FACTOR_RANGE
     tiny = torch.finfo(torch.float32).eps
     return torch.tensor((factor - low) / (high - low), device="cpu").clamp(tiny, 1 - tiny).logit()

@@ -59,7 +59,7 @@ def elbo(model: Callable, guide: Callable, *args: Any, **kwargs: Any) -> Elbo:
 
 
 def negative_elbo(model: Callable, guide: Callable, *args: Any, **kwargs: Any) -> Tensor:
-    """`elbo(...).loss`, in the form of a Pyro loss: `SVI(model, guide, optim, loss=negative_elbo)`."""
+    """`elbo(...).loss` as a loss of Pyro's: `SVI(model, guide, optim, loss=negative_elbo)`."""
     return elbo(model, guide, *args, **kwargs).loss
 
 

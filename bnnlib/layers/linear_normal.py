@@ -81,7 +81,10 @@ class LinearNormal(TorchDistribution):
         super().__init__(inputs.shape[:-1], torch.Size([columns]), validate_args=False)
 
     def expand(self, batch_shape: torch.Size, _instance: object = None) -> "LinearNormal":
-        """The same layer for inputs of another batch shape; without this a plate would hide the registered KL."""
+        """The same layer for inputs of another batch shape.
+
+        Without this a plate would hide the registered KL.
+        """
         if torch.Size(batch_shape) == self.batch_shape:
             return self
         inputs = self.inputs.expand(*batch_shape, self.inputs.shape[-1])

@@ -52,7 +52,7 @@ class BayesianSequential(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         """Raises BnnlibError: a Bayesian network has many answers, so say which is meant."""
         raise BnnlibError(
-            "A Bayesian network has no single answer: use draw(generator)(x) for a sampled network, "
+            "A Bayesian network has no single answer: use draw(generator)(x) for one sampled, "
             "mean(x) for the posteriors' means, or sample_prior and sample_posterior in Pyro."
         )
 

@@ -1,7 +1,7 @@
 """The Bayesian network: a normal prior and a normal mean-field posterior over every weight.
 
-Pyro trains it (`model`, `guide`), plain torch answers (`sample`): Pyro's handlers are shared by all threads of a process, so
-a server must not sample through them.
+Pyro trains it (`model`, `guide`), plain torch answers (`sample`): Pyro's handlers are shared by all
+threads of a process, so a server must not sample through them.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,9 +20,10 @@ from bnnlib.layers.bayesian_linear import BayesianLinear
 class BayesianConfig:
     """Sizes, prior and where the posterior starts.
 
-    `prior_scale`: sd of the prior of every weight; None learns one for each layer (empirical Bayes).
-    `initial_scale`: sd of the posterior at the start, times a scale factor on hidden layers. `initial_factors`: those factors at
-    the start, in [0.1, 1]. `minimum_scale`: the least sd, before the factor. `input_bias`: whether the first layer has a bias.
+    `prior_scale`: sd of the prior of every weight; None learns one a layer (empirical Bayes).
+    `initial_scale`: sd of the posterior at the start, times a scale factor on hidden layers.
+    `initial_factors`: those factors at the start, in [0.1, 1]. `minimum_scale`: the least sd,
+    before the factor. `input_bias`: whether the first layer has a bias.
     """
 
     hidden: tuple[int, ...] = (1024, 1024, 1024)
@@ -38,7 +39,10 @@ class BayesianConfig:
 
 
 class BayesianNetwork(nn.Module):
-    """A Bayesian MLP with LeakyReLU and log-softmax. `card` says where a loaded network comes from."""
+    """A Bayesian MLP with LeakyReLU and log-softmax.
+
+    `card` says where a loaded network comes from.
+    """
 
     layers: Sequence[BayesianLinear]
     card: dict[str, Any]
@@ -73,9 +77,10 @@ class BayesianNetwork(nn.Module):
         temperature: float = 1.0,
         **how: Any,
     ) -> Tensor:
-        """p(y, W | x): weights from the prior, labels from the network. `images` `[B, 28, 28]`, `labels` `[B]`.
+        """p(y, W | x): weights from the prior, labels from the network.
 
-        `n_train`: N; each image carries temperature * KL / N. `how`: `generator` and `precision` of the layers' products.
+        `images` `[B, 28, 28]`, `labels` `[B]`. `n_train`: N; each image carries
+        temperature * KL / N. `how`: `generator` and `precision` of the layers' products.
         """
         import pyro  # here, not above: a server that only answers never loads Pyro
         from pyro.distributions import Categorical
@@ -94,7 +99,7 @@ class BayesianNetwork(nn.Module):
         temperature: float = 1.0,
         **how: Any,
     ) -> None:
-        """q(W): the same layers with weights from the posterior; there is no conditioning on labels here."""
+        """q(W): the same layers with weights from the posterior. Labels have no part in it."""
         import pyro
 
         with pyro.plate(

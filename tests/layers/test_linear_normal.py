@@ -1,4 +1,4 @@
-"""The locally reparameterised layer against an independent float64 reference and against known answers."""
+"""The locally reparameterised layer against a float64 reference and against known answers."""
 
 import contextlib
 from itertools import pairwise
@@ -39,7 +39,10 @@ def reference(
     noise: list[Tensor],
     temperature: float,
 ):
-    """Loss per training image and the gradient of every parameter, in float64, weight by weight through a B x D x H tensor."""
+    """Loss per training image and the gradient of every parameter, in float64.
+
+    Computed weight by weight through a B x D x H tensor.
+    """
     config = network.config
     parameters = {
         name: value.detach().double().requires_grad_() for name, value in network.named_parameters()
@@ -205,7 +208,7 @@ def test_a_blank_image_trains_the_articles_network_which_has_no_bias_in_its_firs
 
 
 def pair_of_layers(kl_weight: float, n: int, b: int, outer: int | None = None):
-    """(model, guide, KL of the weights) of one layer inside `plate("images", n, subsample_size=b)`."""
+    """(model, guide, KL of the weights) of one layer in a plate of n images, b of them drawn."""
     x = torch.rand(b, 4, generator=seeded(0))
     loc, scale = torch.randn(5, 2, generator=seeded(1)), torch.rand(5, 2, generator=seeded(2)) + 0.1
 
@@ -299,7 +302,7 @@ def opinions(network: BayesianNetwork, images: Tensor, path: str, n: int) -> Ten
 
 
 def distance(a: Tensor, b: Tensor) -> float:
-    """The largest Kolmogorov-Smirnov distance between samples `[n, ...]` of a and b, over all entries."""
+    """Largest Kolmogorov-Smirnov distance of samples `[n, ...]` of a and b, over all entries."""
     n = len(a)
     both, order = torch.cat([a, b]).flatten(1).sort(0)
     steps = torch.where(order < n, 1.0, -1.0).cumsum(0) / n
