@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import torch
 from torch import Tensor
-from torch.distributions import Normal, kl_divergence, register_kl
+from torch.distributions import Normal, kl_divergence
 
 from bnnlib import load_mnist, metrics, sample_probs
 from bnnlib.layers import linear_normal as layers
@@ -38,13 +38,10 @@ class Textbook(layers.LinearNormal):
         mean = x @ self.loc[:d] + self.loc[d:].sum(0)
         return mean, x.square() @ variance[:d] + variance[d:].sum(0)
 
-
-@register_kl(Textbook, Textbook)
-def _kl_textbook(q: Textbook, p: Textbook) -> Tensor:
-    assert isinstance(q.loc, Tensor)
-    prior = Normal(torch.zeros_like(q.loc), p.scale, validate_args=False)
-    kl = kl_divergence(Normal(q.loc, q.scale, validate_args=False), prior).sum()
-    return (q.kl_weight * kl).expand(q.batch_shape)
+    def weights_kl(self, prior: layers.LinearNormal) -> Tensor:
+        assert isinstance(self.loc, Tensor)
+        p = Normal(torch.zeros_like(self.loc), prior.scale, validate_args=False)
+        return kl_divergence(Normal(self.loc, self.scale, validate_args=False), p).sum()
 
 
 WAYS = {

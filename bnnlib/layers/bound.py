@@ -11,7 +11,7 @@ from pyro.poutine.util import prune_subsample_sites
 from torch import Tensor
 from torch.distributions import kl_divergence
 
-from bnnlib.layers.linear_normal import LinearNormal, weights_kl
+from bnnlib.layers.linear_normal import LinearNormal
 
 
 class Elbo(NamedTuple):
@@ -59,14 +59,15 @@ def elbo(model: Callable, guide: Callable, *args: Any, **kwargs: Any) -> Elbo:
 
 
 def negative_elbo(model: Callable, guide: Callable, *args: Any, **kwargs: Any) -> Tensor:
-    """`elbo(...).loss`, in the form of a Pyro loss: `SVI(model, guide, optim, loss=negative_elbo)`."""
+    """`elbo(...).loss` as a loss of Pyro's: `SVI(model, guide, optim, loss=negative_elbo)`."""
     return elbo(model, guide, *args, **kwargs).loss
 
 
 def _site_kl(q: dict[str, Any], prior: Any) -> tuple[Tensor, Tensor]:
     """The KL of one latent site, whole and as the loss counts it."""
-    if not isinstance(q["fn"], LinearNormal):
-        kl = q["scale"] * kl_divergence(q["fn"], prior).sum()
+    layer = q["fn"]
+    if not (isinstance(layer, LinearNormal) and isinstance(prior, LinearNormal)):
+        kl = q["scale"] * kl_divergence(layer, prior).sum()
         return kl, kl
-    kl = weights_kl(q["fn"], prior)
-    return kl, q["scale"] * (q["fn"].kl_weight * kl).expand(q["fn"].batch_shape).sum()
+    kl = layer.weights_kl(prior)
+    return kl, q["scale"] * (layer.kl_weight * kl).expand(layer.batch_shape).sum()

@@ -1,8 +1,8 @@
 """A locally reparameterised Bayesian linear layer as a Pyro distribution, with a closed-form KL.
 
-It takes the place of `pyro.contrib.bnn.HiddenLayer`: no B x D x H tensor, a proper batch shape (so it works inside a
-plate), the non-linearity outside, and the right sign of the KL. Kingma, Salimans & Welling 2015, "Variational Dropout and the
-Local Reparameterization Trick".
+It takes the place of `pyro.contrib.bnn.HiddenLayer`: no B x D x H tensor, a proper batch shape (so
+it works inside a plate), the non-linearity outside, and the right sign of the KL. Kingma, Salimans
+& Welling 2015, "Variational Dropout and the Local Reparameterization Trick".
 """
 
 from typing import Any, ClassVar
@@ -15,19 +15,31 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.distributions import Normal, constraints, kl_divergence, register_kl
 
+from bnnlib.errors import BnnlibError
 from bnnlib.layers.products import product
 
-TINY = 1e-12  # added to a variance: keeps the root's gradient finite where it is 0 (a blank image without a bias)
+# Added to a variance: keeps the root's gradient finite where it is 0 (a blank image, no bias).
+TINY = 1e-12
 
 
 class LinearNormal(TorchDistribution):
-    """z = [x, 1] W with independent W_ij ~ N(loc_ij, scale_ij^2), W integrated out: z ~ N(x loc, x^2 scale^2).
+    """z = [x, 1] W with independent W_ij ~ N(loc_ij, scale_ij^2): z ~ N(x loc, x^2 scale^2).
 
-    inputs: x `[..., B, D]`. loc, scale: `[D, H]`, or `[D + 1, H]` whose last row is the bias; or scalars, for an isotropic prior
-    over weights of the given `shape`. In place of scale its logarithm may be given, with a scalar factor:
-    scale = factor * exp(log_scale). kl_weight: what one image carries of the weights' KL, temperature / N: under
-    `pyro.plate(size=N, subsample_size=B)` the KL is then counted once. precision: the dtype of the matrix products.
-    A draw has batch shape `[..., B]` and event shape `[H]`.
+    inputs: x `[..., B, D]`. loc, scale: `[D, H]`, or `[D + 1, H]` whose last row is the bias; or
+    scalars, for an isotropic prior over weights of the given `shape`. In place of scale its
+    logarithm may be given, with a scalar factor: scale = factor * exp(log_scale).
+    kl_weight: what one input carries of the weights' KL, 1 / N for N data points, or
+    temperature / N. It has no default: 1 would count the KL N times. Under
+    `pyro.plate(size=N, subsample_size=B)` the KL is then counted once.
+    generator: of the noise; None is torch's own. precision: the dtype of the matrix products;
+    None is that of the inputs. A draw has batch shape `[..., B]` and event shape `[H]`.
+
+    `kl_divergence` of two such layers is the KL of the weights. `TraceMeanField_ELBO` and
+    `bnnlib.layers.elbo` take it. `log_prob` is the density of the pre-activations. An ELBO made of
+    it (`Trace_ELBO` and others) has another objective, so its gradient raises BnnlibError. A loss
+    computed without gradients cannot be refused: nothing tells there what the density is for.
+
+    Raises BnnlibError for weights that do not fit the inputs, or with no scale.
     """
 
     arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
@@ -40,39 +52,49 @@ class LinearNormal(TorchDistribution):
         loc: Tensor | float,
         scale: Tensor | None = None,
         shape: torch.Size | None = None,
-        kl_weight: float = 1.0,
+        *,
+        kl_weight: float,
         generator: torch.Generator | None = None,
-        precision: torch.dtype = torch.float32,
+        precision: torch.dtype | None = None,
         log_scale: Tensor | None = None,
         factor: Tensor | float = 1.0,
     ) -> None:
         if log_scale is None:
             if scale is None:
-                raise ValueError("A layer has neither scale nor log_scale: expected one of them")
+                raise BnnlibError("A layer has neither scale nor log_scale: give one of them.")
             log_scale = scale.log()
         self.inputs, self.loc, self.log_scale, self.factor = inputs, loc, log_scale, factor
         self.weight_shape = shape or log_scale.shape
-        self.kl_weight, self.generator, self.precision = kl_weight, generator, precision
+        self.kl_weight, self.generator = kl_weight, generator
+        self.precision = precision or inputs.dtype
         rows, columns = self.weight_shape
+        if inputs.dim() < 2:
+            raise BnnlibError(
+                f"The inputs of a layer have shape {list(inputs.shape)}: expected [..., B, D]."
+            )
         if rows - inputs.shape[-1] not in (0, 1):
-            raise ValueError(
-                f"inputs have {inputs.shape[-1]} features, weights have {rows} rows: expected as many, or one more for a bias"
+            raise BnnlibError(
+                f"The inputs have {inputs.shape[-1]} features, weights have {rows} rows: "
+                "expected as many, or one more for a bias."
             )
         self._statistics: tuple[Tensor, ...] | None = None
         super().__init__(inputs.shape[:-1], torch.Size([columns]), validate_args=False)
 
     def expand(self, batch_shape: torch.Size, _instance: object = None) -> "LinearNormal":
-        """The same layer for inputs of another batch shape; without this a plate would hide the registered KL."""
+        """The same layer for inputs of another batch shape.
+
+        Without this a plate would hide the registered KL.
+        """
         if torch.Size(batch_shape) == self.batch_shape:
             return self
         inputs = self.inputs.expand(*batch_shape, self.inputs.shape[-1])
-        how = (self.kl_weight, self.generator, self.precision)
-        return LinearNormal(
+        return type(self)(
             inputs,
             self.loc,
-            None,
-            self.weight_shape,
-            *how,
+            shape=self.weight_shape,
+            kl_weight=self.kl_weight,
+            generator=self.generator,
+            precision=self.precision,
             log_scale=self.log_scale,
             factor=self.factor,
         )
@@ -115,37 +137,59 @@ class LinearNormal(TorchDistribution):
         return torch.addcmul(mean, (variance + TINY).sqrt(), noise)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Log-density of the pre-activation given the inputs, nats, `[..., B]`; the ELBO uses the registered KL instead."""
+        """Log-density of the pre-activation given the inputs, nats, `[..., B]`; has no gradient."""
         mean, variance = self.moments
-        return Normal(mean, (variance + TINY).sqrt(), validate_args=False).log_prob(value).sum(-1)
+        density = Normal(mean, (variance + TINY).sqrt(), validate_args=False).log_prob(value)
+        return NoGradient.apply(density.sum(-1))
+
+    def weights_kl(self, prior: "LinearNormal") -> Tensor:
+        """KL of all weights from those of `prior`, a scalar in nats, whatever `kl_weight` is."""
+        if isinstance(prior.loc, Tensor) or prior.loc:
+            return kl_divergence(
+                Normal(self.loc, self.scale, validate_args=False),
+                Normal(prior.loc, prior.scale, validate_args=False),
+            ).sum()
+        # Every weight's prior is N(0, p^2): sums over the weights, there already, are enough.
+        _, _, sum_loc2, sum_scale2, sum_log_scale = self.statistics
+        factor, n = torch.as_tensor(self.factor), self.weight_shape.numel()
+        return (
+            (sum_loc2 + factor**2 * sum_scale2) / (2 * prior.scale**2)
+            - sum_log_scale
+            - n * (factor.log() - prior.scale.log() + 0.5)
+        )
 
 
 @register_kl(LinearNormal, LinearNormal)
 def _kl_linear_normal(q: LinearNormal, p: LinearNormal) -> Tensor:
-    """KL of the weights, q from p, in nats, times each image's share of it, `[..., B]`."""
-    return (q.kl_weight * weights_kl(q, p)).expand(q.batch_shape)
+    """KL of the weights, q from p, in nats, times each input's share of it, `[..., B]`."""
+    return (q.kl_weight * q.weights_kl(p)).expand(q.batch_shape)
 
 
-def weights_kl(q: LinearNormal, p: LinearNormal) -> Tensor:
-    """KL of all weights of the layer, q from p, a scalar in nats, whatever `kl_weight` is."""
-    if isinstance(p.loc, Tensor) or p.loc:
-        return kl_divergence(
-            Normal(q.loc, q.scale, validate_args=False), Normal(p.loc, p.scale, validate_args=False)
-        ).sum()
-    # Every weight's prior is N(0, p^2): sums over q's weights, there already, are enough.
-    _, _, sum_loc2, sum_scale2, sum_log_scale = q.statistics
-    factor, n = torch.as_tensor(q.factor), q.weight_shape.numel()
-    return (
-        (sum_loc2 + factor**2 * sum_scale2) / (2 * p.scale**2)
-        - sum_log_scale
-        - n * (factor.log() - p.scale.log() + 0.5)
-    )
+class NoGradient(Function):
+    """The density as it is, whose gradient is refused.
+
+    Every ELBO computes densities of all sites, but only one that uses them differentiates them:
+    `TraceMeanField_ELBO` drops them where a KL is registered.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, density: Tensor) -> Tensor:
+        return density.view_as(density)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> None:
+        raise BnnlibError(
+            "The loss differentiates the density of a Bayesian layer's activations, which is not "
+            "the KL of its weights: use TraceMeanField_ELBO or bnnlib.layers.negative_elbo, with "
+            "the layer in both model and guide."
+        )
 
 
 class LinearStatistics(Function):
-    """(x, loc, log s) -> ([x, 1] loc, [x, 1]^2 s^2, sum of loc^2, sum of s^2, sum of log s): the moments of z and what the KL is made of.
+    """(x, loc, log s) -> ([x, 1] loc, [x, 1]^2 s^2, sum of loc^2, sum of s^2, sum of log s).
 
-    The 1 is there if the weights have a row for it. Two products forward, four backward, in the given precision; all else in float32.
+    The moments of z and what the KL is made of. The 1 is there if the weights have a row for it.
+    Two products forward, four backward, in the given precision; all else in the inputs' dtype.
     One node for moments and KL, so that each weight's gradient is written once.
     """
 

@@ -1,8 +1,9 @@
 """Matrix products by the fastest kernel torch has for them.
 
-On a CPU torch gives float32 products to MKL, which takes the wide AVX-512 units for Intel's processors alone; oneDNN, which torch
-uses for bfloat16 and convolutions, is twice as fast on AMD's with the same accuracy. So float32 products are given to oneDNN where
-this torch has it. `python -m benchmarks` measures both.
+On a CPU torch gives float32 products to MKL, which takes the wide AVX-512 units for Intel's
+processors alone. oneDNN, which torch uses for bfloat16 and convolutions, is twice as fast on AMD's
+with the same accuracy. So float32 products are given to oneDNN where this torch has it.
+`python -m benchmarks` measures both.
 """
 
 from functools import cache
@@ -16,9 +17,10 @@ from torch.autograd.function import once_differentiable
 
 
 def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
-    """a b + bias, `[..., M, K] x [K, N] + [N] -> [..., M, N]`, all of one dtype, whatever their strides.
+    """a b + bias, `[..., M, K] x [K, N] + [N] -> [..., M, N]`, of one dtype, of any strides.
 
-    oneDNN is for inference and the inside of autograd functions: what needs a gradient or stands under autocast goes torch's own way.
+    oneDNN is for inference and the inside of autograd functions. What needs a gradient or stands
+    under autocast goes torch's own way.
     """
     torchs_own = torch.is_autocast_enabled(a.device.type) or (
         torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)
@@ -29,7 +31,10 @@ def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """x weight^T + bias, `[..., D] x [H, D] + [H] -> [..., H]`, as a linear layer of torch's has them; with a gradient."""
+    """x weight^T + bias, `[..., D] x [H, D] + [H] -> [..., H]`, with a gradient.
+
+    The weight has the shape that it has in torch's linear layer.
+    """
     if torch.is_autocast_enabled(x.device.type):
         return F.linear(x, weight, bias)
     return (
@@ -60,8 +65,9 @@ def _onednn_product(a: Tensor, b: Tensor, bias: Tensor | None) -> Tensor:
     return torch.ops.mkldnn._linear_pointwise(a, b.t(), bias, "none", [], "")
 
 
-# An operation of its own, for torch.compile takes torch's only for weights that never change; not by torch.library.custom_op,
-# whose first call imports the compiler: a second and 150 MB of a server that only answers.
+# An operation of its own: torch.compile takes torch's only for weights that never change. It is not
+# made by torch.library.custom_op, whose first call imports the compiler: a second and 150 MB of a
+# server that only answers.
 OPERATIONS = torch.library.Library("bnnlib", "FRAGMENT")
 OPERATIONS.define("onednn_product(Tensor a, Tensor b, Tensor? bias) -> Tensor")
 OPERATIONS.impl("onednn_product", _onednn_product, "CPU")
@@ -82,9 +88,10 @@ def _has_onednn() -> bool:
 
 @cache
 def keep_freed_memory() -> None:
-    """Have malloc serve large temporaries from what was freed before, not page by page from the system: saves 6 % of a training step.
+    """Have malloc serve large temporaries from memory freed before: saves 6 % of a training step.
 
-    glibc takes blocks above a threshold from the system each time; freeing one of just under 32 MiB raises the threshold to that
-    size (mallopt(3), M_MMAP_THRESHOLD) and keeps twice as much at most. Elsewhere it does nothing.
+    glibc takes blocks above a threshold from the system each time. Freeing one of just under 32 MiB
+    raises the threshold to that size (mallopt(3), M_MMAP_THRESHOLD) and keeps twice as much at
+    most. Elsewhere it does nothing.
     """
     torch.empty(31 << 20, dtype=torch.uint8)

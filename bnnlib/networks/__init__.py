@@ -1,4 +1,4 @@
-"""The networks: a dropout MLP, a Bayesian MLP and an ensemble, with the same sizes and asked in the same way."""
+"""The networks: a dropout MLP, a Bayesian MLP and an ensemble, asked in the same way."""
 
 from bnnlib.networks.bayesian import BayesianConfig, BayesianNetwork
 from bnnlib.networks.dropout import DropoutConfig, DropoutNetwork

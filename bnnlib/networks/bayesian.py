@@ -1,7 +1,7 @@
 """The Bayesian network: a normal prior and a normal mean-field posterior over every weight.
 
-Pyro trains it (`model`, `guide`), plain torch answers (`sample`): Pyro's handlers are shared by all threads of a process, so
-a server must not sample through them.
+Pyro trains it (`model`, `guide`), plain torch answers (`sample`): Pyro's handlers are shared by all
+threads of a process, so a server must not sample through them.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,16 +13,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bnnlib.layers.bayesian_linear import BayesianLinear, affine
+from bnnlib.layers.bayesian_linear import BayesianLinear
 
 
 @dataclass(frozen=True)
 class BayesianConfig:
     """Sizes, prior and where the posterior starts.
 
-    `prior_scale`: sd of the prior of every weight; None learns one for each layer (empirical Bayes).
-    `initial_scale`: sd of the posterior at the start, times a scale factor on hidden layers. `initial_factors`: those factors at
-    the start, in [0.1, 1]. `minimum_scale`: the least sd, before the factor. `input_bias`: whether the first layer has a bias.
+    `prior_scale`: sd of the prior of every weight; None learns one a layer (empirical Bayes).
+    `initial_scale`: sd of the posterior at the start, times a scale factor on hidden layers.
+    `initial_factors`: those factors at the start, in [0.1, 1]. `minimum_scale`: the least sd,
+    before the factor. `input_bias`: whether the first layer has a bias.
     """
 
     hidden: tuple[int, ...] = (1024, 1024, 1024)
@@ -38,7 +39,10 @@ class BayesianConfig:
 
 
 class BayesianNetwork(nn.Module):
-    """A Bayesian MLP with LeakyReLU and log-softmax. `card` says where a loaded network comes from."""
+    """A Bayesian MLP with LeakyReLU and log-softmax.
+
+    `card` says where a loaded network comes from.
+    """
 
     layers: Sequence[BayesianLinear]
     card: dict[str, Any]
@@ -50,7 +54,7 @@ class BayesianNetwork(nn.Module):
         self.config, self.card = config, {}
         sizes = (config.inputs, *config.hidden, config.classes)
         factors = (*config.initial_factors, None)
-        self.layers = nn.ModuleList(  # type: ignore[assignment]  # a sequence of modules in all but name
+        self.layers = nn.ModuleList(  # type: ignore[assignment]  # a sequence in all but name
             BayesianLinear(
                 i,
                 o,
@@ -73,9 +77,10 @@ class BayesianNetwork(nn.Module):
         temperature: float = 1.0,
         **how: Any,
     ) -> Tensor:
-        """p(y, W | x): weights from the prior, labels from the network. `images` `[B, 28, 28]`, `labels` `[B]`.
+        """p(y, W | x): weights from the prior, labels from the network.
 
-        `n_train`: N; each image carries temperature * KL / N. `how`: `generator` and `precision` of the layers' products.
+        `images` `[B, 28, 28]`, `labels` `[B]`. `n_train`: N; each image carries
+        temperature * KL / N. `how`: `generator` and `precision` of the layers' products.
         """
         import pyro  # here, not above: a server that only answers never loads Pyro
         from pyro.distributions import Categorical
@@ -94,7 +99,7 @@ class BayesianNetwork(nn.Module):
         temperature: float = 1.0,
         **how: Any,
     ) -> None:
-        """q(W): the same layers with weights from the posterior; there is no conditioning on labels here."""
+        """q(W): the same layers with weights from the posterior. Labels have no part in it."""
         import pyro
 
         with pyro.plate(
@@ -103,29 +108,26 @@ class BayesianNetwork(nn.Module):
             self._sample_layers(images, prior=False, kl_weight=temperature / n_train, **how)
 
     def _sample_layers(self, images: Tensor, prior: bool, **how: Any) -> Tensor:
-        import pyro
-
-        from bnnlib.layers.linear_normal import LinearNormal
-
-        weights = [layer.prior if prior else layer.posterior for layer in self.layers]
         h = images.flatten(1)
-        for k, layer in enumerate(weights[:-1]):
-            h = F.leaky_relu(pyro.sample(f"h{k + 1}", LinearNormal(h, **layer, **how)))
-        return pyro.sample("logits", LinearNormal(h, **weights[-1], **how))
+        for k, layer in enumerate(self.layers):
+            sample = layer.sample_prior if prior else layer.sample_posterior
+            last = k == len(self.layers) - 1
+            z = sample("logits" if last else f"h{k + 1}", h, **how)
+            h = z if last else F.leaky_relu(z)
+        return h
 
     def sample(
         self, images: Tensor, n_samples: int, generator: torch.Generator, first: int = 0
     ) -> Tensor:
-        """Posterior sampling without Pyro, activations drawn for every image on its own (local reparameterisation).
+        """Posterior sampling without Pyro: log-probabilities `[B, 28, 28] -> [S, B, C]`.
 
-        Log-probabilities `[B, 28, 28] -> [S, B, C]`.
+        Activations are drawn for every image on its own (local reparameterisation).
         """
         h = images.flatten(-2)
         for k, layer in enumerate(self.layers):
-            mean, variance = affine(h, layer.loc), affine(h.square(), layer.variance)
-            shape = (
-                (n_samples, *mean.shape) if k == 0 else mean.shape
-            )  # layer 1's moments serve all samples
+            mean, variance = layer.moments(h)
+            # Layer 1's moments serve all samples.
+            shape = (n_samples, *mean.shape) if k == 0 else mean.shape
             noise = torch.randn(shape, generator=generator, device=generator.device)
             h = torch.addcmul(mean, variance.sqrt(), noise)
             if k < len(self.layers) - 1:
@@ -133,27 +135,26 @@ class BayesianNetwork(nn.Module):
         return h.float().log_softmax(-1)
 
     def draw(self, generator: torch.Generator, index: int = 0) -> Callable[[Tensor], Tensor]:
-        """One network from the posterior, its weights drawn: log-probabilities `[B, 28, 28] -> [B, C]`."""
-        noise = (
-            torch.randn(layer.loc.shape, generator=generator, device=generator.device)
-            for layer in self.layers
-        )
-        weights = [
-            eps.mul_(layer.scale).add_(layer.loc)
-            for eps, layer in zip(noise, self.layers, strict=True)
-        ]
+        """One network from the posterior, its weights drawn.
+
+        It maps `[B, 28, 28]` to log-probabilities `[B, C]`.
+        """
+        layers = [layer.draw(generator) for layer in self.layers]
 
         def answer(images: Tensor) -> Tensor:
             h = images.flatten(-2)
-            for k, weight in enumerate(weights):
-                h = affine(F.leaky_relu(h) if k else h, weight)
+            for k, layer in enumerate(layers):
+                h = layer(F.leaky_relu(h) if k else h)
             return h.float().log_softmax(-1)
 
         return answer
 
     @torch.no_grad()
     def divide_logits(self, temperature: float) -> None:
-        """Make every sampled network answer softmax(logits / T) from now on, for good: the last layer's posterior shrinks as a whole."""
+        """Make every sampled network answer softmax(logits / T) from now on, for good.
+
+        The last layer's posterior shrinks as a whole.
+        """
         last = self.layers[-1]
         scale = last.scale / temperature
         last.loc.div_(temperature)
@@ -161,5 +162,8 @@ class BayesianNetwork(nn.Module):
 
     @torch.no_grad()
     def sigma_ratios(self) -> list[float]:
-        """The median of sigma_q / sigma_prior in each layer: near 1 nothing was learnt, near 0 the posterior is a point."""
+        """The median of sigma_q / sigma_prior in each layer.
+
+        Near 1 nothing was learnt, near 0 the posterior is a point.
+        """
         return [float((layer.scale / layer.prior_scale).median()) for layer in self.layers]

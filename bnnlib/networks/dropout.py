@@ -1,4 +1,4 @@
-"""The dropout network, asked deterministically or by Monte Carlo dropout (Gal & Ghahramani 2016)."""
+"""The dropout network, asked with all units or by Monte Carlo dropout (Gal & Ghahramani 2016)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ class Linear(nn.Linear):
 class DropoutNetwork(nn.Module):
     """An MLP with LeakyReLU and log-softmax, dropout on its input and on each hidden layer.
 
-    Dropout never depends on `.train()` or `.eval()`: masks are drawn if, and only if, a generator is given. `card` says where a
-    loaded network comes from.
+    Dropout never depends on `.train()` or `.eval()`: masks are drawn if, and only if, a generator
+    is given. `card` says where a loaded network comes from.
     """
 
     layers: Sequence[nn.Linear]
@@ -48,17 +48,17 @@ class DropoutNetwork(nn.Module):
         super().__init__()
         self.config, self.card = config, {}
         sizes = (config.inputs, *config.hidden, config.classes)
-        self.layers = nn.ModuleList(Linear(i, o) for i, o in pairwise(sizes))  # type: ignore[assignment]  # a sequence in all but name
+        self.layers = nn.ModuleList(  # type: ignore[assignment]  # a sequence in all but name
+            Linear(i, o) for i, o in pairwise(sizes)
+        )
         self.rates = (config.input_dropout, *[config.hidden_dropout] * len(config.hidden))
-        for (
-            layer
-        ) in self.layers:  # torch's own initialisation of a linear layer, from our generator
+        for layer in self.layers:  # torch's own initialisation, from our generator
             bound = layer.in_features**-0.5
             for parameter in layer.parameters():
                 nn.init.uniform_(parameter, -bound, bound, generator=generator)
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Log-probabilities `[..., 28, 28] -> [..., C]`; a generator draws a dropout mask for each image."""
+        """Log-probabilities `[..., 28, 28] -> [..., C]`; with a generator, masks for each image."""
         h = images.flatten(-2)
         for k, (layer, rate) in enumerate(zip(self.layers, self.rates, strict=True)):
             if generator is not None:
@@ -77,11 +77,17 @@ class DropoutNetwork(nn.Module):
     def sample(
         self, images: Tensor, n_samples: int, generator: torch.Generator, first: int = 0
     ) -> Tensor:
-        """Monte Carlo dropout with masks of its own for every image: log-probabilities `[B, 28, 28] -> [S, B, C]`."""
+        """Monte Carlo dropout: log-probabilities `[B, 28, 28] -> [S, B, C]`.
+
+        Every image has masks of its own.
+        """
         return self(images.expand(n_samples, *images.shape), generator)
 
     def draw(self, generator: torch.Generator, index: int = 0) -> Callable[[Tensor], Tensor]:
-        """One thinned network, log-probabilities `[B, 28, 28] -> [B, C]`, whose units are dropped for all images alike."""
+        """One thinned network, whose units are dropped for all images alike.
+
+        It maps `[B, 28, 28]` to log-probabilities `[B, C]`.
+        """
         weights = [
             layer.weight * _mask(layer.weight.shape[1:], rate, generator)
             for layer, rate in zip(self.layers, self.rates, strict=True)
@@ -101,6 +107,5 @@ class DropoutNetwork(nn.Module):
 def _mask(shape: torch.Size, rate: float, generator: torch.Generator) -> Tensor:
     """d / (1 - rate) with d ~ Bernoulli(1 - rate): a unit is kept with probability 1 - rate."""
     keep = 1 - rate
-    return (
-        torch.rand(shape, generator=generator, device=generator.device).lt_(keep).div_(keep)
-    )  # bernoulli_ takes four times as long
+    # bernoulli_ takes four times as long.
+    return torch.rand(shape, generator=generator, device=generator.device).lt_(keep).div_(keep)

@@ -1,4 +1,7 @@
-"""A deep ensemble: a few networks trained apart, each asked without dropout (Lakshminarayanan, Pritzel & Blundell 2017)."""
+"""A deep ensemble: a few networks trained apart, each asked without dropout.
+
+Lakshminarayanan, Pritzel & Blundell 2017.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +15,10 @@ from bnnlib.networks.dropout import DropoutConfig, DropoutNetwork
 
 @dataclass(frozen=True)
 class EnsembleConfig:
-    """How many members of what sizes. There is nothing to train here: the members are dropout networks, trained already."""
+    """How many members of what sizes.
+
+    There is nothing to train here: the members are dropout networks, trained already.
+    """
 
     members: int = 5
     hidden: tuple[int, ...] = (1024, 1024, 1024)
@@ -22,7 +28,10 @@ class EnsembleConfig:
 
 
 class EnsembleNetwork(nn.Module):
-    """Its members take turns: sample s is member s modulo their number, whatever the generator. `card` says where it comes from."""
+    """Its members take turns: sample s is member s modulo their number, whatever the generator.
+
+    `card` says where it comes from.
+    """
 
     members: Sequence[DropoutNetwork]
     card: dict[str, Any]
@@ -31,7 +40,9 @@ class EnsembleNetwork(nn.Module):
         super().__init__()
         self.config, self.card = config, {}
         member = DropoutConfig(config.hidden, 0.0, 0.0, config.inputs, config.classes)
-        self.members = nn.ModuleList(DropoutNetwork(member) for _ in range(config.members))  # type: ignore[assignment]  # in all but name
+        self.members = nn.ModuleList(  # type: ignore[assignment]  # a sequence in all but name
+            DropoutNetwork(member) for _ in range(config.members)
+        )
 
     @staticmethod
     def of(networks: Sequence[DropoutNetwork]) -> "EnsembleNetwork":
@@ -53,7 +64,10 @@ class EnsembleNetwork(nn.Module):
     def sample(
         self, images: Tensor, n_samples: int, generator: torch.Generator, first: int = 0
     ) -> Tensor:
-        """Samples `first`, `first` + 1, ...: log-probabilities `[B, 28, 28] -> [S, B, C]`; each member is asked once."""
+        """Samples `first`, `first` + 1, ...: log-probabilities `[B, 28, 28] -> [S, B, C]`.
+
+        Each member is asked once.
+        """
         turns = [(first + s) % len(self.members) for s in range(n_samples)]
         answers = {turn: self.members[turn](images) for turn in set(turns)}
         return torch.stack([answers[turn] for turn in turns])

@@ -8,7 +8,8 @@ from bnnlib.errors import BnnlibError
 from bnnlib.layers.products import keep_freed_memory
 from bnnlib.networks import DropoutNetwork, EnsembleNetwork, Network
 
-MAX_ROWS = 2_048  # rows of activations at once: 2,048 x 1,024 floats are 8 MB a layer; more run slower for want of cache
+# Rows of activations at once: 2,048 x 1,024 floats are 8 MB a layer; more no longer fit the cache.
+MAX_ROWS = 2_048
 SHARED_FROM = 256  # images from which a draw of all weights costs less than doubling every product
 
 
@@ -22,13 +23,16 @@ def sample_probs(
     precision: torch.dtype = torch.float32,
     first: int = 0,
 ) -> Tensor:
-    """Class probabilities of `n_samples` sampled networks, `[S, B, C]` on the CPU's or the images' device.
+    """Class probabilities of `n_samples` sampled networks, `[S, B, C]` on the images' device.
 
-    images: float `[B, 28, 28]` in [0, 1] (uint8 is scaled). generator: or a seed; None takes a fresh, unpredictable seed.
-    shared: True draws whole networks, each answering all images; False draws every image's networks on its own, which is
-    exact for each image but says nothing of two images together; None chooses by cost. precision: the dtype of the matrix
-    products; bfloat16 takes half the time where the processor has it, and moves a probability by about 0.01. first: which
-    sample comes first, for whoever asks in parts: the members of an ensemble take turns. Memory stays bounded.
+    images: float `[B, 28, 28]` in [0, 1] (uint8 is scaled). generator: or a seed; None takes a
+    fresh, unpredictable seed. shared: True draws whole networks, each answering all images; False
+    draws every image's networks on its own, which is exact for each image but says nothing of two
+    images together; None chooses by cost. precision: the dtype of the matrix products; bfloat16
+    takes half the time where the processor has it, and moves a probability by about 0.01.
+    first: which sample comes first, for whoever asks in parts: the members of an ensemble take
+    turns. Memory stays bounded.
+
     Raises BnnlibError for images of another shape or range and for `n_samples` below 1.
     """
     keep_freed_memory()
@@ -46,7 +50,10 @@ def sample_probs(
 def _ask_shared(
     network: Network, x: Tensor, generator: torch.Generator, out: Tensor, first: int
 ) -> None:
-    """Fill `[S, B, C]` by S networks whose weights are drawn and that answer all images each; an ensemble's members once each."""
+    """Fill `[S, B, C]` by S networks whose weights are drawn and that answer all images each.
+
+    An ensemble's members answer once each.
+    """
     turns = len(network.members) if isinstance(network, EnsembleNetwork) else len(out)
     for s, probs in enumerate(out):
         if s >= turns:
@@ -60,7 +67,10 @@ def _ask_shared(
 def _ask_each(
     network: Network, x: Tensor, generator: torch.Generator, out: Tensor, first: int
 ) -> None:
-    """Fill `[S, B, C]` by networks of every image's own; in parts of at most `MAX_ROWS` images times samples."""
+    """Fill `[S, B, C]` by networks of every image's own.
+
+    In parts of at most `MAX_ROWS` images times samples.
+    """
     images_at_once = max(1, min(len(x), MAX_ROWS // len(out)))
     samples_at_once = max(1, MAX_ROWS // images_at_once)
     for b in range(0, len(x), images_at_once):
@@ -73,7 +83,10 @@ def _ask_each(
 
 @torch.inference_mode()
 def deterministic_probs(network: Network, images: Tensor) -> Tensor:
-    """One answer without sampling from the dropout network with all units kept, `[B, 28, 28] -> [B, C]`."""
+    """One answer of the dropout network with all its units kept, `[B, 28, 28] -> [B, C]`.
+
+    Raises BnnlibError for a network of another kind and for images of another shape or range.
+    """
     if not isinstance(network, DropoutNetwork):
         raise BnnlibError(
             "Only a dropout network has a deterministic answer: ask this one with sample_probs."
@@ -100,7 +113,7 @@ def check_images(images: Tensor) -> Tensor:
 def as_generator(
     generator: torch.Generator | int | None, device: torch.device | str = "cpu"
 ) -> torch.Generator:
-    """A generator as it is; from a seed; or, for None, with a fresh seed of the operating system's."""
+    """A generator as it is, one from a seed, or, for None, one with a fresh seed of the system."""
     if isinstance(generator, torch.Generator):
         return generator
     fresh = torch.Generator(device)

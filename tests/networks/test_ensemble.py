@@ -1,4 +1,4 @@
-"""A deep ensemble: its members take turns, however it is asked, and nothing else about it is random."""
+"""A deep ensemble: its members take turns, however it is asked. Nothing else is random."""
 
 import json
 
@@ -93,7 +93,8 @@ def test_what_cannot_be_put_together_is_refused(tmp_path, capsys) -> None:
         ([good, other], "is of kind bayesian: the members of an ensemble are dropout networks."),
         (
             [good, wide],
-            "There is no ensemble of these: members of 2 different sizes: expected networks of one size.",
+            "There is no ensemble of these: members of 2 different sizes: "
+            "expected networks of one size.",
         ),
     ):
         assert main(["ensemble", *names, "--out", str(tmp_path / "new")]) == 2
