@@ -232,10 +232,12 @@ def _sample(
             f"The layer {name!r} has {'neither' if n_data is None else 'both'} of n_data and "
             "kl_weight: give the number of all data points or one point's share of the KL."
         )
-    if n_data is not None and n_data < 1:
-        raise BnnlibError(f"n_data is {n_data}: expected the number of all data points.")
-    share = 1 / n_data if n_data is not None else kl_weight
-    return pyro.sample(name, LinearNormal(x, **weights, kl_weight=share, **how))
+    if n_data is not None:
+        if n_data < 1:
+            raise BnnlibError(f"n_data is {n_data}: expected the number of all data points.")
+        kl_weight = 1 / n_data
+    assert kl_weight is not None
+    return pyro.sample(name, LinearNormal(x, **weights, kl_weight=kl_weight, **how))
 
 
 def _unconstrain(factor: float) -> Tensor:

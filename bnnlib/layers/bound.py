@@ -3,9 +3,10 @@
 `elbo` gives its terms apart, `negative_elbo` the loss alone, as `pyro.infer.SVI` takes it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+import torch
 from pyro import poutine
 from pyro.poutine.util import prune_subsample_sites
 from torch import Tensor
@@ -49,18 +50,22 @@ def elbo(model: Callable, guide: Callable, *args: Any, **kwargs: Any) -> Elbo:
     )
     model_trace.compute_log_prob(lambda _, site: site["is_observed"])
     sites = [(name, site) for name, site in model_trace.nodes.items() if site["type"] == "sample"]
-    log_likelihood = sum(site["log_prob_sum"] for _, site in sites if site["is_observed"])
+    log_likelihood = _total(site["log_prob_sum"] for _, site in sites if site["is_observed"])
     kls = [
         _site_kl(guide_trace.nodes[name], site["fn"])
         for name, site in sites
         if not site["is_observed"]
     ]
-    return Elbo(sum(kl for kl, _ in kls), sum(kl for _, kl in kls), log_likelihood)
+    return Elbo(_total(kl for kl, _ in kls), _total(kl for _, kl in kls), log_likelihood)
 
 
 def negative_elbo(model: Callable, guide: Callable, *args: Any, **kwargs: Any) -> Tensor:
     """`elbo(...).loss` as a loss of Pyro's: `SVI(model, guide, optim, loss=negative_elbo)`."""
     return elbo(model, guide, *args, **kwargs).loss
+
+
+def _total(parts: Iterable[Tensor]) -> Tensor:
+    return torch.as_tensor(sum(parts))  # 0 where there is no such site
 
 
 def _site_kl(q: dict[str, Any], prior: Any) -> tuple[Tensor, Tensor]:
