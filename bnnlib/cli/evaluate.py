@@ -128,11 +128,11 @@ def table(summary: dict[str, Any]) -> list[str]:
     lines.append(
         f"{'95 % bootstrap interval':34}" + "; ".join(
             f"{word} {_interval(low[key], percent)}"
-            for key, word, percent in (("error", "error", True), ("nll", "NLL", False), ("ece", "ECE", True), ("brier", "Brier", False))
+            for key, word, percent in (("error", "error", True), ("nll", "NLL", False), ("brier", "Brier", False))
         )
     )  # fmt: skip
     lines.append(
-        f"adaptive ECE {summary['adaptive_ece']:.2%}; AURC {summary['aurc']:.2e} {_interval(low['aurc'], False)}"
+        f"equal-mass ECE {summary['equal_mass_ece']:.2%}; AURC {summary['aurc']:.2e} {_interval(low['aurc'], False)}"
     )
     right = ", ".join(
         f"{value:.2%} at {float(share):.0%}"

@@ -28,18 +28,18 @@ def test_reliability_by_hand() -> None:
     )
 
 
-def test_adaptive_bins_hold_equal_counts_whatever_the_order() -> None:
+def test_equal_mass_bins_hold_equal_counts_whatever_the_order() -> None:
     probs, labels = two_classes([0.99, 0.6, 0.8, 0.7, 0.95, 0.9, 0.65], [1, 0, 1, 1, 1, 0, 1])
-    table = metrics.reliability(probs, labels, bins=3, adaptive=True)
+    table = metrics.reliability(probs, labels, bins=3, equal_mass=True)
     assert table.count.tolist() == [3, 2, 2]
     by_hand = abs(2 - 1.95) + abs(1 - 1.7) + abs(2 - 1.94)
-    assert metrics.adaptive_ece(probs, labels, bins=3) == pytest.approx(by_hand / 7, abs=1e-12)
+    assert metrics.equal_mass_ece(probs, labels, bins=3) == pytest.approx(by_hand / 7, abs=1e-12)
 
 
 def test_a_calibrated_network_has_no_calibration_error() -> None:
     probs, labels = two_classes([0.75] * 8, [1, 1, 1, 0, 1, 1, 1, 0])
     assert metrics.ece(probs, labels) == pytest.approx(0, abs=1e-12)
-    assert metrics.adaptive_ece(probs, labels, bins=2) == pytest.approx(0, abs=1e-12)
+    assert metrics.equal_mass_ece(probs, labels, bins=2) == pytest.approx(0, abs=1e-12)
 
 
 def test_ece_is_torchmetrics(predictions: tuple[torch.Tensor, torch.Tensor]) -> None:
