@@ -1,4 +1,4 @@
-"""A network's figures on images it has never seen, its doubt on others, and when to refuse."""
+"""A network's figures on images it was not trained on, its doubt on others, and when to refuse."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ MEASURES = ("variation_ratio", "predictive_entropy", "mutual_information", "conf
 
 
 def held_out_index(digits: Digits, sources: Iterable[str]) -> Tensor:
-    """Which test images no network trained on any of `sources` has seen.
+    """Which test images no network trained on any of `sources` has learnt from.
 
     Their places in the test split, int64 `[B]`.
     """

@@ -112,7 +112,7 @@ def on_errors(
         f"**{name}** gets {percent(error, 2)} wrong"
         for name, error in zip(names, errors, strict=True)
     )
-    sentence = f"Of {summaries[names[0]]['images']:,} digits no network has seen, {words}"
+    sentence = f"Of {summaries[names[0]]['images']:,} digits that no network was trained on, {words}"
     found = better(errors, difference)
     if found is None or found[1] is None:
         return sentence + "."
@@ -131,11 +131,24 @@ def on_errors(
 
 
 def on_old(names: Sequence[str]) -> str:
-    """What the files of an earlier version lack, and how to renew them."""
+    """Which comparison the files of an earlier version do not allow, and how to renew them."""
     return (
-        f"{' and '.join(names)}: evaluated by an earlier version, so differences of NLL and Brier "
-        "score are not tested and the mean mutual information is not corrected for the number of "
-        f"samples; `python -m bnnlib evaluate {' '.join(names)} --save` measures both."
+        f"{', '.join(names)}: evaluated by an earlier version, so differences of NLL and Brier "
+        f"score are not tested; `python -m bnnlib evaluate {' '.join(names)} --save` renews it."
+    )
+
+
+def on_uncorrected(summaries: Mapping[str, Summary]) -> str | None:
+    """Whose mean mutual information has the bias of few samples; None where nobody's has."""
+    names = [
+        name for name, summary in summaries.items() if not summary.get("corrected_means", False)
+    ]
+    if not names:
+        return None
+    return (
+        f"{', '.join(names)}: the mean mutual information is not corrected for the number of "
+        "samples, so it is a little too low; "
+        f"`python -m bnnlib evaluate {' '.join(names)} --save` corrects it."
     )
 
 

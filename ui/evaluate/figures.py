@@ -68,6 +68,8 @@ def figures(results: Found, digits: Digits) -> None:
         st.caption(f":material/info: {problem}")
     if old := lacking(results):
         st.caption(f":material/info: {sentences.on_old(old)}")
+    if uncorrected := sentences.on_uncorrected(summaries(results)):
+        st.caption(f":material/info: {uncorrected}")
     with st.expander("What these figures mean, and more of them"):
         st.markdown(
             "\n".join(

@@ -116,7 +116,8 @@ class Pictured:
 def pictured(name: str, results: Results, digits: Digits, measures: tuple[str, ...]) -> Pictured:
     """The test images behind `results`, with what the network said of them.
 
-    Where they are not at hand, the held-out digits that are, asked about anew. Raises BnnlibError if the checkpoint cannot be read.
+    Where they are not at hand, the held-out digits that are, asked about anew. Raises BnnlibError
+    if the checkpoint cannot be read.
     """
     index = unseen((name,))
     if digits.source == results.summary["source"] and len(index) == len(results.wrong):
