@@ -112,7 +112,8 @@ def on_errors(
         f"**{name}** gets {percent(error, 2)} wrong"
         for name, error in zip(names, errors, strict=True)
     )
-    sentence = f"Of {summaries[names[0]]['images']:,} digits that no network was trained on, {words}"
+    images = summaries[names[0]]["images"]
+    sentence = f"Of {images:,} digits that no network was trained on, {words}"
     found = better(errors, difference)
     if found is None or found[1] is None:
         return sentence + "."

@@ -1,4 +1,7 @@
-"""A whole evaluation of small networks on a few real digits: what it finds, keeps, reads back, and says where it cannot."""
+"""A whole evaluation of small networks on a few real digits.
+
+What it finds, keeps, reads back, and says where it cannot.
+"""
 
 import json
 import os
@@ -370,7 +373,8 @@ def test_the_sentences_follow_their_data(results: Results) -> None:
     assert "makes no mistake" in sentences.on_mistakes("a", doubt, labels, labels)
     matrix = torch.tensor([[5, 2], [0, 4]])
     assert sentences.on_classes({"a": [0.1, 0.2, None], "b": [0.1, 0.4, 0.9]}) == (
-        "The hardest digit is 1: 30.0\u202f% of them are answered wrongly on average; the easiest is 0 with 10.0\u202f%."
+        "The hardest digit is 1: 30.0\u202f% of them are answered wrongly on average; "
+        "the easiest is 0 with 10.0\u202f%."
     )
     assert "too few digits" in sentences.on_classes({"a": [0.1, None]})
     three = sentences.on_calibration(dict.fromkeys("abc", sure))

@@ -30,7 +30,10 @@ def named(figure: go.Figure, name: str) -> go.Figure:
 
 
 def test_wilsons_interval_is_the_textbooks() -> None:
-    """Brown, Cai & DasGupta 2001 give centre (x + z^2 / 2) / (n + z^2); at no success of 10 the upper end is 0.2775."""
+    """Brown, Cai & DasGupta 2001 give the centre (x + z^2 / 2) / (n + z^2).
+
+    At no success of 10 the upper end is 0.2775.
+    """
     low, high = wilson(np.array([0.5, 0.0, 1.0]), np.array([100.0, 10.0, 10.0]))
     assert low == pytest.approx([0.4038, 0.0, 0.7225], abs=2e-4)
     assert high == pytest.approx([0.5962, 0.2775, 1.0], abs=2e-4)

@@ -1,4 +1,7 @@
-"""Selective prediction, detection and the bootstrap: closed forms, ties, scikit-learn, and what cannot be measured."""
+"""Selective prediction, detection and the bootstrap.
+
+Closed forms, ties, scikit-learn, and what cannot be measured.
+"""
 
 import math
 

@@ -266,7 +266,7 @@ def test_pictures_are_stand_ins_where_the_evaluated_digits_are_not_here(
         found = load_results(folder / name)
         found.summary["source"] = "mnist"
         found.summary["images"] = 700
-        for key in ("labels", "predicted", *found.summary["means"]):
+        for key in ("labels", "predicted", "nlls", "briers", *found.summary["means"]):
             found.arrays[key] = found.arrays[key][:700].contiguous()
         save_results(folder / name, found)
     opened(page)
