@@ -99,7 +99,10 @@ def test_a_digit_without_images_has_no_bar() -> None:
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_every_number_of_a_confusion_matrix_can_be_read(dark: bool) -> None:
-    """Contrast by WCAG's own formula, on what plotly paints: colour and opacity mixed in equal measure, over the page."""
+    """Contrast by WCAG's own formula, on what plotly paints.
+
+    Colour and opacity are mixed in equal measure, over the page.
+    """
 
     def light(rgb: list[float]) -> float:
         parts = [
