@@ -135,7 +135,8 @@ def on_old(names: Sequence[str]) -> str:
     """Which comparison the files of an earlier version do not allow, and how to renew them."""
     return (
         f"{', '.join(names)}: evaluated by an earlier version, so differences of NLL and Brier "
-        f"score are not tested; `python -m bnnlib evaluate {' '.join(names)} --save` renews it."
+        "score are not tested; "
+        f"`python -m bnnlib evaluate {' '.join(names)} --save` renews the files."
     )
 
 

@@ -119,7 +119,7 @@ def differences(results: Found) -> pd.DataFrame:
             if (one := paired(other, first, key, results)) is not None:
                 label, factor, unit = WRITTEN[key]
                 value, low, high = (factor * number for number in (one.value, one.low, one.high))
-                column[f"{label}{unit}"] = f"{value:+.4g} ({low:+.4g} to {high:+.4g})"
+                column[f"{label}{unit}"] = f"{value:+.3g} ({low:+.3g} to {high:+.3g})"
     return pd.DataFrame(rows).fillna("-")
 
 
