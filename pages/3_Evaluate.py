@@ -1,4 +1,7 @@
-"""Evaluate: can a network's doubt be trusted? Networks side by side, on digits, on what is no digit, and on digits made harder."""
+"""Evaluate: can a network's doubt be trusted?
+
+Networks side by side, on digits, on what is no digit, and on digits made harder.
+"""
 
 import streamlit as st
 
@@ -18,10 +21,13 @@ from ui.page import is_dark, page_setup, show_error
 STYLE = """<style>
 h2 { font-size: 1.35rem !important; padding: 1.4rem 0 .2rem !important; }
 [data-testid="stMarkdownContainer"] table { width: 100%; }
-.st-key-figures [data-testid="stMarkdownContainer"] { overflow-x: auto; }  /* many networks on a phone: the names of the rows stay */
+/* many networks on a phone: the names of the rows stay */
+.st-key-figures [data-testid="stMarkdownContainer"] { overflow-x: auto; }
 .st-key-figures td:not(:first-child) { min-width: 8rem; }
 .st-key-figures :is(th, td):first-child { position: sticky; left: 0; }
-[data-testid="stCaptionContainer"] p { opacity: .95; color: color-mix(in srgb, currentColor, CanvasText 15%); }
+[data-testid="stCaptionContainer"] p {
+    opacity: .95; color: color-mix(in srgb, currentColor, CanvasText 15%);
+}
 </style>"""
 DARK_STYLE = (
     "<style>[data-testid=stMultiSelect] [data-tag] :is(span, button) { color: #0F151D }</style>"
@@ -52,9 +58,15 @@ def main() -> None:
 def choose() -> list[str]:
     """The networks to compare, in the order of their colours."""
     chosen = st.multiselect(
-        "Networks to compare", checkpoint_names(), key=NETWORKS, max_selections=MOST, persist_state="session", on_change=take_over,
-        help="Any trained networks, up to five. The first two are the ones in use on the other pages too.",
-    )  # fmt: skip
+        "Networks to compare",
+        checkpoint_names(),
+        key=NETWORKS,
+        max_selections=MOST,
+        persist_state="session",
+        on_change=take_over,
+        help="Any trained networks, up to five. The first two are the ones in use on the other "
+        "pages too.",
+    )
     if not chosen:
         st.info("Choose a network to see what its doubt is worth.", icon=":material/arrow_upward:")
     return chosen
@@ -76,10 +88,12 @@ def results_of(name: str) -> Results | None:
         problem = str(error)
     st.warning(problem, icon=":material/hourglass_empty:")
     clicked = st.button(
-        f"Evaluate {name} now", key=f"measure_{name}", icon=":material/play_arrow:",
-        help=f"Asks {SAMPLES} sampled networks about all images at hand; a minute or a few. The command line does the same with 100: "
-        f"python -m bnnlib evaluate {name} --save",
-    )  # fmt: skip
+        f"Evaluate {name} now",
+        key=f"measure_{name}",
+        icon=":material/play_arrow:",
+        help=f"Asks {SAMPLES} sampled networks about all images at hand; a minute or a few. "
+        f"The command line does the same with 100: python -m bnnlib evaluate {name} --save",
+    )
     if clicked:
         try:
             measure(name)

@@ -1,4 +1,7 @@
-"""Surveys of the held-out images, shared by all sessions: whoever waits for one sees how far it is and pushes it on."""
+"""Surveys of the held-out images, shared by all sessions.
+
+Whoever waits for one sees how far it is and pushes it on.
+"""
 
 import streamlit as st
 from torch import Tensor
@@ -12,7 +15,7 @@ SEED = 0
 
 
 def survey(name: str, index: Tensor, samples: int) -> Survey:
-    """The survey of the checkpoint `name` about the test images at `index` `[B]`, as far as it has come.
+    """The survey of the checkpoint `name` about the test images at `index` `[B]`, so far.
 
     Raises BnnlibError if the checkpoint or the digits cannot be read.
     """
@@ -44,12 +47,18 @@ def _survey(
 
 
 def finish(work: Survey, name: str, images: int) -> None:
-    """Ask until every sampled network has answered, with a bar; interrupted, it goes on from there the next time."""
+    """Ask until every sampled network has answered, with a bar.
+
+    Interrupted, it goes on from there the next time.
+    """
     if work.done == work.samples:
         return
     with st.empty():
         while work.done < work.samples:
-            text = f"Asking {work.samples} sampled networks of {name} about {images:,} images: {work.done} have answered …"
+            text = (
+                f"Asking {work.samples} sampled networks of {name} about {images:,} images: "
+                f"{work.done} have answered …"
+            )
             st.progress(work.done / work.samples, text=text)
             work.advance()
         st.empty()
@@ -57,7 +66,10 @@ def finish(work: Survey, name: str, images: int) -> None:
 
 
 def unseen(names: tuple[str, ...]) -> Tensor:
-    """The test images that none of these networks was trained on: their places in the test split, int64 `[B]`."""
+    """The test images that none of these networks was trained on.
+
+    Their places in the test split, int64 `[B]`.
+    """
     return _unseen(
         load_digits().source,
         tuple(sorted({str(load_network(name).card.get("source", "mnist")) for name in names})),

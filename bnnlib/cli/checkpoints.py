@@ -4,6 +4,7 @@ import argparse
 import json
 from typing import Any
 
+from bnnlib.sentences.evaluation import asked
 from bnnlib.storage.checkpoints import list_checkpoints
 
 
@@ -56,7 +57,8 @@ def _markdown(name: str, card: dict[str, Any]) -> list[str]:
     """The checkpoint's rows of the README's table; none if it is not measured."""
     try:
         figures = card["figures"]["test"]
-        ways = [(f"mean of {figures['samples']} samples", figures)]
+        members = card["architecture"].get("members")  # of an ensemble
+        ways = [(f"mean of {asked(figures, members)}", figures)]
         ways += (
             [("once, all units kept", figures["deterministic"])]
             if "deterministic" in figures

@@ -59,7 +59,12 @@ def parser() -> argparse.ArgumentParser:
         help="figures on held-out images",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    evaluate.add_argument("name", metavar="NAME", help="a checkpoint's name or path")
+    evaluate.add_argument(
+        "names",
+        nargs="+",
+        metavar="NAME",
+        help="a checkpoint's name or path; of several, their differences too",
+    )
     evaluate.add_argument(
         "--split", choices=("test", "validation"), default="test", help="the images to report on"
     )

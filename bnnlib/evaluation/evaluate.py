@@ -1,4 +1,4 @@
-"""A network's figures on images it has never seen, its doubt on images that are no digits, and when it had better not answer."""
+"""A network's figures on images it was not trained on, its doubt on others, and when to refuse."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from bnnlib.evaluation.sections import (
     shift_curve,
     temperature_figures,
 )
-from bnnlib.networks import DropoutNetwork, Network
+from bnnlib.networks import DropoutNetwork, EnsembleNetwork, Network
 from bnnlib.networks.sampling import deterministic_probs, sample_probs
 from bnnlib.storage.evaluations import Results
 
@@ -33,9 +33,10 @@ Progress = Callable[[float, str], object]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to find out. `ood`: names or paths of sets that are no digits; `shifts`: names in SHIFTS.
+    """What to find out. `ood`: names or paths of sets without digits; `shifts`: names in SHIFTS.
 
-    refusal: learn on the validation images when to refuse. Sets, temperature scaling and refusal ask the validation images too.
+    refusal: learn on the validation images when to refuse. Sets, temperature scaling and refusal
+    ask the validation images too.
     """
 
     split: str = "test"
@@ -62,17 +63,22 @@ class Plan:
 def evaluate(
     network: Network, digits: Digits, split: str = "test", samples: int = 100, seed: int = 0
 ) -> dict[str, Any]:
-    """`error`, `nll` (nats), `ece` and `brier` of the mean over `samples` networks, and where they come from.
+    """`error`, `nll` (nats), `ece` and `brier` of the mean over `samples` networks.
 
-    A dropout network's answer with all units kept is under `deterministic`. Images that the network was trained on, by the
-    source its card names, are left out. Raises BnnlibError for the training split.
+    And where they come from. A dropout network's answer with all units kept is under
+    `deterministic`. Images that the network was trained on, by the source its card names, are left
+    out. The network may be on any device. Raises BnnlibError for the training split.
     """
-    part = held_out(digits, split, trained_on(network))
+    part, device = held_out(digits, split, trained_on(network)), device_of(network)
     probs = sample_probs(
-        network, part.images, samples, torch.Generator().manual_seed(seed), shared=True
+        network,
+        part.images.to(device),
+        networks_asked(network, samples),
+        torch.Generator(device).manual_seed(seed),
+        shared=True,
     ).mean(0)
     return {
-        **metrics.figures(probs, part.labels),
+        **metrics.figures(probs.cpu(), part.labels),
         **_origin(network, digits, part, Plan(split, samples, seed)),
     }
 
@@ -80,9 +86,10 @@ def evaluate(
 def examine(
     network: Network, digits: Digits, plan: Plan, progress: Progress | None = None
 ) -> Results:
-    """All that `plan` asks for. `progress` is told the share of the work done, [0, 1], and what is at work.
+    """All that `plan` asks for; the network may be on any device.
 
-    Raises BnnlibError for the training split, for sets that are not there, and for probabilities that are none.
+    `progress` is told the share of the work done, [0, 1], and what is being asked. Raises
+    BnnlibError for the training split, for sets that are not there, and for damaged probabilities.
     """
     source = trained_on(network)
     part = held_out(digits, plan.split, source)
@@ -101,12 +108,13 @@ def examine(
     work = _Work(network, plan, progress)
     pieces = [part.images, *(s.images for s in sets), *shifted.values()]
     pieces += [p.images for p in (validation, reference) if p is not None]
-    work.total = sum(len(piece) for piece in pieces) * plan.samples
+    work.total = sum(len(piece) for piece in pieces) * work.samples
 
     notes = [s.note for s in sets if s.note]
     if plan.samples == 1:
         notes.append(
-            "one sampled network cannot disagree with itself: with a single sample the mutual information is 0 everywhere"
+            "one sampled network cannot disagree with itself: "
+            "with a single sample the mutual information is 0 everywhere"
         )
     asked = work.ask(part.images, f"{plan.split} images")
     metrics.check_labels(metrics.check_probs(asked.mean), part.labels)
@@ -155,43 +163,65 @@ def trained_on(network: Network) -> str:
     return str(network.card.get("source", "mnist"))
 
 
+def device_of(network: Network) -> torch.device:
+    """The device that the network's parameters are on."""
+    return next(network.parameters()).device
+
+
+def networks_asked(network: Network, samples: int) -> int:
+    """`samples`, but of an ensemble no more than its members: they are all there is."""
+    return min(samples, len(network.members)) if isinstance(network, EnsembleNetwork) else samples
+
+
 class _Work:
-    """Asks, chunk by chunk, and tells how much of `total` (images x samples) is done."""
+    """Asks, chunk by chunk, and tells how much of `total` (images x samples) is done.
+
+    The network is asked on its own device; the answers come back to the CPU.
+    """
 
     def __init__(self, network: Network, plan: Plan, progress: Progress | None) -> None:
         self.network, self.plan, self.progress = network, plan, progress
+        self.device, self.samples = device_of(network), networks_asked(network, plan.samples)
         self.total, self.done = 1, 0
 
     def ask(self, images: Tensor, words: str) -> Asked:
         """Whole networks are drawn, the same ones for every set of images."""
-        generator, chunks = torch.Generator().manual_seed(self.plan.seed), []
-        for start in range(0, self.plan.samples, CHUNK):
+        generator, chunks = torch.Generator(self.device).manual_seed(self.plan.seed), []
+        images = images.to(self.device)
+        for start in range(0, self.samples, CHUNK):
             if self.progress is not None:
                 self.progress(min(1.0, self.done / self.total), words)
-            size = min(CHUNK, self.plan.samples - start)
-            chunks.append(
-                sample_probs(self.network, images, size, generator, shared=True, first=start)
-            )
+            size = min(CHUNK, self.samples - start)
+            probs = sample_probs(self.network, images, size, generator, shared=True, first=start)
+            chunks.append(probs.cpu())
             self.done += size * len(images)
         probs = torch.cat(chunks)
         metrics.check_probs(probs)
-        return Asked(probs.mean(0), metrics.doubts(probs))
+        return Asked.of(probs, complete=isinstance(self.network, EnsembleNetwork))
 
 
 def _origin(network: Network, digits: Digits, part: Split, plan: Plan) -> dict[str, Any]:
     """Where the figures come from, and the figures of a dropout network asked without sampling."""
     result: dict[str, Any] = {
-        "samples": plan.samples, "images": len(part), "source": digits.source, "split": plan.split, "seed": plan.seed,
-    }  # fmt: skip
+        "samples": plan.samples,
+        "images": len(part),
+        "source": digits.source,
+        "split": plan.split,
+        "seed": plan.seed,
+    }
+    if isinstance(network, EnsembleNetwork):
+        result["members"] = len(network.members)
     if isinstance(network, DropoutNetwork):
-        result["deterministic"] = metrics.figures(
-            deterministic_probs(network, part.images), part.labels
-        )
+        probs = deterministic_probs(network, part.images.to(device_of(network)))
+        result["deterministic"] = metrics.figures(probs.cpu(), part.labels)
     return result
 
 
 def _shifted(part: Split, kind: str) -> Tensor:
-    """The first SHIFT_IMAGES images at every strength, one strength after another, float `[K * B, 28, 28]`."""
+    """The first SHIFT_IMAGES images at every strength, float `[K * B, 28, 28]`.
+
+    One strength after another.
+    """
     if kind not in SHIFTS:
         raise BnnlibError(f"There is no shift {kind!r}: choose {', '.join(SHIFTS)}.")
     images = to_float(part.images[:SHIFT_IMAGES])

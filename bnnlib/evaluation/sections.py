@@ -1,6 +1,7 @@
-"""The parts of an evaluation: what follows from the answers to digits, to what is no digit, and to digits made harder.
+"""The parts of an evaluation: answers to digits, to pictures that are no digits, to harder digits.
 
-Each takes answers and returns figures as JSON has them; what cannot be measured is left out and said in `notes`.
+Each takes answers and returns figures as JSON has them. What cannot be measured is left out, and
+`notes` says so.
 """
 
 import math
@@ -26,21 +27,43 @@ FIGURES: dict[str, Callable[[Tensor, Tensor], float]] = {
     "nll": metrics.nll,
     "ece": metrics.ece,
     "brier": metrics.brier,
-    "adaptive_ece": metrics.adaptive_ece,
+    "equal_mass_ece": metrics.equal_mass_ece,
 }
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What `samples` networks said of images: their mean `[B, C]` and every measure of doubt `[B]`."""
+    """What the networks said of images: their mean `[B, C]` and every measure of doubt `[B]`.
+
+    levels: the measures with the bias of few samples taken from the mutual information. Compare
+    them between networks; `doubts` rank the images of one network.
+    """
 
     mean: Tensor
     doubts: dict[str, Tensor]
+    levels: dict[str, Tensor]
+
+    @staticmethod
+    def of(probs: Tensor, complete: bool) -> "Asked":
+        """From probabilities `[S, B, C]`; complete: they are of all members there are.
+
+        Then nothing was sampled, and there is no bias to correct.
+        """
+        doubts = metrics.doubts(probs)
+        levels = dict(doubts)
+        if not complete:
+            levels["mutual_information"] = metrics.corrected_mutual_information(probs)
+        return Asked(probs.mean(0), doubts, levels)
+
+    def means(self) -> dict[str, float]:
+        """The mean level of every measure."""
+        return {name: level.mean().item() for name, level in self.levels.items()}
 
 
 def digit_figures(
     asked: Asked, labels: Tensor, notes: list[str]
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Figures on digits, and what the file keeps of each image."""
     mean, wrong = asked.mean, asked.mean.argmax(-1) != labels
     summary: dict[str, Any] = {name: figure(mean, labels) for name, figure in FIGURES.items()}
     intervals: dict[str, Any] = {
@@ -51,7 +74,10 @@ def digit_figures(
             ("brier", metrics.briers),
         )
     }
-    intervals["ece"] = metrics.ece_interval(mean, labels)
+    summary["squared_calibration_error"] = metrics.squared_calibration_error(mean, labels)
+    intervals["squared_calibration_error"] = metrics.squared_calibration_error_interval(
+        mean, labels
+    )
     plain = asked.doubts["least_confidence"]
     summary["aurc"] = metrics.aurc(plain, wrong)
     intervals["aurc"] = metrics.aurc_interval(plain, wrong)
@@ -70,13 +96,14 @@ def digit_figures(
             summary["mistakes"][name] = {"auroc": metrics.auroc(doubt, wrong), "interval": interval}
     else:
         notes.append(
-            f"all answers are {'wrong' if wrong.any() else 'right'}: how well doubt finds mistakes cannot be measured"
+            f"all answers are {'wrong' if wrong.any() else 'right'}: "
+            "how well doubt finds mistakes cannot be measured"
         )
     if len(labels.unique()) == 1:
         notes.append(
             f"all images are of class {int(labels[0])}: the figures say nothing of other classes"
         )
-    summary["means"] = {name: doubt.mean().item() for name, doubt in asked.doubts.items()}
+    summary["means"], summary["corrected_means"] = asked.means(), True
     summary["per_class_error"] = metrics.per_class_error(matrix := metrics.confusion(mean, labels))
     summary["intervals"] = intervals
     table = metrics.reliability(mean, labels)
@@ -87,6 +114,8 @@ def digit_figures(
         "reliability": torch.stack([table.count.double(), table.confidence, table.accuracy])
         .nan_to_num()
         .float(),
+        "nlls": metrics.nlls(mean, labels).float(),
+        "briers": metrics.briers(mean, labels).float(),
         **{name: doubt.half() for name, doubt in asked.doubts.items()},
         **histograms("digits", asked),
     }
@@ -107,7 +136,10 @@ def _accuracies(doubt: Tensor, wrong: Tensor) -> dict[str, float]:
 def refusal_rules(
     known: Asked, known_labels: Tensor, asked: Asked, labels: Tensor, split: str, notes: list[str]
 ) -> dict[str, Any]:
-    """For each measure the doubt up to which 95 % of validation digits are answered, and what that gives on the images reported on."""
+    """For each measure the doubt up to which 95 % of the validation digits are answered.
+
+    And what that gives on the images reported on.
+    """
     known_wrong, wrong = known.mean.argmax(-1) != known_labels, asked.mean.argmax(-1) != labels
     rules: dict[str, Any] = {}
     for name, doubt in asked.doubts.items():
@@ -121,7 +153,8 @@ def refusal_rules(
         }
     if split == "validation":
         notes.append(
-            "the refusal rule was learnt on the very images it is reported on: use the test split for its worth"
+            "the refusal rule was learnt on the very images it is reported on: "
+            "use the test split for its worth"
         )
     best = min(rules, key=lambda name: metrics.aurc(known.doubts[name], known_wrong))
     return {"measure": best, "coverage": COVERAGE, "learnt_on": "validation", "rules": rules}
@@ -130,6 +163,7 @@ def refusal_rules(
 def temperature_figures(
     known: Tensor, known_labels: Tensor, mean: Tensor, labels: Tensor, notes: list[str]
 ) -> dict[str, Any] | None:
+    """Figures after temperature scaling; None, and a note, where no temperature can be fitted."""
     try:
         temperature = metrics.fit_temperature(known, known_labels)
     except BnnlibError as error:
@@ -144,10 +178,14 @@ def temperature_figures(
 
 
 def choose_measure(known: Asked, clothes: Asked | None, notes: list[str]) -> str:
-    """The measure that best tells Fashion-MNIST's training images from validation digits: chosen without the images reported on."""
+    """The measure that best tells Fashion-MNIST's training images from the validation digits.
+
+    It is chosen without the pictures that it is reported on.
+    """
     if clothes is None:
         notes.append(
-            "Fashion-MNIST is not here to choose a measure of doubt by: the predictive entropy is taken"
+            "Fashion-MNIST is not here to choose a measure of doubt by: "
+            "the predictive entropy is taken"
         )
         return "predictive_entropy"
     return max(
@@ -157,32 +195,42 @@ def choose_measure(known: Asked, clothes: Asked | None, notes: list[str]) -> str
 
 
 def set_figures(digits: Asked, found: Asked, rules: dict[str, Any]) -> dict[str, Any]:
-    """AUROC, AUPR and FPR95 of every measure against the digits, its mean on the set, and the share that the refusal rule refuses."""
-    measures = {}
+    """AUROC, AUPR and FPR95 of every measure against the digits, its mean level on the set.
+
+    And the share of the set that the refusal rule refuses.
+    """
+    measures, means = {}, found.means()
     for name, outside in found.doubts.items():
         inside = digits.doubts[name]
         interval = metrics.auroc_interval(*metrics.against(inside, outside))
         refused = (outside > rules[name]["threshold"]).double().mean().item()
         measures[name] = {
-            **metrics.detection(inside, outside), "interval": interval, "mean": outside.mean().item(), "refused": refused,
-        }  # fmt: skip
+            **metrics.detection(inside, outside),
+            "interval": interval,
+            "mean": means[name],
+            "refused": refused,
+        }
     return {"images": len(found.mean), "measures": measures}
 
 
 def histograms(name: str, asked: Asked) -> dict[str, Tensor]:
+    """Every measure's counts between EDGES, by the name that the file has for them."""
     return {
         f"histogram/{name}/{measure}": _histogram(doubt) for measure, doubt in asked.doubts.items()
     }
 
 
 def _histogram(values: Tensor) -> Tensor:
-    """Counts between EDGES, int32; the first bin takes all below the first positive edge, the last all above."""
+    """Counts between EDGES, int32.
+
+    The first bin takes all below the first positive edge, the last all above.
+    """
     index = torch.bucketize(values.contiguous(), EDGES, right=True).sub(1).clamp(0, len(EDGES) - 2)
     return torch.bincount(index, minlength=len(EDGES) - 1).to(torch.int32)
 
 
 def shift_curve(asked: Asked, part: Split, kind: str) -> dict[str, Any]:
-    """Accuracy, NLL, ECE and every measure's mean at each strength."""
+    """Accuracy, NLL, ECE and every measure's mean level at each strength."""
     strengths = SHIFTS[kind].strengths
     labels = part.labels[:SHIFT_IMAGES]
     means = asked.mean.view(len(strengths), len(labels), -1)
@@ -194,6 +242,6 @@ def shift_curve(asked: Asked, part: Split, kind: str) -> dict[str, Any]:
     curve["accuracy"] = [1 - metrics.error(mean, labels) for mean in means]
     curve["nll"] = [metrics.nll(mean, labels) for mean in means]
     curve["ece"] = [metrics.ece(mean, labels) for mean in means]
-    for name, doubt in asked.doubts.items():
-        curve[name] = doubt.view(len(strengths), -1).mean(1).tolist()
+    for name, level in asked.levels.items():
+        curve[name] = level.view(len(strengths), -1).mean(1).tolist()
     return curve

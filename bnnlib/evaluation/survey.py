@@ -1,7 +1,8 @@
-"""Ask sampled networks about every held-out image, and rank the images by how unsure or how wrong they are.
+"""Ask sampled networks about every held-out image, and rank the images by doubt or by error.
 
-The article shows the test images on which 30 sampled networks do not all vote alike; here every image is asked about and any of
-`MEASURES` may rank them. `B` images, `S` samples, `C` classes; `positions` count within the images asked about.
+The article shows the test images on which 30 sampled networks do not all vote alike. Here every
+image is asked about, and any of `MEASURES` may rank them. `B` images, `S` samples, `C` classes;
+`positions` count within the images asked about.
 """
 
 import csv
@@ -23,7 +24,10 @@ MEASURES = ("variation_ratio", "predictive_entropy", "mutual_information", "conf
 
 
 def held_out_index(digits: Digits, sources: Iterable[str]) -> Tensor:
-    """Which test images no network trained on any of `sources` has ever seen: their place in the test split, int64 `[B]`."""
+    """Which test images no network trained on any of `sources` has learnt from.
+
+    Their places in the test split, int64 `[B]`.
+    """
     left = dataclasses.replace(
         digits, test=Split(digits.test.images, torch.arange(len(digits.test)))
     )  # the labels carry the index
@@ -35,15 +39,17 @@ def held_out_index(digits: Digits, sources: Iterable[str]) -> Tensor:
 class Survey:
     """`samples` networks, drawn one after another, each asked about all images.
 
-    It can be watched, stopped anywhere and taken up again, also by several threads: each `advance()` asks one network. The answers
-    are those of `sample_probs(network, images, samples, seed, shared=True)`.
+    It can be watched, stopped anywhere and taken up again, also by several threads: each
+    `advance()` asks one network. The answers are those of `sample_probs(network, images, samples,
+    seed, shared=True)`, brought to the CPU from the network's device.
     """
 
     def __init__(self, network: Network, images: Tensor, samples: int, seed: int) -> None:
-        generator = torch.Generator().manual_seed(seed)
+        device = next(network.parameters()).device
+        generator, images = torch.Generator(device).manual_seed(seed), images.to(device)
         self._ask: Callable[[], Tensor] | None = lambda: sample_probs(
             network, images, 1, generator, shared=True, first=len(self._answers)
-        )[0]
+        )[0].cpu()
         self._answers: list[Tensor] = []
         self._opinions: Opinions | None = None
         self._lock = threading.Lock()
@@ -60,7 +66,10 @@ class Survey:
             return self.done
 
     def opinions(self, labels: Tensor) -> "Opinions":
-        """What all networks said, computed once; `labels` `[B]`. Raises RuntimeError before the last network was asked."""
+        """What all networks said, computed once; `labels` `[B]`.
+
+        Raises RuntimeError before the last network was asked.
+        """
         with self._lock:
             if self.done < self.samples:
                 raise RuntimeError(
@@ -76,8 +85,9 @@ class Survey:
 class Opinions:
     """What S sampled networks said about B images, and the truth.
 
-    `probs` `[S, B, C]`, as float16: they take the most memory and are only looked at; `mean` `[B, C]`, their average, whose largest
-    entry is `predicted` `[B]`; `votes` `[B, C]`; `measures`: every one of `MEASURES` and `expected_entropy`, `[B]` each, entropies in nats.
+    `probs` `[S, B, C]`, as float16: they take the most memory and are only looked at. `mean`
+    `[B, C]`: their average, whose largest entry is `predicted` `[B]`. `votes` `[B, C]`. `measures`:
+    every one of `MEASURES` and `expected_entropy`, `[B]` each, entropies in nats.
     """
 
     probs: Tensor
@@ -112,7 +122,10 @@ class Opinions:
 
 
 def confidently_wrong(mean: Tensor, labels: Tensor) -> Tensor:
-    """Mean probability of the winner where it is wrong, 0 where it is right; `mean` `[B, C]`, `labels` `[B]` -> `[B]`."""
+    """Mean probability of the winner where it is wrong, 0 where it is right.
+
+    `mean` `[B, C]`, `labels` `[B]` -> `[B]`.
+    """
     probability, winner = mean.max(-1)
     return torch.where(winner == labels, torch.zeros_like(probability), probability)
 
@@ -124,9 +137,10 @@ def rank(
     predicted: int | None = None,
     mistakes: bool = False,
 ) -> Tensor:
-    """Positions, int64 `[K]`, from the largest `measure` down; ties by predictive entropy, then in the order given.
+    """Positions, int64 `[K]`, from the largest `measure` down.
 
-    Only images of class `true`, predicted as `predicted` and, if `mistakes`, wrongly so. `confidently_wrong` ranks mistakes only.
+    Ties are ordered by predictive entropy, then as given. Only images of class `true`, predicted as
+    `predicted` and, if `mistakes`, wrongly so. `confidently_wrong` ranks mistakes only.
     """
     keep = torch.ones(len(opinions), dtype=torch.bool)
     if true is not None:
@@ -141,14 +155,20 @@ def rank(
 
 
 def vote_shares(votes: Tensor) -> list[tuple[int, float]]:
-    """Classes that got a vote with their share of the votes, by class, as the article prints them; `votes` `[C]`."""
+    """Classes that got a vote with their share of the votes, by class; `votes` `[C]`.
+
+    As the article prints them.
+    """
     total = int(votes.sum())
     return [(digit, count / total) for digit, count in enumerate(votes.tolist()) if count]
 
 
 @dataclass(frozen=True)
 class Disagreement:
-    """How many images split the vote, and the share of mistakes (None where there is no image) among them and among the others."""
+    """How many images split the vote, and the share of mistakes among them and among the others.
+
+    None where there is no image.
+    """
 
     images: int
     split: int
@@ -168,7 +188,10 @@ def _mean(values: Tensor) -> float | None:
 
 
 def to_csv(opinions: Opinions, positions: Tensor, index: Tensor) -> str:
-    """The images at `positions`, one a row: place in the test split (`index` `[B]`), label, winner, votes, mean probabilities, measures."""
+    """The images at `positions`, one a row.
+
+    Place in the test split (`index` `[B]`), label, winner, votes, mean probabilities, measures.
+    """
     classes, names = range(opinions.votes.shape[-1]), list(opinions.measures)
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")

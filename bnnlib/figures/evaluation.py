@@ -1,6 +1,6 @@
-"""The figures of the Evaluate page: calibration, refusal, doubt on what is no digit, doubt under a shift, confusions.
+"""The figures of the Evaluate page: calibration, refusal, doubt, shifts, confusions.
 
-Figures take arrays and return plotly figures; networks keep their colour and have a symbol and a dash of their own.
+Figures take arrays and return plotly figures. Each network keeps its colour, symbol and dash.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ Numbers = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Curve:
-    """One network's line: its name, its place among those shown (0 to 4), and points `x`, `y` `[K]`."""
+    """One network's line: its name, its place among those shown (0 to 4), points `x`, `y` `[K]`."""
 
     name: str
     place: int
@@ -53,9 +53,10 @@ def colours(dark: bool) -> tuple[str, ...]:
 def reliability_figure(
     tables: Sequence[tuple[str, int, NDArray[np.floating]]], dark: bool
 ) -> go.Figure:
-    """How often a network is right (y) when it is that sure (x); each table `[3, bins]`: count, confidence, accuracy.
+    """How often a network is right (y) when it is that sure (x).
 
-    A marker's area grows with its images; whiskers are Wilson's 95 % intervals, so that a bin of three images cannot accuse.
+    Each table `[3, bins]`: count, confidence, accuracy. A marker grows with the number of its
+    images. Whiskers are Wilson's 95 % intervals: those of a bin with three images are wide.
     """
     figure = go.Figure()
     figure.add_scatter(
@@ -72,15 +73,29 @@ def reliability_figure(
         low, high = wilson(y, n)
         colour = colours(dark)[place]
         figure.add_scatter(
-            x=x, y=y, mode="lines+markers", name=name, customdata=np.stack([n, low, high], -1),
+            x=x,
+            y=y,
+            mode="lines+markers",
+            name=name,
+            customdata=np.stack([n, low, high], -1),
             line={"color": colour, "width": 1.5, "dash": DASHES[place]},
             marker={
-                "color": colour, "symbol": SYMBOLS[place], "size": 6 + 4 * np.log10(n), "line": {"width": 1, "color": paper(dark)},
+                "color": colour,
+                "symbol": SYMBOLS[place],
+                "size": 6 + 4 * np.log10(n),
+                "line": {"width": 1, "color": paper(dark)},
             },
-            error_y={"array": high - y, "arrayminus": y - low, "color": colour, "thickness": 1, "width": 3},
-            hovertemplate="says %{x:.1%}, is right %{y:.1%}<br>(%{customdata[1]:.0%} to %{customdata[2]:.0%}) in %{customdata[0]:,.0f} "
+            error_y={
+                "array": high - y,
+                "arrayminus": y - low,
+                "color": colour,
+                "thickness": 1,
+                "width": 3,
+            },
+            hovertemplate="says %{x:.1%}, is right %{y:.1%}<br>"
+            "(%{customdata[1]:.0%} to %{customdata[2]:.0%}) in %{customdata[0]:,.0f} "
             "images<extra>" + name + "</extra>",
-        )  # fmt: skip
+        )
     _axes(figure, dark, "How sure it says it is", "How often it is right")
     figure.update_xaxes(range=[0.15, 1.02], tickformat=".0%")
     figure.update_yaxes(range=[-0.02, 1.04], tickformat=".0%")
@@ -88,27 +103,46 @@ def reliability_figure(
 
 
 def wilson(share: Numbers, n: Numbers, z: float = 1.96) -> tuple[Numbers, Numbers]:
-    """The 95 % interval of a share of `n` images (Wilson 1927), `[K]` each; sensible also at shares of 0 and 1."""
+    """The 95 % interval of a share of `n` images (Wilson 1927), `[K]` each.
+
+    It is sensible at shares of 0 and 1 too.
+    """
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     return np.minimum(middle - half, share), np.maximum(middle + half, share)
 
 
 def refusal_figure(curves: Sequence[Curve], refused: float, dark: bool, limit: float) -> go.Figure:
-    """The error of what is answered (y) against the share refused (x, up to `limit`), with a line at `refused`."""
+    """The error of what is answered (y) against the share refused (x, up to `limit`).
+
+    With a line at `refused`.
+    """
     figure = go.Figure()
     for curve in curves:
         colour = colours(dark)[curve.place]
         keep = curve.x <= limit + 1e-9
         figure.add_scatter(
-            x=curve.x[keep], y=curve.y[keep], mode="lines", name=curve.name,
+            x=curve.x[keep],
+            y=curve.y[keep],
+            mode="lines",
+            name=curve.name,
             line={"color": colour, "width": 2.5, "dash": DASHES[curve.place]},
-            hovertemplate="refusing %{x:.1%}: %{y:.2%} of the rest wrong<extra>" + curve.name + "</extra>",
-        )  # fmt: skip
+            hovertemplate="refusing %{x:.1%}: %{y:.2%} of the rest wrong"
+            f"<extra>{curve.name}</extra>",
+        )
         figure.add_scatter(
-            x=[refused], y=[np.interp(refused, curve.x, curve.y)], mode="markers", showlegend=False, hoverinfo="skip",
-            marker={"color": colour, "size": 11, "symbol": SYMBOLS[curve.place], "line": {"width": 1.5, "color": paper(dark)}},
-        )  # fmt: skip
+            x=[refused],
+            y=[np.interp(refused, curve.x, curve.y)],
+            mode="markers",
+            showlegend=False,
+            hoverinfo="skip",
+            marker={
+                "color": colour,
+                "size": 11,
+                "symbol": SYMBOLS[curve.place],
+                "line": {"width": 1.5, "color": paper(dark)},
+            },
+        )
     figure.add_vline(x=refused, line={"color": BASELINE, "width": 1.5, "dash": "dot"})
     _axes(figure, dark, "Share refused, the most uncertain first", "Wrong among the answered")
     figure.update_xaxes(range=[0, limit], tickformat=".0%")
@@ -125,9 +159,10 @@ def doubt_figure(
     threshold: float,
     dark: bool,
 ) -> go.Figure:
-    """How many digits and how many others are in how much doubt: counts `[bins]` between `edges` `[bins + 1]` nats, doubt on a log axis.
+    """How many digits and how many others are in how much doubt, on a log axis.
 
-    All below the first positive edge are in the first bin; where that towers over the others it is cut and its height written.
+    Counts `[bins]` between `edges` `[bins + 1]` nats. All below the first positive edge are in the
+    first bin; where that is much higher than the others it is cut and its height written.
     threshold: the doubt above which 5 % of the validation digits lie.
     """
     figure = go.Figure()
@@ -151,9 +186,14 @@ def doubt_figure(
     ):
         share = counts / counts.sum()
         figure.add_scatter(
-            x=x, y=np.append(share, share[-1]), mode="lines", name=name, fill="tozeroy", **style,
+            x=x,
+            y=np.append(share, share[-1]),
+            mode="lines",
+            name=name,
+            fill="tozeroy",
+            **style,
             hovertemplate="%{y:.1%} of " + name + " near %{x:.2g} nats<extra></extra>",
-        )  # fmt: skip
+        )
         figure.data[-1].line.shape = "hv"
     figure.add_vline(x=max(threshold, x[0]), line={"color": BASELINE, "width": 1.5, "dash": "dot"})
     _axes(figure, dark, "nats", "Share")
@@ -192,7 +232,10 @@ def shift_figure(
     images: NDArray[np.uint8],
     dark: bool,
 ) -> go.Figure:
-    """Panels one above another over the strength of a shift; `panels`: title -> curves. Below, one digit at each strength `[K, 28, 28]`."""
+    """Panels one above another over the strength of a shift; `panels`: title -> curves.
+
+    Below them one digit at each strength, `images` `[K, 28, 28]`.
+    """
     titles = list(panels)
     figure = make_subplots(
         rows=len(titles), cols=1, shared_xaxes=True, vertical_spacing=0.09, subplot_titles=titles
@@ -202,11 +245,18 @@ def shift_figure(
         for curve in curves:
             colour = colours(dark)[curve.place]
             figure.add_scatter(
-                x=curve.x, y=curve.y, mode="lines+markers", name=curve.name, showlegend=row == 1, legendgroup=curve.name,
+                x=curve.x,
+                y=curve.y,
+                mode="lines+markers",
+                name=curve.name,
+                showlegend=row == 1,
+                legendgroup=curve.name,
                 line={"color": colour, "width": 2, "dash": DASHES[curve.place]},
                 marker={"color": colour, "size": 7, "symbol": SYMBOLS[curve.place]},
-                hovertemplate="%{x:g}: %{y:" + form + "}<extra>" + curve.name + "</extra>", row=row, col=1,
-            )  # fmt: skip
+                hovertemplate="%{x:g}: %{y:" + form + "}<extra>" + curve.name + "</extra>",
+                row=row,
+                col=1,
+            )
         figure.update_yaxes(
             rangemode="tozero", tickformat=".0%" if row == 1 else None, nticks=5, row=row, col=1
         )
@@ -214,9 +264,17 @@ def shift_figure(
     last = "" if len(titles) == 1 else str(len(titles))
     for strength, image in zip(strengths, images, strict=True):
         figure.add_layout_image(
-            source=data_uri(image), x=strength, y=-0.42, xref=f"x{last}", yref=f"y{last} domain", sizex=step * 0.94, sizey=0.9,
-            xanchor="center", yanchor="top", sizing="contain",
-        )  # fmt: skip
+            source=data_uri(image),
+            x=strength,
+            y=-0.42,
+            xref=f"x{last}",
+            yref=f"y{last} domain",
+            sizex=step * 0.94,
+            sizey=0.9,
+            xanchor="center",
+            yanchor="top",
+            sizing="contain",
+        )
     _axes(figure, dark, "", "")
     margin = step * 0.6
     figure.update_xaxes(
@@ -233,7 +291,10 @@ def shift_figure(
 
 
 def confusion_figure(matrix: NDArray[np.integer], place: int, dark: bool) -> go.Figure:
-    """Which digit (row) was taken for which (column): mistakes are coloured by number, right answers only counted. `[C, C]`."""
+    """Which digit (row) was taken for which (column), `[C, C]`.
+
+    Mistakes are coloured by their number, right answers are only counted.
+    """
     mistakes = matrix.astype(float) - np.diag(np.diagonal(matrix))
     digits = [str(digit) for digit in range(len(matrix))]
     text = [
@@ -242,10 +303,17 @@ def confusion_figure(matrix: NDArray[np.integer], place: int, dark: bool) -> go.
     ]
     figure = go.Figure(
         go.Heatmap(
-            z=mistakes, x=digits, y=digits, colorscale=[[0, _see_through(BASELINE, FAINT)], [1, colours(dark)[place]]], showscale=False,
-            xgap=2, ygap=2, customdata=matrix, hovertemplate="%{y} taken for %{x}: %{customdata:,} images<extra></extra>",
+            z=mistakes,
+            x=digits,
+            y=digits,
+            colorscale=[[0, _see_through(BASELINE, FAINT)], [1, colours(dark)[place]]],
+            showscale=False,
+            xgap=2,
+            ygap=2,
+            customdata=matrix,
+            hovertemplate="%{y} taken for %{x}: %{customdata:,} images<extra></extra>",
         )
-    )  # fmt: skip
+    )
     for i, row in enumerate(text):
         for j, label in enumerate(row):
             ink = _ink(mistakes[i, j] / max(mistakes.max(), 1), colours(dark)[place], dark)
@@ -267,7 +335,10 @@ def confusion_figure(matrix: NDArray[np.integer], place: int, dark: bool) -> go.
 def class_error_figure(
     errors: Sequence[tuple[str, int, Sequence[float | None]]], dark: bool
 ) -> go.Figure:
-    """Share of each digit's images that are wrong, a bar a network; None where a digit has no images."""
+    """Share of each digit's images that are wrong, a bar a network.
+
+    None where a digit has no images.
+    """
     figure = go.Figure()
     pattern = {
         "size": 5,
@@ -278,10 +349,15 @@ def class_error_figure(
     }
     for name, place, values in errors:
         figure.add_bar(
-            x=[str(digit) for digit in range(len(values))], y=list(values), name=name,
-            marker={"color": colours(dark)[place], "pattern": {"shape": PATTERNS[place], **pattern}},
+            x=[str(digit) for digit in range(len(values))],
+            y=list(values),
+            name=name,
+            marker={
+                "color": colours(dark)[place],
+                "pattern": {"shape": PATTERNS[place], **pattern},
+            },
             hovertemplate="%{x}: %{y:.2%} wrong<extra>" + name + "</extra>",
-        )  # fmt: skip
+        )
     _axes(figure, dark, "Digit", "Wrong")
     figure.update_xaxes(type="category", showgrid=False)
     figure.update_yaxes(rangemode="tozero", tickformat=".1%", nticks=5)
@@ -302,15 +378,30 @@ def _axes(figure: go.Figure, dark: bool, x: str, y: str) -> None:
 
 def _finish(figure: go.Figure, dark: bool, height: int) -> go.Figure:
     return figure.update_layout(
-        height=height, margin={"l": 58, "r": 8, "t": 30, "b": 44}, dragmode=False, hovermode="closest",
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"color": TEXT_DARK if dark else TEXT, "size": 12},
-        legend={"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
+        height=height,
+        margin={"l": 58, "r": 8, "t": 30, "b": 44},
+        dragmode=False,
+        hovermode="closest",
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": TEXT_DARK if dark else TEXT, "size": 12},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "bgcolor": "rgba(0,0,0,0)",
+        },
         hoverlabel={"bgcolor": paper(dark), "font": {"color": TEXT_DARK if dark else TEXT}},
-    )  # fmt: skip
+    )
 
 
 def _ink(share: float, colour: str, dark: bool) -> str:
-    """Black or white, whichever reads better on a cell `share` of the way from faint grey to `colour`; 4.5 : 1 or more."""
+    """Black or white, whichever reads better on a cell; the contrast is 4.5 : 1 or more.
+
+    The cell is `share` of the way from faint grey to `colour`.
+    """
     opacity = FAINT + (1 - FAINT) * share
     mixed = share * _rgb(colour) + (1 - share) * _rgb(BASELINE)
     seen = (opacity * mixed + (1 - opacity) * _rgb(paper(dark))) / 255

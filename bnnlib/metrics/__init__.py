@@ -1,17 +1,18 @@
-"""How good and how honest predictions are, as the field measures it; plain functions of tensors, one concern a file.
+"""How good and how honest predictions are: plain functions of tensors, one concern a file.
 
-`probs` are predictive probabilities `[B, C]` (the mean over samples), `labels` int64 `[B]`, `doubt` `[B]` any measure of
-uncertainty (higher is less sure), `wrong` bool `[B]`. Whatever cannot be measured raises BnnlibError with the reason.
+`probs` are predictive probabilities `[B, C]` (the mean over samples), `labels` int64 `[B]`, `doubt`
+`[B]` any measure of uncertainty (higher is less sure), `wrong` bool `[B]`. Tensors of one call may
+be on any device, all on the same. What cannot be measured raises BnnlibError with the reason.
 """
 
 from bnnlib.metrics.calibration import (
     Reliability,
     adaptive_ece,
-    apply_temperature,
     ece,
-    ece_interval,
-    fit_temperature,
+    equal_mass_ece,
     reliability,
+    squared_calibration_error,
+    squared_calibration_error_interval,
 )
 from bnnlib.metrics.detection import (
     against,
@@ -21,7 +22,7 @@ from bnnlib.metrics.detection import (
     detection,
     fpr_at_tpr,
 )
-from bnnlib.metrics.intervals import bootstrap_interval
+from bnnlib.metrics.intervals import bootstrap_interval, paired_interval
 from bnnlib.metrics.scores import (
     brier,
     briers,
@@ -39,11 +40,20 @@ from bnnlib.metrics.selective import (
     accuracy_at_coverage,
     aurc,
     aurc_interval,
+    aurc_of_codes,
     refusal_threshold,
     risk_coverage,
 )
 from bnnlib.metrics.summary import figures
-from bnnlib.metrics.uncertainty import MEASURES, WORDS, doubts, least_confidence
+from bnnlib.metrics.tally import encode
+from bnnlib.metrics.temperature import apply_temperature, fit_temperature
+from bnnlib.metrics.uncertainty import (
+    MEASURES,
+    WORDS,
+    corrected_mutual_information,
+    doubts,
+    least_confidence,
+)
 
 __all__ = [
     "COVERAGES",
@@ -56,6 +66,7 @@ __all__ = [
     "apply_temperature",
     "aurc",
     "aurc_interval",
+    "aurc_of_codes",
     "auroc",
     "auroc_interval",
     "average_precision",
@@ -65,10 +76,12 @@ __all__ = [
     "check_labels",
     "check_probs",
     "confusion",
+    "corrected_mutual_information",
     "detection",
     "doubts",
     "ece",
-    "ece_interval",
+    "encode",
+    "equal_mass_ece",
     "error",
     "errors",
     "figures",
@@ -77,8 +90,11 @@ __all__ = [
     "least_confidence",
     "nll",
     "nlls",
+    "paired_interval",
     "per_class_error",
     "refusal_threshold",
     "reliability",
     "risk_coverage",
+    "squared_calibration_error",
+    "squared_calibration_error_interval",
 ]

@@ -13,8 +13,9 @@ from bnnlib.metrics import uncertainty
 class Answer:
     """Sampled class probabilities of one image and what follows from them; entropies in nats.
 
-    samples: `[S, C]`. mean, low, high: `[C]`, low and high being the 5 % and 95 % quantiles over samples. votes: `[C]` counts.
-    total = aleatoric + epistemic. deterministic: `[C]`, the answer without sampling, or None where a network has none.
+    samples: `[S, C]`. mean, low, high: `[C]`; low and high are the 5 % and 95 % quantiles over the
+    samples. votes: `[C]` counts. total = aleatoric + epistemic. deterministic: `[C]`, the answer
+    without sampling, or None where a network has none.
     """
 
     samples: NDArray[np.float32]
@@ -44,6 +45,7 @@ class Answer:
 
 def make_answer(probs: Tensor, deterministic: Tensor | None = None) -> Answer:
     """Sum up the class probabilities of a single image, `[S, 1, C]`; `deterministic` `[1, C]`."""
+    probs = probs.cpu()
     samples = probs[:, 0].numpy()
     low, high = np.quantile(samples, (0.05, 0.95), axis=0)
     return Answer(
@@ -54,5 +56,5 @@ def make_answer(probs: Tensor, deterministic: Tensor | None = None) -> Answer:
         votes=uncertainty.votes(probs)[0].numpy(),
         aleatoric=float(uncertainty.expected_entropy(probs)[0]),
         epistemic=float(uncertainty.mutual_information(probs)[0]),
-        deterministic=None if deterministic is None else deterministic[0].numpy(),
+        deterministic=None if deterministic is None else deterministic[0].cpu().numpy(),
     )

@@ -1,6 +1,6 @@
 """How far a figure would move if the images had been others of the same kind (Efron 1979)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -17,17 +17,22 @@ def bootstrap_interval(
     level: float = 0.95,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Percentile interval of `statistic(*arrays)` when the images, the arrays' first axis, are drawn anew with replacement.
+    """Percentile interval of `statistic(*arrays)` over images drawn anew, with replacement.
 
-    Give it what the statistic needs of an image, a number or two, not `[B, C]` probabilities: it is called hundreds of times.
-    Resamples on which the statistic is undefined (no mistake among them) are left out; raises BnnlibError if all are.
+    The images are the arrays' first axis. Give it what the statistic needs of an image, a number or
+    two, not `[B, C]` probabilities: it is called hundreds of times. The same seed draws the same
+    images on every device. Resamples on which the statistic is undefined (no mistake among them)
+    are left out. Raises BnnlibError if all are, or if the arrays differ in length.
     """
-    generator = torch.Generator().manual_seed(seed)
-    images, values = len(arrays[0]), []
+    images = len(arrays[0])
+    if any(len(array) != images for array in arrays):
+        lengths = ", ".join(f"{len(array):,}" for array in arrays)
+        raise BnnlibError(f"The arrays have {lengths} images: expected the same images in each.")
+    generator, values = torch.Generator().manual_seed(seed), []
     for _ in range(resamples):
         index = torch.randint(images, (images,), generator=generator)
         try:
-            values.append(statistic(*(array[index] for array in arrays)))
+            values.append(statistic(*(array[index.to(array.device)] for array in arrays)))
         except BnnlibError:
             continue
     if not values:
@@ -36,3 +41,28 @@ def bootstrap_interval(
         torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
     )
     return low.item(), high.item()
+
+
+def paired_interval(
+    statistic: Callable[..., float],
+    first: Sequence[Tensor],
+    second: Sequence[Tensor],
+    resamples: int = RESAMPLES,
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Percentile interval of `statistic(*first) - statistic(*second)`, both about the same images.
+
+    Each resample takes the same images for both, so that an image that is hard for both does not
+    count as a difference (Efron & Tibshirani 1993, chapter 8). If the interval does not hold 0, the
+    difference is more than the choice of images explains. Two intervals that overlap, one for each,
+    do not show the contrary. Raises BnnlibError as `bootstrap_interval` does.
+    """
+    return bootstrap_interval(
+        lambda *both: statistic(*both[: len(first)]) - statistic(*both[len(first) :]),
+        *first,
+        *second,
+        resamples=resamples,
+        level=level,
+        seed=seed,
+    )

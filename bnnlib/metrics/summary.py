@@ -7,7 +7,10 @@ from bnnlib.metrics.scores import brier, check_labels, check_probs, error, nll
 
 
 def figures(probs: Tensor, labels: Tensor) -> dict[str, float]:
-    """`error`, `nll` (nats), `ece` and `brier` by name; raises BnnlibError for what are no probabilities or labels."""
+    """`error`, `nll` (nats), `ece` and `brier` by name.
+
+    Raises BnnlibError for what are not probabilities or labels.
+    """
     check_labels(check_probs(probs), labels)
     return {
         "error": error(probs, labels),

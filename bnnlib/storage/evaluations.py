@@ -1,8 +1,9 @@
 """What an evaluation found, in one small file beside the checkpoint, so that it is computed once.
 
-`evaluation.safetensors` holds arrays (half precision, a few bytes an image) and, as its metadata, the summary that the card carries
-too. It names the weights it was measured on by their hash: results of other weights are never taken for these. Where the checkpoint's
-folder cannot be written, the file goes to the user's cache. Reading executes nothing.
+`evaluation.safetensors` holds arrays (a few bytes an image) and, as its metadata, the summary that
+the card carries too. It names the weights it was measured on by their hash: results of other
+weights are never taken for these. Where the checkpoint's folder cannot be written, the file goes to
+the user's cache. Reading executes nothing.
 """
 
 import hashlib
@@ -25,12 +26,17 @@ from bnnlib.storage.files import write_whole
 FORMAT = 1
 FILE = "evaluation.safetensors"
 PER_IMAGE = ("labels", "predicted", *MEASURES)
+LATER = ("nlls", "briers")  # of each image too; files of earlier versions lack them
 
 
 @dataclass(frozen=True)
 class Results:
-    """`summary`: the figures by name, as JSON has them. `arrays`: `labels`, `predicted` and each measure of doubt `[B]`;
-    `confusion` `[C, C]`; `reliability` `[3, bins]` (count, confidence, accuracy); `histogram/SET/MEASURE` `[bins]` counts."""
+    """`summary`: the figures by name, as JSON has them. `arrays`: what plots and comparisons need.
+
+    `labels`, `predicted` and each measure of doubt `[B]`; `nlls` and `briers` `[B]`, which files of
+    earlier versions lack; `confusion` `[C, C]`; `reliability` `[3, bins]` (count, confidence,
+    accuracy); `histogram/SET/MEASURE` `[bins]` counts.
+    """
 
     summary: dict[str, Any]
     arrays: dict[str, Tensor]
@@ -53,14 +59,16 @@ def weights_hash(folder: Path) -> str:
         ).hexdigest()
     except OSError as error:
         raise BnnlibError(
-            f"The weights in {folder} cannot be read ({error.strerror}): copy or train the checkpoint again."
+            f"The weights in {folder} cannot be read ({error.strerror}): "
+            "copy or train the checkpoint again."
         ) from error
 
 
 def save_results(name_or_path: str | Path, results: Results, beside: bool = True) -> Path:
-    """Write the results beside the checkpoint, or into the user's cache where that is read-only or if not `beside`; returns the file.
+    """Write the results beside the checkpoint; returns the file.
 
-    Raises BnnlibError where neither can be written.
+    Where that is read-only, or if not `beside`, into the user's cache. Raises BnnlibError where
+    neither can be written.
     """
     folder = find_checkpoint(name_or_path)
     weights = weights_hash(folder)
@@ -75,13 +83,13 @@ def save_results(name_or_path: str | Path, results: Results, beside: bool = True
         except OSError as error:
             problem = error
     raise BnnlibError(
-        f"The results can be written neither to {folder} nor to {cache_folder()} ({problem.strerror}): "
-        "set BNNLIB_CACHE to a folder you may write to."
+        f"The results can be written neither to {folder} nor to {cache_folder()} "
+        f"({problem.strerror}): set BNNLIB_CACHE to a folder you may write to."
     ) from problem
 
 
 def results_files(name_or_path: str | Path) -> list[Path]:
-    """The files that may hold this checkpoint's results, as far as they exist: beside it, and in the user's cache."""
+    """The existing files that may hold the checkpoint's results: beside it, in the user's cache."""
     folder = find_checkpoint(name_or_path)
     return [file for file in _places(folder, weights_hash(folder)) if file.is_file()]
 
@@ -113,9 +121,10 @@ def load_results(name_or_path: str | Path) -> Results | None:
 
 @dataclass(frozen=True)
 class AnswerRule:
-    """Answer where the winner's mean probability is at least `threshold`, learnt so that 95 % of validation digits are answered.
+    """Answer where the winner's mean probability is at least `threshold`.
 
-    answered: the share of the test digits that it then answers; right: the share of these that it answers rightly.
+    It was learnt so that 95 % of the validation digits are answered. answered: the share of the
+    test digits that it then answers; right: the share of these that it answers rightly.
     """
 
     threshold: float
@@ -124,7 +133,10 @@ class AnswerRule:
 
 
 def answer_rule(name_or_path: str | Path) -> AnswerRule | None:
-    """When this checkpoint should answer, or None if it was not evaluated with a refusal rule, or its results cannot be read."""
+    """When this checkpoint should answer.
+
+    None if it was not evaluated with a refusal rule, or if its results cannot be read.
+    """
     try:
         results = load_results(name_or_path)
     except BnnlibError:
@@ -139,12 +151,25 @@ def answer_rule(name_or_path: str | Path) -> AnswerRule | None:
 def _read(file: Path) -> Results:
     with safe_open(str(file), framework="pt") as archive:
         summary = json.loads((archive.metadata() or {})["summary"])
-        arrays = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118  # no mapping
+        names = list(archive.keys())
+        arrays = {name: archive.get_tensor(name) for name in names}
     if summary["format"] != FORMAT:
         raise ValueError(f"its format is {summary['format']!r}, this version reads {FORMAT}")
-    lengths = {len(arrays[name]) for name in PER_IMAGE}
+    lengths = {len(arrays[name]) for name in (*PER_IMAGE, *(set(LATER) & arrays.keys()))}
     if lengths != {summary["images"]} or arrays["confusion"].shape != (10, 10):
         raise ValueError("its arrays do not fit together")
     if not all(torch.isfinite(values).all() for values in arrays.values()):
         raise ValueError("it holds values that are no finite numbers")
-    return Results(summary, arrays)
+    return Results(_renewed(summary), arrays)
+
+
+def _renewed(summary: dict[str, Any]) -> dict[str, Any]:
+    """The summary of an earlier version, under today's names.
+
+    Its interval of ECE is left out: it resampled a figure that is biased upward.
+    """
+    for part in (summary, summary.get("temperature_scaled") or {}):
+        if "adaptive_ece" in part:
+            part.setdefault("equal_mass_ece", part.pop("adaptive_ece"))
+    summary.get("intervals", {}).pop("ece", None)
+    return summary

@@ -1,4 +1,7 @@
-"""A whole evaluation of small networks on a few real digits: what it finds, keeps, reads back, and says where it cannot."""
+"""A whole evaluation of small networks on a few real digits.
+
+What it finds, keeps, reads back, and says where it cannot.
+"""
 
 import json
 import os
@@ -12,6 +15,7 @@ from bnnlib import metrics
 from bnnlib.cli.parser import main
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
+from bnnlib.evaluation.compare import Difference
 from bnnlib.evaluation.evaluate import Plan, evaluate, examine
 from bnnlib.evaluation.sections import EDGES, SHIFT_IMAGES
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
@@ -327,10 +331,28 @@ def test_the_command_line_prints_keeps_and_explains(
 
 
 def test_the_better_figure_and_whether_it_is_more_than_chance() -> None:
-    assert sentences.better([0.02, 0.01], [(0.018, 0.022), (0.008, 0.012)]) == (1, True)
-    assert sentences.better([0.02, 0.01], [(0.01, 0.03), (0.005, 0.015)]) == (1, False)
-    assert sentences.better([0.01, 0.01], [(0, 1), (0, 1)]) is None
-    assert sentences.better([0.01], [(0, 1)]) is None
+    """Each is compared with the least by the interval of their difference."""
+    clear, open_ = Difference(-0.01, -0.015, -0.005), Difference(-0.01, -0.025, 0.005)
+    assert sentences.better([0.02, 0.01], lambda first, other: clear) == (1, True)
+    assert sentences.better([0.02, 0.01], lambda first, other: open_) == (1, False)
+    assert sentences.better([0.02, 0.01], lambda first, other: None) == (1, None)
+    assert sentences.better([0.01, 0.01], lambda first, other: clear) is None
+    assert sentences.better([0.01], lambda first, other: clear) is None
+    three = {(0, 1): clear, (0, 2): open_}
+    assert sentences.better([1, 2, 3], lambda *pair: three[pair]) == (0, False)
+    assert sentences.better([1, 3, 2], lambda *pair: three[pair]) == (0, False)
+    three[0, 2] = clear
+    assert sentences.better([1, 2, 3], lambda *pair: three[pair]) == (0, True)
+
+
+def test_the_sentence_on_errors_gives_the_difference() -> None:
+    summaries = {name: {"error": e, "images": 1_000} for name, e in (("a", 0.02), ("b", 0.014))}
+    said = sentences.on_errors(summaries, lambda *_: Difference(0.006, 0.001, 0.011))
+    assert said.endswith(": a difference of 0.60 points (0.10 to 1.10), beyond chance.")
+    said = sentences.on_errors(summaries, lambda *_: Difference(0.006, -0.001, 0.013))
+    assert "0.60 points (-0.10 to 1.30), within chance" in said
+    assert sentences.on_errors(summaries, lambda *_: None).endswith("**b** gets 1.40\u202f% wrong.")
+    assert sentences.points(Difference(-0.006, -0.011, -0.001)) == "0.60 points (0.10 to 1.10)"
 
 
 def test_the_sentences_follow_their_data(results: Results) -> None:
@@ -351,7 +373,8 @@ def test_the_sentences_follow_their_data(results: Results) -> None:
     assert "makes no mistake" in sentences.on_mistakes("a", doubt, labels, labels)
     matrix = torch.tensor([[5, 2], [0, 4]])
     assert sentences.on_classes({"a": [0.1, 0.2, None], "b": [0.1, 0.4, 0.9]}) == (
-        "The hardest digit is 1: 30.0\u202f% of them are answered wrongly on average; the easiest is 0 with 10.0\u202f%."
+        "The hardest digit is 1: 30.0\u202f% of them are answered wrongly on average; "
+        "the easiest is 0 with 10.0\u202f%."
     )
     assert "too few digits" in sentences.on_classes({"a": [0.1, None]})
     three = sentences.on_calibration(dict.fromkeys("abc", sure))

@@ -1,4 +1,7 @@
-"""Ranking held-out images: surveys that can be interrupted, and orders, shares and tables known beforehand."""
+"""Ranking held-out images.
+
+Surveys that can be interrupted, and orders, shares and tables known beforehand.
+"""
 
 import csv
 import dataclasses

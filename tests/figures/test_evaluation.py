@@ -30,7 +30,10 @@ def named(figure: go.Figure, name: str) -> go.Figure:
 
 
 def test_wilsons_interval_is_the_textbooks() -> None:
-    """Brown, Cai & DasGupta 2001 give centre (x + z^2 / 2) / (n + z^2); at no success of 10 the upper end is 0.2775."""
+    """Brown, Cai & DasGupta 2001 give the centre (x + z^2 / 2) / (n + z^2).
+
+    At no success of 10 the upper end is 0.2775.
+    """
     low, high = wilson(np.array([0.5, 0.0, 1.0]), np.array([100.0, 10.0, 10.0]))
     assert low == pytest.approx([0.4038, 0.0, 0.7225], abs=2e-4)
     assert high == pytest.approx([0.5962, 0.2775, 1.0], abs=2e-4)
@@ -96,7 +99,10 @@ def test_a_digit_without_images_has_no_bar() -> None:
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_every_number_of_a_confusion_matrix_can_be_read(dark: bool) -> None:
-    """Contrast by WCAG's own formula, on what plotly paints: colour and opacity mixed in equal measure, over the page."""
+    """Contrast by WCAG's own formula, on what plotly paints.
+
+    Colour and opacity are mixed in equal measure, over the page.
+    """
 
     def light(rgb: list[float]) -> float:
         parts = [

@@ -1,4 +1,7 @@
-"""Selective prediction, detection and the bootstrap: closed forms, ties, scikit-learn, and what cannot be measured."""
+"""Selective prediction, detection and the bootstrap.
+
+Closed forms, ties, scikit-learn, and what cannot be measured.
+"""
 
 import math
 
@@ -127,6 +130,10 @@ def test_damaged_scores_get_one_sentence() -> None:
         metrics.aurc(torch.empty(0), torch.empty(0, dtype=torch.bool))
 
 
+def share(values: torch.Tensor) -> float:
+    return values.double().mean().item()
+
+
 def test_the_bootstrap_interval_of_a_mean_is_the_normal_one() -> None:
     """1,000 draws with share p = 0.2: the standard error is sqrt(p (1 - p) / 1,000) = 0.01265."""
     wrong = torch.arange(1_000) < 200
@@ -136,6 +143,30 @@ def test_the_bootstrap_interval_of_a_mean_is_the_normal_one() -> None:
     assert low == pytest.approx(0.2 - 1.96 * 0.01265, abs=0.003)
     assert high == pytest.approx(0.2 + 1.96 * 0.01265, abs=0.003)
     assert metrics.bootstrap_interval(lambda w: w.double().mean().item(), torch.ones(5)) == (1, 1)
+
+
+def test_a_paired_interval_is_mcnemars() -> None:
+    """Two networks are wrong on the same 300 of 4,000 images, and each on 60 and 30 others.
+
+    The difference of their errors has the variance (b + c - (b - c)^2 / n) / n^2 with b = 60 and
+    c = 30. Two intervals of their own errors are twice as wide and overlap.
+    """
+    image = torch.arange(4_000)
+    first, second = image < 360, (image < 300) | (image >= 3_970)
+    low, high = metrics.paired_interval(share, [first], [second], resamples=2_000)
+    deviation = math.sqrt(60 + 30 - 30**2 / 4_000) / 4_000
+    assert low == pytest.approx(30 / 4_000 - 1.96 * deviation, abs=4e-4)
+    assert high == pytest.approx(30 / 4_000 + 1.96 * deviation, abs=4e-4)
+    assert low > 0
+    each = [metrics.bootstrap_interval(share, wrong) for wrong in (second, first)]
+    assert each[0][1] > each[1][0]
+
+
+def test_a_paired_interval_of_the_same_network_is_0_and_of_other_images_refused() -> None:
+    wrong = torch.arange(50) % 7 == 0
+    assert metrics.paired_interval(share, [wrong], [wrong], resamples=20) == (0, 0)
+    with pytest.raises(BnnlibError, match="50, 49 images: expected the same images"):
+        metrics.paired_interval(share, [wrong], [wrong[1:]])
 
 
 def test_the_bootstrap_leaves_out_resamples_without_mistakes() -> None:

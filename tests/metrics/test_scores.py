@@ -1,4 +1,7 @@
-"""Error, NLL, Brier, confusion: closed forms, torchmetrics and scikit-learn, and one sentence for what is no prediction."""
+"""Error, NLL, Brier, confusion: closed forms, torchmetrics and scikit-learn.
+
+And one sentence for what is not a prediction.
+"""
 
 import math
 

@@ -7,6 +7,7 @@ import torch
 
 from bnnlib.metrics import uncertainty
 from bnnlib.metrics.uncertainty import (
+    corrected_mutual_information,
     expected_entropy,
     mutual_information,
     predictive_entropy,
@@ -56,6 +57,28 @@ def test_a_mixture_is_split_as_worked_out_by_hand() -> None:
     )
     assert votes(probs).sum() == 4
     assert votes(probs)[0, 1] >= 2
+
+
+@pytest.mark.parametrize("samples", [5, 10, 30])
+def test_few_samples_do_not_hide_disagreement(samples: int) -> None:
+    """p ~ Beta(1, 1): the mutual information is log 2 - 1 / 2, as E[H(p)] = 1 / 2."""
+    generator = torch.Generator().manual_seed(0)
+    p = torch.rand(samples, 20_000, generator=generator, dtype=torch.float64)
+    probs = torch.stack([p, 1 - p], -1)
+    truth = math.log(2) - 0.5
+    plain = mutual_information(probs).mean().item()
+    corrected = corrected_mutual_information(probs).mean().item()
+    assert plain < truth - 0.1 / samples  # the bias is near -1 / (6 samples)
+    assert corrected == pytest.approx(truth, abs=0.004)
+
+
+def test_the_correction_by_hand_and_of_a_single_sample() -> None:
+    """Two samples that contradict each other: 2 log 2 minus nothing, as each alone is sure."""
+    probs = SURE[[1, 7]][:, None]
+    assert corrected_mutual_information(probs).item() == pytest.approx(2 * math.log(2))
+    assert torch.equal(corrected_mutual_information(probs[:1]), torch.zeros(1))
+    alike = torch.full((4, 2, 10), 0.1)
+    assert corrected_mutual_information(alike).tolist() == pytest.approx([0, 0], abs=1e-5)
 
 
 def test_shapes_and_bounds() -> None:

@@ -1,4 +1,7 @@
-"""The Evaluate page, run without a browser: filled by kept results, measured on request, and whole where results are missing."""
+"""The Evaluate page, run without a browser.
+
+Filled by kept results, measured on request, and whole where results are missing.
+"""
 
 import json
 import re
@@ -10,9 +13,10 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from bnnlib.datasets.mnist import Digits
+from bnnlib.evaluation.compare import difference
 from bnnlib.evaluation.evaluate import Plan, examine
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
-from bnnlib.sentences.evaluation import percent
+from bnnlib.sentences.evaluation import percent, points
 from bnnlib.storage import checkpoints
 from bnnlib.storage.checkpoints import load_checkpoint, save_checkpoint
 from bnnlib.storage.evaluations import FILE, load_results, save_results
@@ -109,7 +113,56 @@ def test_the_better_figure_is_marked_in_words(page: AppTest) -> None:
     opened(page)
     (table,) = [element.value for element in page.markdown if element.value.startswith("| |")]
     for line in table.splitlines()[2:]:
-        assert line.count("**better**") + line.count("ahead, within chance") == 1
+        tested = not line.startswith(("| ECE", "| Debiased"))
+        assert line.count("**better**") + line.count("ahead, within chance") == tested
+    assert "not tested" not in table
+    (ece,) = [line for line in table.splitlines() if line.startswith("| ECE")]
+    assert "to" not in ece  # no interval
+    (debiased,) = [line for line in table.splitlines() if line.startswith("| Debiased")]
+    assert debiased.count(" to ") == 2
+
+
+def test_the_marks_are_those_of_the_paired_differences(page: AppTest, folder: Path) -> None:
+    opened(page)
+    found = [load_results(folder / name) for name in ("dropout", "bayesian")]
+    (table,) = [element.value for element in page.markdown if element.value.startswith("| |")]
+    lines = {line.split("|")[1].strip(): line for line in table.splitlines()[2:]}
+    for figure, label in (("error", "Error"), ("nll", "NLL"), ("brier", "Brier")):
+        one = difference(*found, figure)
+        assert ("**better**" in lines[label]) == one.beyond_chance
+    assert f"a difference of {points(difference(*found, 'error'))}" in text(page)
+
+
+def test_files_of_an_earlier_version_are_shown_and_say_what_is_missing(
+    page: AppTest, folder: Path
+) -> None:
+    found = load_results(folder / "bayesian")
+    for key in ("nlls", "briers"):
+        del found.arrays[key]
+    for key in ("squared_calibration_error", "corrected_means"):
+        del found.summary[key]
+    del found.summary["intervals"]["squared_calibration_error"]
+    found.summary["intervals"]["ece"] = [0.1, 0.2]
+    found.summary["adaptive_ece"] = found.summary.pop("equal_mass_ece")
+    save_results(folder / "bayesian", found)
+    opened(page)
+    assert not page.error
+    (table,) = [element.value for element in page.markdown if element.value.startswith("| |")]
+    assert table.count("ahead, not tested") == 2  # NLL and Brier score
+    assert "bayesian: evaluated by an earlier version" in text(page)
+    assert "bayesian: the mean mutual information is not corrected" in text(page)
+    assert len(charts(page)) == 10
+
+
+def test_networks_of_other_images_are_shown_without_marks(page: AppTest, folder: Path) -> None:
+    found = load_results(folder / "bayesian")
+    found.summary["source"] = "mnist"
+    save_results(folder / "bayesian", found)
+    opened(page)
+    (table,) = [element.value for element in page.markdown if element.value.startswith("| |")]
+    assert "ahead" not in table
+    assert "better" not in table
+    assert "about different images" in text(page)
 
 
 def test_refusing_more_says_and_shows_more(page: AppTest, folder: Path) -> None:
@@ -141,8 +194,8 @@ def test_pictures_have_captions_and_alternatives(page: AppTest, folder: Path) ->
     doubt = found.doubt("least_confidence").masked_fill(~found.wrong, 2)
     surest = int(doubt.argmin())
     assert (
-        f"answered {int(found.arrays['predicted'][surest])}, wrong; confidence {percent(1 - float(doubt[surest]))}"
-        in mistakes[0]
+        f"answered {int(found.arrays['predicted'][surest])}, wrong; "
+        f"confidence {percent(1 - float(doubt[surest]))}" in mistakes[0]
     )
 
 
@@ -213,7 +266,7 @@ def test_pictures_are_stand_ins_where_the_evaluated_digits_are_not_here(
         found = load_results(folder / name)
         found.summary["source"] = "mnist"
         found.summary["images"] = 700
-        for key in ("labels", "predicted", *found.summary["means"]):
+        for key in ("labels", "predicted", "nlls", "briers", *found.summary["means"]):
             found.arrays[key] = found.arrays[key][:700].contiguous()
         save_results(folder / name, found)
     opened(page)

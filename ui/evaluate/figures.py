@@ -1,52 +1,75 @@
-"""The Evaluate page's figures: the table with the better one marked, and whether confidence is earned."""
+"""The Evaluate page's figures: the table with the better one marked, and the calibration."""
+
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 import streamlit as st
 
 from bnnlib.datasets.mnist import Digits
+from bnnlib.errors import BnnlibError
+from bnnlib.evaluation.compare import COMPARED, Difference, check_same_images, lacking
 from bnnlib.figures.evaluation import paper, reliability_figure
 from bnnlib.metrics import WORDS
 from bnnlib.sentences import evaluation as sentences
 from bnnlib.sentences.evaluation import percent
 from ui.evaluate.parts import Found, chart, summaries
+from ui.evaluate.results import paired
 from ui.page import is_dark
+
+# of a difference: its name, what it is multiplied by, and the unit that makes
+WRITTEN = {
+    "error": ("Error", 100, ", points"),
+    "nll": ("NLL", 1, ", nats"),
+    "brier": ("Brier", 1, ""),
+    "aurc": ("AURC", 1000, ", ‰"),
+}
 
 
 def figures(results: Found, digits: Digits) -> None:
     """The table of figures, the better one marked."""
-    st.markdown(sentences.on_errors(summaries(results)))
-    lines = [
-        "| | " + " | ".join(f"**{name}**" for name in results) + " |",
-        "|:--|" + ":--|" * len(results),
-    ]
-    gap = " " if len(results) <= 2 else "<br>"  # narrow columns
+    names, problem = list(results), None
+    try:
+        check_same_images(results)
+    except BnnlibError as error:
+        problem = str(error)
+
+    def tested(key: str) -> Callable[[int, int], Difference | None]:
+        """The paired difference of a figure between two networks, by their places."""
+        if problem is not None or key not in COMPARED:
+            return lambda first, second: None
+        return lambda first, second: paired(names[first], names[second], key, results)
+
+    st.markdown(sentences.on_errors(summaries(results), tested("error")))
+    lines = ["| | " + " | ".join(f"**{name}**" for name in names) + " |"]
+    lines.append("|:--|" + ":--|" * len(names))
     for key, (label, written, _) in sentences.FIGURES.items():
-        values = [found.summary[key] for found in results.values()]
-        intervals = [found.summary["intervals"][key] for found in results.values()]
-        best = sentences.better(values, intervals)
-        cells = []
-        for place, (value, (low, high)) in enumerate(zip(values, intervals, strict=True)):
-            mark = ""
-            if best is not None and best[0] == place:
-                word = "better" if len(values) == 2 else "best"
-                mark = (
-                    f":material/check_circle: **{word}**"
-                    if best[1]
-                    else ":material/check: ahead, within chance"
-                )
-            cells.append(
-                f"{written(value)}{gap}<small>({written(low)} to {written(high)})</small>{gap if mark else ''}{mark}"
-            )
+        values = [found.summary.get(key) for found in results.values()]
+        best = None
+        if problem is None and key in COMPARED:
+            best = sentences.better([value for value in values if value is not None], tested(key))
+        cells = [
+            cell(value, found.summary["intervals"].get(key), written, len(names))
+            for value, found in zip(values, results.values(), strict=True)
+        ]
+        if best is not None:
+            cells[best[0]] += (" " if len(names) <= 2 else "<br>") + mark(best[1], len(names))
         lines.append(f"| {label} | " + " | ".join(cells) + " |")
     with st.container(key="figures"):
-        st.html(
-            f"<style>.st-key-figures :is(th, td):first-child {{ background: {paper(is_dark())} }}</style>"
-        )
+        background = f"{{ background: {paper(is_dark())} }}"
+        st.html(f"<style>.st-key-figures :is(th, td):first-child {background}</style>")
         st.markdown("\n".join(lines), unsafe_allow_html=True)
-    said = ", ".join(f"{name} {found.summary['samples']}" for name, found in results.items())
+    said = ", ".join(f"{name} {sentences.asked(f.summary)}" for name, f in results.items())
     st.caption(
-        f"In brackets: 95\u202f% bootstrap intervals. Less is better in every row. Measured on {source_words(results)}; samples: {said}."
+        "In brackets: 95\u202f% intervals of each network. Less is better in every row. A mark is "
+        "decided by the paired difference on the same images, not by these intervals. "
+        f"Measured on {source_words(results)}; the mean of: {said}."
     )
+    if problem is not None:
+        st.caption(f":material/info: {problem}")
+    if old := lacking(results):
+        st.caption(f":material/info: {sentences.on_old(old)}")
+    if uncorrected := sentences.on_uncorrected(summaries(results)):
+        st.caption(f":material/info: {uncorrected}")
     with st.expander("What these figures mean, and more of them"):
         st.markdown(
             "\n".join(
@@ -54,9 +77,50 @@ def figures(results: Found, digits: Digits) -> None:
             )
         )
         st.dataframe(more_figures(results), width="stretch")
+        if problem is None and len(names) > 1:
+            st.markdown("Differences from the first network, with paired 95\u202f% intervals:")
+            st.dataframe(differences(results), width="stretch")
         for name, found in results.items():
             for note in found.summary.get("notes", []):
                 st.caption(f"{name}: {note}.")
+
+
+def cell(
+    value: float | None,
+    ends: Sequence[float] | None,
+    written: Callable[[float], str],
+    networks: int,
+) -> str:
+    """A figure with its interval, if it has one."""
+    if value is None:
+        return "-"
+    if ends is None:
+        return written(value)
+    gap = " " if networks <= 2 else "<br>"  # narrow columns
+    return f"{written(value)}{gap}<small>({written(ends[0])} to {written(ends[1])})</small>"
+
+
+def mark(beyond_chance: bool | None, networks: int) -> str:
+    """What stands at the least figure of a row."""
+    if beyond_chance is None:
+        return ":material/check: ahead, not tested"
+    if not beyond_chance:
+        return ":material/check: ahead, within chance"
+    return f":material/check_circle: **{'better' if networks == 2 else 'best'}**"
+
+
+def differences(results: Found) -> pd.DataFrame:
+    """What every other network's figures are, less the first's."""
+    first, *others = results
+    rows: dict[str, dict[str, str]] = {}
+    for other in others:
+        column = rows.setdefault(f"{other} less {first}", {})
+        for key in COMPARED:
+            if (one := paired(other, first, key, results)) is not None:
+                label, factor, unit = WRITTEN[key]
+                value, low, high = (factor * number for number in (one.value, one.low, one.high))
+                column[f"{label}{unit}"] = f"{value:+.3g} ({low:+.3g} to {high:+.3g})"
+    return pd.DataFrame(rows).fillna("-")
 
 
 def source_words(results: Found) -> str:
@@ -75,7 +139,7 @@ def more_figures(results: Found) -> pd.DataFrame:
     rows: dict[str, dict[str, str]] = {}
     for name, found in results.items():
         summary = found.summary
-        column = {"Adaptive ECE": percent(summary["adaptive_ece"], 2)}
+        column = {"ECE in bins of equal counts": percent(summary["equal_mass_ece"], 2)}
         column |= {
             f"Right, surest {share} answered": percent(value, 2)
             for share, value in sentences.coverage_row(summary, "least_confidence").items()
@@ -109,7 +173,8 @@ def calibration(results: Found, digits: Digits) -> None:
     )
     chart(figure, "reliability", f"Reliability diagram. {sentence}")
     st.caption(
-        "On the dotted line confidence is earned; below it, too sure. Larger marks: more digits; whiskers: 95\u202f% intervals."
+        "On the dotted line it is right as often as it says; below the line it is too sure. "
+        "Larger marks: more digits; whiskers: 95\u202f% intervals."
     )
     with st.expander("The same as a table"):
         bins = {}

@@ -1,4 +1,4 @@
-"""The Evaluate page's mistakes: those made with the most confidence, and which digit is taken for which."""
+"""The Evaluate page's mistakes: the most confident ones, and which digit is taken for which."""
 
 import pandas as pd
 import streamlit as st

@@ -1,4 +1,4 @@
-"""Does it doubt what is no digit? Doubt on the Evaluate page's other pictures against doubt on digits."""
+"""Does it doubt what is no digit? The Evaluate page's doubt on other pictures and on digits."""
 
 import pandas as pd
 import streamlit as st
@@ -44,22 +44,28 @@ def others(results: Found, digits: Digits) -> None:
         key: next(iter(known.values())).summary["ood"]["sets"][key]["description"] for key in sets
     }
     chosen = st.selectbox(
-        "Compared with the test digits", sets, format_func=described.__getitem__, key="ood_set", persist_state="session", width=520,
-        help="Pictures that none of the ten answers fits. A network ought to be in doubt about every one of them.",
-    )  # fmt: skip
+        "Compared with the test digits",
+        sets,
+        format_func=described.__getitem__,
+        key="ood_set",
+        persist_state="session",
+        width=520,
+        help="Pictures that none of the ten answers fits. A network ought to be in doubt about "
+        "every one of them.",
+    )
     examples(chosen)
     facts = summaries(known)
     for measure_name in ("predictive_entropy", "mutual_information"):
-        st.markdown(
-            f"**{WORDS[measure_name].capitalize()}.** {sentences.on_others(facts, chosen, measure_name)}"
-        )
+        title = WORDS[measure_name].capitalize()
+        st.markdown(f"**{title}.** {sentences.on_others(facts, chosen, measure_name)}")
 
         def show(name: str, measure_name: str = measure_name) -> None:
             found = known[name]
             row = found.summary["ood"]["sets"][chosen]["measures"][measure_name]
             gap = " " if len(known) <= 2 else "<br>"  # narrow columns
             st.markdown(
-                f"{name}: AUROC **{row['auroc']:.4f}**{gap}<small>({row['interval'][0]:.4f} to {row['interval'][1]:.4f})</small>",
+                f"{name}: AUROC **{row['auroc']:.4f}**{gap}"
+                f"<small>({row['interval'][0]:.4f} to {row['interval'][1]:.4f})</small>",
                 unsafe_allow_html=True,
             )
             inside, outside = (
@@ -79,27 +85,38 @@ def others(results: Found, digits: Digits) -> None:
             chart(
                 figure,
                 f"doubt_{measure_name}_{name}",
-                f"{WORDS[measure_name]} of {name} on digits and on {described[chosen]}: AUROC {row['auroc']:.3f}.",
+                f"{WORDS[measure_name]} of {name} on digits and on {described[chosen]}: "
+                f"AUROC {row['auroc']:.3f}.",
             )
 
         side_by_side(known, show)
     st.caption(
-        "The further apart the two hills, the better. Right of the dotted line lie the 5\u202f% of the validation digits that are "
-        "in most doubt."
+        "The further apart the two hills, the better. Right of the dotted line lie the 5\u202f% of "
+        "the validation digits that are in most doubt."
     )
     with st.expander("All sets and all measures as a table"):
         rows = [
             {
-                "network": name, "set": key, "measure": WORDS[m], "AUROC": row["auroc"], "AUPR": row["aupr"], "FPR95": row["fpr95"],
-                "mean on digits": found.summary["means"][m], "mean on the set": row["mean"], "refused": row["refused"],
+                "network": name,
+                "set": key,
+                "measure": WORDS[m],
+                "AUROC": row["auroc"],
+                "AUPR": row["aupr"],
+                "FPR95": row["fpr95"],
+                "mean on digits": found.summary["means"][m],
+                "mean on the set": row["mean"],
+                "refused": row["refused"],
             }
-            for name, found in known.items() for key in sets for m, row in found.summary["ood"]["sets"][key]["measures"].items()
-        ]  # fmt: skip
+            for name, found in known.items()
+            for key in sets
+            for m, row in found.summary["ood"]["sets"][key]["measures"].items()
+        ]
         st.dataframe(pd.DataFrame(rows).round(4), hide_index=True, width="stretch")
         for name, found in known.items():
             st.caption(
-                f"{name}: the measure that best tells Fashion-MNIST's training images from the validation digits is the "
-                f"{WORDS[found.summary['ood']['measure']]}; what is reported here was not used to choose it."
+                f"{name}: the measure that best tells Fashion-MNIST's training images from the "
+                f"validation digits is the {WORDS[found.summary['ood']['measure']]}; the pictures "
+                "reported on here were not used to choose it."
             )
 
 

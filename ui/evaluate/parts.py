@@ -1,4 +1,4 @@
-"""What the sections of the Evaluate page share: charts, columns of networks, digits with what was said of them."""
+"""What the sections of the Evaluate page share: charts, columns of networks, digits as pictures."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ Found = dict[str, Results]
 
 
 def shown(results: Found) -> int:
-    """How many pictures to show of each network: whole rows, fewer where there are many networks."""
+    """How many pictures to show of each network: whole rows, fewer if there are many networks."""
     return 18 if len(results) <= 2 else 12
 
 
@@ -31,7 +31,8 @@ def gallery(at_hand: Pictured, order: Tensor, values: Tensor, words: str) -> Non
         number = percent(value, 1) if words == "confidence" else f"{value:.2f}"
         captions.append(f"{'✗' if true != said else '✓'} is {true}, says {said}\n{number}")
         alts.append(
-            f"{sentences.a_digit(true).capitalize()}, answered {said}, {'wrong' if true != said else 'right'}; {words} {number}"
+            f"{sentences.a_digit(true).capitalize()}, answered {said}, "
+            f"{'wrong' if true != said else 'right'}; {words} {number}"
         )
         framed.append(true != said)
     if captions:
@@ -42,13 +43,16 @@ def stand_in(found: Results, digits: Digits) -> None:
     """Say so where the pictures are not of the images that the figures are about."""
     if digits.source != found.summary["source"]:
         st.caption(
-            ":material/info: The test images behind the figures are not here: these pictures are of the embedded held-out digits, "
-            "asked about just now."
+            ":material/info: The test images behind the figures are not here: these pictures are "
+            "of the embedded held-out digits, asked about just now."
         )
 
 
 def side_by_side(results: Found, show: Callable[[str], None]) -> None:
-    """`show` for each network, two or three beside each other (one where the page is narrow); a fault in one leaves the others."""
+    """`show` for each network, two or three beside each other (one where the page is narrow).
+
+    A fault in one leaves the others.
+    """
     names = list(results)
     abreast = 2 if len(names) in (2, 4) else min(3, len(names))
     for start in range(0, len(names), abreast):

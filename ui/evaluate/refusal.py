@@ -1,4 +1,4 @@
-"""What if it may refuse to answer? The error that remains on the Evaluate page, and what is refused."""
+"""What if it may refuse to answer? The error that remains, and what is refused."""
 
 import numpy as np
 import pandas as pd
@@ -21,14 +21,28 @@ def refusal(results: Found, digits: Digits) -> None:
     """Refuse the most uncertain: what error remains, and what is refused."""
     st.header("What if it may refuse to answer?")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        refused = st.slider(
-            "Refuse the most uncertain", 0.0, LIMIT, step=STEP, format="%.1f %%", key=REFUSED, persist_state="session", width=420,
-            help="The digits are ranked by doubt; this share of them, the most doubtful, is not answered.",
-        ) / 100  # fmt: skip
+        percentage = st.slider(
+            "Refuse the most uncertain",
+            0.0,
+            LIMIT,
+            step=STEP,
+            format="%.1f %%",
+            key=REFUSED,
+            persist_state="session",
+            width=420,
+            help="The digits are ranked by doubt; this share of them, the most doubtful, is not "
+            "answered.",
+        )
         ranking = st.selectbox(
-            "Ranked by", list(WORDS), format_func=lambda key: WORDS[key].capitalize(),
-            key=RANKING, persist_state="session", width=240, help="The measure of doubt by which digits are refused.",
-        )  # fmt: skip
+            "Ranked by",
+            list(WORDS),
+            format_func=lambda key: WORDS[key].capitalize(),
+            key=RANKING,
+            persist_state="session",
+            width=240,
+            help="The measure of doubt by which digits are refused.",
+        )
+    refused = percentage / 100
     write_address()  # a fragment runs without the rest of the page
     sentence = sentences.on_refusal(results, ranking, refused)
     st.markdown(sentence)

@@ -1,4 +1,7 @@
-"""Results of evaluations for the pages: read once, measured on request with a bar, one measurement at a time in the whole server."""
+"""Results of evaluations for the pages: read once, measured on request with a bar.
+
+One measurement at a time in the whole server.
+"""
 
 import threading
 from dataclasses import dataclass
@@ -8,6 +11,7 @@ from torch import Tensor
 
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
+from bnnlib.evaluation.compare import Difference, difference
 from bnnlib.evaluation.evaluate import Plan, examine
 from bnnlib.storage.checkpoints import find_checkpoint
 from bnnlib.storage.evaluations import Results, load_results, results_files, save_results
@@ -19,16 +23,19 @@ SAMPLES = 30  # of a measurement made from the page: a third of the command line
 
 
 def find_results(name: str) -> Results | None:
-    """The results of the checkpoint `name`, or None if it was not evaluated; shared, so treat them as read-only.
+    """The results of the checkpoint `name`, or None if it was not evaluated.
 
-    Raises BnnlibError if they, or the checkpoint, are damaged.
+    They are shared, so treat them as read-only. Raises BnnlibError if they, or the checkpoint, are
+    damaged.
     """
+    version = results_version(name)
+    return _results(*version) if version[2] else None
+
+
+def results_version(name: str) -> tuple[str, int, tuple[int, ...]]:
+    """What a cache of results is keyed by: the folder, when it and the files of results changed."""
     modified = tuple(file.stat().st_mtime_ns for file in results_files(name))
-    return (
-        _results(str(find_checkpoint(name)), network_version(name)[1], modified)
-        if modified
-        else None
-    )
+    return str(find_checkpoint(name)), network_version(name)[1], modified
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
@@ -38,20 +45,42 @@ def _results(
     return load_results(folder)
 
 
+def paired(first: str, second: str, figure: str, results: dict[str, Results]) -> Difference | None:
+    """The first network's figure less the second's, with its paired interval; computed once.
+
+    None where a file of an earlier version lacks what it takes of each image.
+    """
+    versions = results_version(first), results_version(second)
+    return _difference(*versions, figure, results[first], results[second])
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)  # three numbers each
+def _difference(
+    first: tuple[str, int, tuple[int, ...]],
+    second: tuple[str, int, tuple[int, ...]],
+    figure: str,
+    _first: Results,
+    _second: Results,
+) -> Difference | None:
+    return difference(_first, _second, figure)
+
+
 @st.cache_resource(show_spinner=False)
 def _one_at_a_time() -> threading.Lock:
     return threading.Lock()
 
 
 def measure(name: str) -> None:
-    """Evaluate the checkpoint on everything at hand, showing a bar, and keep the results beside it (or in the user's cache).
+    """Evaluate the checkpoint on everything at hand, showing a bar, and keep the results.
 
-    Raises BnnlibError if that is impossible, or if this server is at another measurement.
+    Beside it, or in the user's cache. Raises BnnlibError if that is impossible, or if this server
+    is at another measurement.
     """
     lock = _one_at_a_time()
     if not lock.acquire(blocking=False):
         raise BnnlibError(
-            "Another measurement is under way on this server: try again when it is over, in a minute or two."
+            "Another measurement is under way on this server: "
+            "try again when it is over, in a minute or two."
         )
     try:
         with st.empty():
@@ -73,7 +102,10 @@ def measure(name: str) -> None:
 
 @dataclass(frozen=True)
 class Pictured:
-    """Images at hand with what a network said of them, `[B]` each: `images` uint8 `[B, 28, 28]`, `doubts` by measure."""
+    """Images at hand with what a network said of them, `[B]` each.
+
+    `images` uint8 `[B, 28, 28]`, `doubts` by measure.
+    """
 
     images: Tensor
     labels: Tensor
@@ -82,9 +114,10 @@ class Pictured:
 
 
 def pictured(name: str, results: Results, digits: Digits, measures: tuple[str, ...]) -> Pictured:
-    """The test images behind `results`, or, where these are not at hand, the held-out digits that are, asked about anew.
+    """The test images behind `results`, with what the network said of them.
 
-    Raises BnnlibError if the checkpoint cannot be read.
+    Where they are not at hand, the held-out digits that are, asked about anew. Raises BnnlibError
+    if the checkpoint cannot be read.
     """
     index = unseen((name,))
     if digits.source == results.summary["source"] and len(index) == len(results.wrong):

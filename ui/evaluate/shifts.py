@@ -1,4 +1,4 @@
-"""Does doubt grow as digits turn? Accuracy and doubt on the Evaluate page as digits are made harder."""
+"""Does doubt grow as digits turn? Accuracy and doubt as digits are made harder."""
 
 import numpy as np
 import pandas as pd
@@ -75,9 +75,12 @@ def shifts(results: Found, digits: Digits) -> None:
     )
     with st.expander("The same as a table"):
         rows = {
-            (name, WORDS.get(key, key)): [percent(value, 1) if key == "accuracy" else f"{value:.3f}" for value in curve[key]]
-            for name, curve in curves.items() for key in ("accuracy", "predictive_entropy", "mutual_information")
-        }  # fmt: skip
+            (name, WORDS.get(key, key)): [
+                percent(value, 1) if key == "accuracy" else f"{value:.3f}" for value in curve[key]
+            ]
+            for name, curve in curves.items()
+            for key in ("accuracy", "predictive_entropy", "mutual_information")
+        }
         table = pd.DataFrame(
             {f"{name}: {key}": values for (name, key), values in rows.items()},
             index=pd.Index(strengths, name=SHIFTS[kind].unit),

@@ -1,6 +1,9 @@
-"""What the Evaluate page remembers in a session, and how the address holds it, so that a view can be shared.
+"""What the Evaluate page remembers in a session, and how the address holds it.
 
-Widgets are not bound to the address by Streamlit, because `st.switch_page` fails on a page that has such widgets.
+So a view can be shared.
+
+Widgets are not bound to the address by Streamlit, because `st.switch_page` fails on a page that has
+such widgets.
 """
 
 import streamlit as st
@@ -21,7 +24,10 @@ KNOWN = ("networks", "refused", "by", "left", "right")
 
 
 def read_address() -> str | None:
-    """At the start of a session take over what the address says; a sentence if part of it means nothing."""
+    """At the start of a session take over what the address says.
+
+    Returns a sentence if part of it means nothing.
+    """
     state = st.session_state
     if NETWORKS in state:
         return None
