@@ -1,4 +1,4 @@
-"""Bayesian and dropout networks on MNIST: train them, load them, and ask them what they do not know."""
+"""Bayesian and dropout networks on MNIST: train, load and ask them."""
 
 import sys
 

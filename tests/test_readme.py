@@ -1,4 +1,4 @@
-"""What the README says is true: its example runs, its links lead somewhere, its figures are those of the cards."""
+"""The README: its example runs, its commands are known, its table is what the cards say."""
 
 import re
 from pathlib import Path

@@ -37,7 +37,8 @@ REMEDY = "export the run again"
 def export_run(run: Run, file: IO[bytes]) -> None:
     """Write the run as a zip: settings, history, log, pinned answers and best network.
 
-    What only resuming needs is left out. Raises BnnlibError if no epoch is over yet or the run is at work.
+    What only resuming needs is left out. Raises BnnlibError if no epoch is over yet or the run is
+    at work.
     """
     if run.status.active:
         raise BnnlibError(

@@ -222,7 +222,7 @@ def test_where_the_checkpoint_cannot_be_written_the_cache_serves(
             raise PermissionError(13, "Permission denied")
         return real(source, target)
 
-    monkeypatch.setattr("bnnlib.storage.evaluations.os.replace", refuse)
+    monkeypatch.setattr("bnnlib.storage.files.os.replace", refuse)
     with pytest.raises(BnnlibError, match="BNNLIB_CACHE") as caught:
         save_results(checkpoint, results)
     assert one_sentence(caught.value)
