@@ -12,22 +12,22 @@ import zipfile
 from pathlib import Path
 
 import torch
+
+from bnnlib import data, worker
 from bnnlib.checkpoints import save_checkpoint
 from bnnlib.commands import make_card
 from bnnlib.commands_ensemble import assemble
 from bnnlib.data import Digits, load_mnist
+from bnnlib.models import BayesianConfig, DropoutConfig
 from bnnlib.predict import sample_probs
 from bnnlib.presets import TrainingConfig
 from bnnlib.report import Plan, examine
 from bnnlib.results import save_results
 from bnnlib.run_config import RunConfig
-from bnnlib.strokes import from_text, make_stroke, to_text
-from bnnlib.transfer import export_run, keep_as_checkpoint
-
-from bnnlib import data, worker
-from bnnlib.models import BayesianConfig, DropoutConfig
 from bnnlib.runs import create_run
+from bnnlib.strokes import from_text, make_stroke, to_text
 from bnnlib.training import build, fit
+from bnnlib.transfer import export_run, keep_as_checkpoint
 
 torch.set_num_threads(1)
 here = Path(sys.argv[1]).absolute()
