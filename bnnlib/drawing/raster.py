@@ -6,13 +6,12 @@ image (LeCun et al. 1998): row and column 14, counted from 0.
 """
 
 import math
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageDraw, ImageFilter, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFilter
 from torch import Tensor
 
 from bnnlib.errors import BnnlibError
@@ -23,8 +22,6 @@ INK = 0.02  # darker than this is background: below the 5 of 255 that resampling
 # is 2.3 pixels wide. Chosen on pen digits of 6 people: docs/drawings.md has the table.
 PEN, SOFTNESS = 2.0, 0.45
 SUPERSAMPLE = 12
-MAX_SIDE = 2_048  # a picture with a longer side is scaled down first
-MAX_PIXELS = 100_000_000  # a picture with more is refused
 
 
 def image_from_canvas(rgba: ArrayLike) -> Tensor:
@@ -100,79 +97,15 @@ def _points(stroke: ArrayLike) -> NDArray[np.float64]:
 
 
 def image_from_file(path: str) -> tuple[Tensor, str | None]:
-    """A picture file as an image `[28, 28]` in [0, 1], and a note on what was done, or None.
+    """A picture or photograph of a digit -> (float `[28, 28]` in [0, 1], a note on it or None).
 
-    The picture may have any size and be dark on light or light on dark; the background is what is
-    at its border. Raises BnnlibError for a file that is missing or not a picture.
+    Dark on light or light on dark, in any light: `bnnlib.drawing.photo.read_photo` shows the steps.
+    Raises BnnlibError for a file that is missing or no picture.
     """
-    notes = []
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit follows
-            opened = Image.open(path)
-        with opened as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise Image.DecompressionBombError
-            if max(picture.size) > MAX_SIDE:
-                notes.append(
-                    f"{path} is {picture.width} x {picture.height} pixels and was scaled down"
-                )
-            if picture.has_transparency_data:
-                notes.append(
-                    f"{path} has an alpha channel: what is transparent counts as background"
-                )
-            ImageOps.exif_transpose(picture, in_place=True)  # a photograph may be stored rotated
-            ink = _ink_of(picture)
-    except FileNotFoundError:
-        raise BnnlibError(f"There is no file {path}.") from None
-    except UnidentifiedImageError:
-        raise BnnlibError(
-            f"{path} is no picture that can be read: give a PNG or JPEG file."
-        ) from None
-    except Image.DecompressionBombError:
-        raise BnnlibError(
-            f"{path} has more than 100 million pixels: scale it down first."
-        ) from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise BnnlibError(
-            f"{path} cannot be read as a picture ({error}): give a PNG or JPEG file."
-        ) from error
-    return image_from_ink(ink), "; ".join(notes) or None
+    from bnnlib.drawing.photo import read_photo  # here, not above: it rests on this file
 
-
-def _ink_of(picture: Image.Image) -> NDArray[np.floating]:
-    """How much each pixel differs from the background at the border, [0, 1]."""
-    if picture.has_transparency_data:
-        picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
-    elif picture.mode not in ("L", "RGB"):
-        picture = (
-            picture.convert("F").point(lambda v: v / 256).convert("L")
-            if picture.mode.startswith("I")
-            else picture.convert("RGB")
-        )
-    picture.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX, reducing_gap=None)
-    if picture.mode == "RGBA":
-        grey, alpha = (
-            np.asarray(band, dtype=np.float32) / 255
-            for band in (picture.convert("RGB").convert("L"), picture.getchannel("A"))
-        )
-        if (_border(alpha) > 0.5).mean() < 0.5:  # the background is transparent
-            # What is opaque is ink; if it has several shades, the brighter ones are.
-            opaque = alpha > 0.5
-            plain = not opaque.any() or np.ptp(grey[opaque]) < 0.1
-            return alpha if plain else alpha * grey
-        grey = grey * alpha + np.median(_border(grey)) * (1 - alpha)
-    else:
-        grey = np.asarray(picture.convert("L"), dtype=np.float32) / 255
-    ink = np.abs(grey - np.median(_border(grey)))
-    peak = ink.max()
-    if peak <= 0.1:
-        return np.zeros_like(ink)
-    return np.where(ink < 0.15 * peak, 0, ink / peak).astype(np.float32)
-
-
-def _border(values: NDArray[np.floating]) -> NDArray[np.floating]:
-    return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+    steps = read_photo(path)
+    return steps.image, "; ".join(steps.notes) or None
 
 
 def image_from_ink(ink: NDArray[np.floating], dot: bool = False) -> Tensor:
