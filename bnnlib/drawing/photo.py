@@ -167,25 +167,22 @@ def _reduced(colours: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 
 
 def _strength(signed: Grey, colours: NDArray[np.float32], lighter: bool) -> float:
-    """How much ink there is that is darker, or `lighter`, than what lies around it.
+    """How much the digit's ink is darker, or `lighter`, than most of what lies around it.
 
-    The paper inside a dark digit is lighter than the digit, but as light as what lies around both.
+    The paper between dark lines is lighter than the lines, but as light as most around both.
     """
     import cv2
 
     small = np.clip(signed, 0, 1)
-    grey = colours.mean(-1)
     chosen = choose_ink(small, small > max(LEAST, 0.4 * float(np.percentile(small, 99.5))))
     if not chosen.any() or _enters(chosen):
         return 0.0
-    rows, columns = np.flatnonzero(chosen.any(1)), np.flatnonzero(chosen.any(0))
-    box = np.zeros_like(chosen)
-    box[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
-    reach = 2 * (max(3, _extent(chosen) // 8) // 2) + 1
-    ring = cv2.dilate(box.astype(np.uint8), np.ones((reach, reach), np.uint8)).astype(bool) & ~box
-    around = float(np.median(grey[ring]))
-    differences = (grey[chosen] - around) * (1 if lighter else -1)
-    return float(np.clip(differences, 0, 1).sum())
+    grey = colours.mean(-1)
+    coarse = (_reduced(grey, COARSE // 2) * 255).round().astype(np.uint8)
+    around = cv2.medianBlur(coarse, max(3, min(coarse.shape) // 2 | 1)).astype(np.float32) / 255
+    around = cv2.resize(around, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    differences = (grey[chosen] - around[chosen]) * (1 if lighter else -1)
+    return max(0.0, float(differences.mean())) * _extent(chosen)
 
 
 def _enters(mask: Mask) -> bool:
