@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -89,57 +90,71 @@ def _share(hits: Tensor) -> Result:
     return {"value": 100 * float(values.mean()), "interval": [100 * low, 100 * high]}
 
 
-def measure(
-    ask: Ask, data: Path, sections: Sequence[str], writers: Sequence[int], photos: int
-) -> Result:
-    """Every section's figures for one network."""
-    results: Result = {}
+@dataclass(frozen=True)
+class Set:
+    """Images to ask about, each with a digit (labels) or without one, and its kind or condition."""
+
+    images: Tensor
+    kinds: list[str]
+    labels: list[int] | None = None
+
+
+def read_sets(
+    data: Path, sections: Sequence[str], writers: Sequence[int], photos: int
+) -> dict[str, Set]:
+    """The images of every section, made once for all networks; the pen digits always."""
     digits = ink_data.pen_digits(data, writers)
-    inside = ask(ink_data.rendered([strokes for _, strokes in digits]))
+    sets = {"pen digits": _drawn([(str(label), strokes) for label, strokes in digits], True)}
     if "digits" in sections:
-        labels = torch.tensor([label for label, _ in digits])
-        results["pen digits"] = digits_result(inside, labels)
         drawn = [c for c in ink_data.pen_characters(data, range(1, 7)) if c[0].isdigit()]
-        results["UJI digits"] = digits_result(
-            ask(ink_data.rendered([strokes for _, strokes in drawn])),
-            torch.tensor([int(label) for label, _ in drawn]),
-        )
+        sets["UJI digits"] = _drawn(drawn, True)
     if "letters" in sections:
-        letters = [
-            (label, strokes)
-            for label, strokes in ink_data.pen_characters(data, (5, 6))
-            if label.isalpha() and label not in ink_data.LIKE_DIGITS
-        ]
-        probs = ask(ink_data.rendered([strokes for _, strokes in letters]))
-        results["letters"] = others_result(inside, probs, [label for label, _ in letters])
+        sets["letters"] = _drawn(
+            [
+                (label, strokes)
+                for label, strokes in ink_data.pen_characters(data, (5, 6))
+                if label.isalpha() and label not in ink_data.LIKE_DIGITS
+            ]
+        )
     if "doodles" in sections:
-        drawings = ink_data.doodles(data)
-        probs = ask(ink_data.rendered([strokes for _, strokes in drawings]))
-        results["doodles"] = others_result(inside, probs, [word for word, _ in drawings])
+        sets["doodles"] = _drawn(ink_data.doodles(data))
     if "photos" in sections and (files := ink_data.photographs(data)):
         images = torch.stack([read_photo(path).image for _, _, path in files])
-        results["photos"] = _by_condition(
-            ask(images), [digit for _, digit, _ in files], [condition for condition, _, _ in files]
+        sets["photos"] = Set(
+            images, [condition for condition, _, _ in files], [digit for _, digit, _ in files]
         )
     if "simulated" in sections:
-        images, labels_, conditions = simulated(data, writers, photos)
-        results["simulated photographs"] = _by_condition(ask(images), labels_, conditions)
+        sets["simulated photographs"] = simulated(data, writers, photos)
+    return sets
+
+
+def _drawn(drawings: Sequence[tuple[str, ink_data.Strokes]], digits: bool = False) -> Set:
+    kinds = [kind for kind, _ in drawings]
+    images = ink_data.rendered([strokes for _, strokes in drawings])
+    return Set(images, kinds, [int(kind) for kind in kinds] if digits else None)
+
+
+def measure(ask: Ask, sets: dict[str, Set]) -> Result:
+    """Every set's figures for one network."""
+    inside = ask(sets["pen digits"].images)
+    results: Result = {}
+    for name, part in sets.items():
+        probs = inside if name == "pen digits" else ask(part.images)
+        if part.labels is None:
+            results[name] = others_result(inside, probs, part.kinds)
+            continue
+        labels = torch.tensor(part.labels)
+        results[name] = digits_result(probs, labels)
+        if "photo" in name:
+            right = probs.mean(0).argmax(-1) == labels
+            results[name]["right per condition"] = {
+                condition: 100 * float(right[[c == condition for c in part.kinds]].double().mean())
+                for condition in sorted(set(part.kinds))
+            }
     return results
 
 
-def _by_condition(probs: Tensor, labels: Sequence[int], conditions: Sequence[str]) -> Result:
-    result = digits_result(probs, torch.tensor(labels))
-    right = probs.mean(0).argmax(-1) == torch.tensor(labels)
-    result["right per condition"] = {
-        condition: 100 * float(right[[c == condition for c in conditions]].double().mean())
-        for condition in sorted(set(conditions))
-    }
-    return result
-
-
-def simulated(
-    data: Path, writers: Sequence[int], count: int
-) -> tuple[Tensor, list[int], list[str]]:
+def simulated(data: Path, writers: Sequence[int], count: int) -> Set:
     """Simulated photographs, `count` of each condition: a third of MNIST digits, the rest of pens."""
     drawn, test = ink_data.pen_digits(data, writers), load_mnist().test
     images, labels, conditions = [], [], []
@@ -157,7 +172,7 @@ def simulated(
             images.append(read_photo(colours).image)
             labels.append(label)
             conditions.append(condition)
-    return torch.stack(images), labels, conditions
+    return Set(torch.stack(images), conditions, labels)
 
 
 def splits(data: Path, writers: Sequence[int], count: int) -> Result:
@@ -246,9 +261,10 @@ def main() -> int:
     results: Result = {}
     try:
         if set(options.only) - {"several"}:
+            sets = read_sets(data, options.only, writers, options.photos)
             for name in options.names or ["bayesian-robust"]:
                 ask = asker(load_checkpoint(name), options.samples, options.seed)
-                results[name] = measure(ask, data, options.only, writers, options.photos)
+                results[name] = measure(ask, sets)
         if "several" in options.only:
             results["several"] = splits(data, writers, options.several)
     except BnnlibError as error:

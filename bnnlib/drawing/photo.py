@@ -29,6 +29,7 @@ NOISES = 4.5  # ink differs from the paper by this many standard deviations of t
 LEVEL = 0.45  # the threshold, as a share of the usual difference of the digit's own ink
 SPECK = 0.03  # a spot smaller than this share of the largest part is dust
 NEAR = 0.5  # how far from the largest part another may lie, in units of its size
+LARGE = 0.25  # a part of at least this share of the largest may have neighbours of its own
 SMOOTH = 0.2  # pixels of the image by which the ragged edge of a pencil or of chalk is smoothed
 SMALL = 64  # pixels: a digit no larger keeps its own greys, a larger one gets the pen's soft edge
 
@@ -259,12 +260,19 @@ def choose_ink(flat: Grey, mask: Mask) -> Mask:
     if inner.any():
         score = np.where(inner, score, 0)
     main = int(score.argmax())
-    size = max(wide[main], high[main])
-    gap_x = np.maximum(left - (left[main] + wide[main]), left[main] - (left + wide))
-    gap_y = np.maximum(top - (top[main] + high[main]), top[main] - (top + high))
-    near = np.hypot(np.maximum(gap_x, 0), np.maximum(gap_y, 0)) < NEAR * size
-    own = near & (area >= SPECK * area[main]) & (~at_edge | at_edge[main])
-    own[main] = True
+    fits = (area >= SPECK * area[main]) & (~at_edge | at_edge[main])
+    own = np.zeros(len(area), bool)
+    waiting = [main]
+    while waiting:  # what is near, and what is near a large part of that: "42" is two digits
+        k = waiting.pop()
+        if own[k]:
+            continue
+        own[k] = True
+        gap_x = np.maximum(left - (left[k] + wide[k]), left[k] - (left + wide)).clip(0)
+        gap_y = np.maximum(top - (top[k] + high[k]), top[k] - (top + high)).clip(0)
+        if area[k] >= LARGE * area[main]:
+            near = np.hypot(gap_x, gap_y) < NEAR * max(wide[k], high[k])
+            waiting += np.flatnonzero(near & fits & ~own).tolist()
     return np.isin(labels, np.flatnonzero(own) + 1) & kept
 
 
