@@ -17,7 +17,9 @@ def strokes_side_by_side(
     digits: Sequence[Strokes], random: np.random.Generator, touching: bool
 ) -> tuple[list[NDArray[np.float64]], list[tuple[int, ...]]]:
     """Strokes of digits written after each other, and which strokes form each digit."""
-    place, drawn, owners = 0.0, [], []
+    place = 0.0
+    drawn: list[NDArray[np.float64]] = []
+    owners: list[tuple[int, ...]] = []
     for number, strokes in enumerate(digits):
         points = np.concatenate(strokes)
         extent = max(float(np.ptp(points[:, 1])), 0.4 * float(np.ptp(points[:, 0])), 1e-9)

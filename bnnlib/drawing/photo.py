@@ -329,7 +329,7 @@ def image_of(flat: Grey, chosen: Mask) -> Tensor:
     scale = BOX * SUPERSAMPLE / max(solid.shape)
     size = (max(1, round(solid.shape[1] * scale)), max(1, round(solid.shape[0] * scale)))
     solid = cv2.resize(solid, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    solid = cv2.copyMakeBorder(solid, *[3 * SUPERSAMPLE] * 4, cv2.BORDER_CONSTANT, value=0)
+    solid = np.pad(solid, 3 * SUPERSAMPLE)
     smooth = cv2.GaussianBlur(solid, (0, 0), SMOOTH * SUPERSAMPLE) > 0.5
     soft = cv2.GaussianBlur(smooth.astype(np.float32), (0, 0), SOFTNESS * SUPERSAMPLE)
     return image_from_ink(soft)
@@ -346,7 +346,7 @@ def _thickened(mask: Mask, pen: float) -> Mask:
     if missing <= 0:
         return mask
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * missing + 1, 2 * missing + 1))
-    rim = cv2.copyMakeBorder(solid, *[missing] * 4, cv2.BORDER_CONSTANT, value=0)
+    rim = np.pad(solid, missing)
     return cv2.dilate(rim, disk).astype(bool)
 
 
