@@ -155,7 +155,7 @@ def measure(ask: Ask, sets: dict[str, Set]) -> Result:
 
 
 def simulated(data: Path, writers: Sequence[int], count: int) -> Set:
-    """Simulated photographs, `count` of each condition: a third of MNIST digits, the rest of pens."""
+    """Simulated photographs, `count` of each condition: a third are MNIST digits."""
     drawn, test = ink_data.pen_digits(data, writers), load_mnist().test
     images, labels, conditions = [], [], []
     for condition in CONDITIONS:

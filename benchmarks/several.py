@@ -1,4 +1,4 @@
-"""Pictures of two or three digits side by side, made from single ones, to measure how they split."""
+"""Pictures of two or three digits side by side, made from single ones, to measure their split."""
 
 from collections.abc import Sequence
 

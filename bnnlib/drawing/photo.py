@@ -153,7 +153,8 @@ def _ground(colours: NDArray[np.float32]) -> NDArray[np.float32] | None:
     if counts.max() < FLAT * len(pixels):
         return None
     code = int(values[counts.argmax()])
-    return np.array([code >> 16, code >> 8 & 255, code & 255], np.float32) / 255
+    channels = [code >> 16, code >> 8 & 255, code & 255]
+    return (np.array(channels) / 255).astype(np.float32)
 
 
 def _reduced(colours: NDArray[np.float32], side: int) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ from bnnlib.errors import BnnlibError
 MAX_SIDE = 2_048  # a larger picture is scaled down first
 MAX_PIXELS = 100_000_000  # a still larger one is refused
 
-# How files begin that people take for pictures and Pillow cannot read: the bytes and where they are.
+# How files begin that people take for pictures and Pillow cannot read: where, and the bytes.
 SIGNATURES = (
     (4, b"ftyphei", "a HEIC photograph"),
     (4, b"ftyphev", "a HEIC photograph"),
@@ -48,7 +48,7 @@ class Picture:
 
 
 def read_picture(source: str | Path | bytes, name: str | None = None) -> Picture:
-    """The first picture of a file, given by its path or as its bytes, upright and at most 2,048 wide.
+    """The first picture of a file, a path or its bytes, upright, each side at most 2,048 pixels.
 
     name: what messages call the file; the path by default. Raises BnnlibError, naming the format
     where it is known, for a file that is missing, too large, damaged or no picture.
@@ -90,7 +90,7 @@ def read_picture(source: str | Path | bytes, name: str | None = None) -> Picture
 
 
 def _unknown(source: str | Path | bytes, named: str) -> str:
-    """One sentence on a file that Pillow does not know, naming its format if its first bytes tell."""
+    """One sentence on a file that Pillow does not know; it names the format where known."""
     try:
         head = source[:512] if isinstance(source, bytes) else _head(Path(source))
     except OSError:
@@ -121,7 +121,7 @@ def _colours(opened: Image.Image) -> NDArray[np.floating]:
         picture = picture.convert("RGB")
     picture = _shrunk(picture)
     if picture.mode == "RGBA":
-        return _on_a_ground(np.asarray(picture, dtype=np.float32) / 255)
+        return _on_a_ground((np.asarray(picture) / 255).astype(np.float32))
     return np.asarray(picture.convert("RGB"), dtype=np.float32) / 255
 
 
@@ -153,7 +153,7 @@ def _beyond_8_bits(picture: Image.Image) -> NDArray[np.float32]:
 
 
 def _on_a_ground(rgba: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Colours `[H, W, 3]` of a transparent picture, laid on a ground that shows what is drawn on it.
+    """Colours `[H, W, 3]` of a transparent picture on a ground that shows what is drawn on it.
 
     Lines on nothing lie on white, or on black where they are light. A transparent rim around a
     picture that has a ground of its own gets that ground's colour.

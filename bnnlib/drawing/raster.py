@@ -17,7 +17,7 @@ from torch import Tensor
 from bnnlib.errors import BnnlibError
 
 FIELD, BOX, CENTRE = 28, 20, 14
-INK = 0.02  # darker than this is background: below the 5 of 255 that resampling leaves around a stroke
+INK = 0.02  # less is background; resampling leaves 5 of 255 (0.0196) around a stroke
 # How thick and how soft the strokes of a drawing are, in pixels of the image. MNIST's median stroke
 # is 2.3 pixels wide. Chosen on pen digits of 6 people: docs/drawings.md has the table.
 PEN, SOFTNESS = 2.0, 0.45
@@ -52,8 +52,8 @@ def image_from_strokes(
     """
     if not (0 < pen <= BOX / 2 and 0 <= softness <= BOX / 2):
         raise BnnlibError(
-            f"The pen is {pen} pixels thick and {softness} soft: expected more than 0 and at least 0,"
-            f" both at most {BOX // 2}."
+            f"The pen is {pen} pixels thick and {softness} soft: "
+            f"expected more than 0 and at least 0, both at most {BOX // 2}."
         )
     lines = [line for stroke in strokes if len(line := _points(stroke))]
     if not lines:

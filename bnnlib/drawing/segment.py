@@ -289,7 +289,7 @@ def _nearest(speck: Mask, masks: Sequence[Mask]) -> int:
 
 
 def _cut(piece: Mask, height: int, depth: int = 3) -> tuple[list[Mask], list[float]]:
-    """A piece of ink as one digit or cut into several, and how far each decision was from its limit.
+    """A piece of ink as one digit or several, and how far each decision was from its limit.
 
     A cut follows the path from top to bottom that crosses the least ink.
     """
@@ -349,7 +349,7 @@ def _seam(part: Mask, start: int, reach: int) -> tuple[NDArray[np.int_], float, 
 
 
 def _solid_height(side: Mask) -> int:
-    """How tall one side of a cut is; 0 if it lies in pieces, for then the cut went through a digit."""
+    """How tall one side of a cut is; 0 if it lies in pieces: the cut went through a digit."""
     import cv2
 
     count, _, stats, _ = cv2.connectedComponentsWithStats(side.astype(np.uint8), connectivity=8)
