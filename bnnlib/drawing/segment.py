@@ -27,9 +27,13 @@ OVERLAP = 0.3  # the share of the narrower piece that lies above or below the ot
 TOUCH = 0.06  # pieces nearer than this touch
 TALL = 0.72  # a piece as tall as this is a digit of its own, unless it overlaps another
 ROW = 0.35  # a gap between pieces above one another that parts two rows
-WIDE = 0.9  # a piece of ink narrower than this is not cut
-SIDE = 0.72  # how tall both parts of a cut must be
-STROKES = 1.5  # how many pens' widths of ink a cut may cross
+WIDE = 0.6  # a piece of ink narrower than this is not cut
+# Whether a piece is cut: a logistic regression fitted on 1,000 single MNIST training images and 300
+# pairs that touch. Its terms: width / height, ink crossed / pen, times crossed, height of the
+# shorter side / height, the smaller side's share of the ink. One in 100 single digits is cut.
+CUT = (1.31, -1.35, -0.08, 8.85, 6.72)
+CUT_LIMIT = 10.67
+CUT_SCALE = 4.0  # what brings the regression's units to those of the other decisions
 SOFT = 0.35  # how fast the doubt falls with the distance of a decision from its limit
 MAX_PIECES = 200
 
@@ -309,10 +313,13 @@ def _cut(piece: Mask, height: int, depth: int = 3) -> tuple[list[Mask], list[flo
     for start in range(int(0.12 * wide), int(0.88 * wide) + 1, max(1, round(pen / 2))):
         seam, crossed, runs = _seam(part, start, reach=max(1, round(0.12 * tall)))
         left = part & (np.arange(wide)[None] <= seam[:, None])
-        shorter = min(_solid_height(left), _solid_height(part & ~left)) / tall
-        if runs != 1 or not shorter:
+        right = part & ~left
+        shorter = min(_solid_height(left), _solid_height(right)) / tall
+        if not shorter:
             continue
-        margin = min((STROKES - crossed / pen) / 2, (shorter - SIDE) * 2, (aspect - WIDE) * 2)
+        smaller = min(left.sum(), right.sum()) / part.sum()
+        terms = (aspect, crossed / pen, runs, shorter, smaller)
+        margin = (float(np.dot(CUT, terms)) - CUT_LIMIT) / CUT_SCALE
         if best is None or margin > best[0]:
             best = margin, left
     if best is None or best[0] <= 0:
