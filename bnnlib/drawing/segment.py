@@ -30,9 +30,9 @@ ROW = 0.35  # a gap between pieces above one another that parts two rows
 WIDE = 0.6  # a piece of ink narrower than this is not cut
 # Whether a piece is cut: a logistic regression fitted on 1,000 single MNIST training images and 300
 # pairs that touch. Its terms: width / height, ink crossed / pen, times crossed, height of the
-# shorter side / height, the smaller side's share of the ink. One in 100 single digits is cut.
+# shorter side / height, the smaller side's share of the ink. Fewer than 1 in 100 is cut.
 CUT = (1.31, -1.35, -0.08, 8.85, 6.72)
-CUT_LIMIT = 10.67
+CUT_LIMIT = 10.9
 CUT_SCALE = 4.0  # what brings the regression's units to those of the other decisions
 SOFT = 0.35  # how fast the doubt falls with the distance of a decision from its limit
 MAX_PIECES = 200
