@@ -214,7 +214,8 @@ def table(results: Result) -> str:
                 worst = [_worst(results[name][section][figure], figure) for name in networks]
                 lines.append(f"| {section}: {figure}, worst | " + " | ".join(worst) + " |")
             else:
-                cells = [_cell(results[name][section][figure]) for name in networks]
+                digits = 3 if figure.startswith("AUROC") else 1
+                cells = [_cell(results[name][section][figure], digits) for name in networks]
                 lines.append(f"| {section}: {figure} | " + " | ".join(cells) + " |")
     if "several" in results:
         lines += ["", "| several digits | % |", "|---|---|"]
@@ -227,11 +228,10 @@ def _worst(values: dict[str, float], figure: str) -> str:
     return ", ".join(f"{name} {value:.0f}" for name, value in ranked[:3])
 
 
-def _cell(found: Any) -> str:
+def _cell(found: Any, digits: int = 1) -> str:
     if not isinstance(found, dict):
         return f"{found:,}"
     low, high = found["interval"]
-    digits = 3 if found["value"] <= 1 and high <= 1 else 1
     return f"{found['value']:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
 
 
