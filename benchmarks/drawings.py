@@ -1,7 +1,7 @@
 """How networks answer what people draw: `python -m benchmarks.drawings [NAMES] [--data DIR]`.
 
 Pen digits of six writers, letters, doodles, photographs and pictures of several digits.
-Prints a table; `--json FILE` keeps every figure with its 95 % bootstrap interval.
+Prints a table; `--json FILE` keeps every figure with its 95 % interval.
 """
 
 import argparse
@@ -45,9 +45,10 @@ def digits_result(probs: Tensor, labels: Tensor) -> Result:
         "right": _share(~wrong),
         "sure and wrong": _share(sure & wrong),
         "named > 0.9": _share(sure),
-        "ECE": {
-            "value": 100 * metrics.ece(mean, labels),
-            "interval": [100 * v for v in metrics.ece_interval(mean, labels)],
+        "ECE": {"value": 100 * metrics.ece(mean, labels)},  # biased: it has no honest interval
+        "squared calibration error": {
+            "value": metrics.squared_calibration_error(mean, labels),
+            "interval": list(metrics.squared_calibration_error_interval(mean, labels)),
         },
         "right per class": {
             str(digit): 100 * float((~wrong)[labels == digit].double().mean())
@@ -214,7 +215,7 @@ def table(results: Result) -> str:
                 worst = [_worst(results[name][section][figure], figure) for name in networks]
                 lines.append(f"| {section}: {figure}, worst | " + " | ".join(worst) + " |")
             else:
-                digits = 3 if figure.startswith("AUROC") else 1
+                digits = {"AUROC": 3, "squared": 4}.get(figure.split()[0], 1)
                 cells = [_cell(results[name][section][figure], digits) for name in networks]
                 lines.append(f"| {section}: {figure} | " + " | ".join(cells) + " |")
     if "several" in results:
@@ -231,8 +232,11 @@ def _worst(values: dict[str, float], figure: str) -> str:
 def _cell(found: Any, digits: int = 1) -> str:
     if not isinstance(found, dict):
         return f"{found:,}"
+    value = f"{found['value']:.{digits}f}"
+    if "interval" not in found:
+        return value
     low, high = found["interval"]
-    return f"{found['value']:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
+    return f"{value} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def asker(network: Network, samples: int, seed: int) -> Ask:

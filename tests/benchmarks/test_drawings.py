@@ -49,7 +49,7 @@ def test_every_set_is_asked_about_and_shown() -> None:
     results = measure(lambda asked: certain([1, 1, 2, 2][: len(asked)], spread[: len(asked)]), sets)
     assert results["photos"]["right per condition"] == {"clean": 100, "shadow": 100}
     text = table({"some-network": results})
-    assert "| pen digits: right | 100.0 (100.0-100.0) |" in text
+    assert "| pen digits: right | 100.0 (100.0 to 100.0) |" in text
     assert "doodles: AUROC mutual_information" in text
     json.dumps(results)
 
