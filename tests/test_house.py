@@ -18,6 +18,7 @@ SOURCES = [
 ]
 PACKAGES = {
     "PIL": "pillow",
+    "cv2": "opencv-python-headless",
     "pyro": "pyro-ppl",
     "streamlit_drawable_canvas": "streamlit-drawable-canvas",
 }  # named otherwise than imported

@@ -1,10 +1,11 @@
-"""Pen strokes on a square sheet: with few points, and rasterised as the canvas shows them.
+"""Pen strokes on a square sheet: kept small, shown as the canvas shows them, made into an image.
 
 A drawing is a list of strokes on a sheet of `SHEET` x `SHEET` pixels, x to the right and y down.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from bnnlib.drawing.raster import FIELD, image_from_ink
+from bnnlib.drawing.raster import FIELD, image_from_strokes
 from bnnlib.errors import BnnlibError
 
 SHEET = 280
@@ -22,6 +23,7 @@ WIDTHS = (4, 60)
 TOLERANCE = 1.0
 OFFSET, LIMIT = 1024, 4096  # a number in the text form has 12 bits: -1,024 to 3,071
 SUPERSAMPLE = 2
+DOT = 4  # pixels of the sheet: a smaller drawing is a dot
 
 
 @dataclass(frozen=True)
@@ -93,13 +95,48 @@ def ink(strokes: Sequence[Stroke]) -> NDArray[np.float32]:
 def drawn_image(strokes: Sequence[Stroke], start: NDArray[np.uint8] | None = None) -> Tensor:
     """The image the network sees, float `[28, 28]` in [0, 1].
 
-    Without `start` the drawing is cut out, scaled and centred in the way of MNIST's images. With
-    `start`, an image uint8 `[28, 28]`, the strokes are laid over that image, ten pixels of the
-    sheet for one of the image, and nothing is moved or scaled.
+    Without `start` the image is built from the strokes' lines as MNIST made its own: the drawing's
+    size and place and the pen's width do not matter. With `start`, an image uint8 `[28, 28]`, the
+    strokes are laid over it where they are, ten pixels of the sheet to one of the image, as thick
+    as they were drawn, and nothing is moved or scaled. What leaves the sheet is lost.
     """
     if start is None:
-        points = np.array([point for stroke in strokes for point in stroke.points] or [(0, 0)])
-        return image_from_ink(ink(strokes), dot=bool(np.ptp(points, axis=0).max() < 4))
+        return _rebuilt(strokes)
     cell = SHEET // FIELD
     over = ink(strokes).reshape(FIELD, cell, FIELD, cell).mean((1, 3))
     return torch.from_numpy(np.maximum(start.astype(np.float32) / 255, over))
+
+
+def _rebuilt(strokes: Sequence[Stroke]) -> Tensor:
+    lines = [line for stroke in strokes for line in _on_sheet(stroke)]
+    if not lines:
+        return torch.zeros(FIELD, FIELD)
+    points = np.concatenate(lines)
+    pen = max(stroke.width for stroke in strokes)
+    if np.ptp(points, axis=0).max() < max(DOT, pen / 2):  # a touch of the pen, no figure
+        lines = [points.mean(0, keepdims=True)]
+    return image_from_strokes(lines)
+
+
+def _on_sheet(stroke: Stroke) -> list[NDArray[np.float64]]:
+    """The parts of the pen's line on the sheet, each `[n, 2]` (Liang & Barsky 1984)."""
+    points = np.array(stroke.points, dtype=np.float64)
+    if points.min() >= 0 and points.max() <= SHEET:
+        return [points]
+    parts: list[list[NDArray[np.float64]]] = []
+    for start, end in pairwise(points):
+        step = end - start
+        enter, leave = 0.0, 1.0
+        for place, move in zip(start, step, strict=True):
+            if move:
+                near, far = sorted((-place / move, (SHEET - place) / move))
+                enter, leave = max(enter, near), min(leave, far)
+            elif not 0 <= place <= SHEET:
+                leave = -1.0
+        if enter > leave:
+            continue
+        first, last = start + enter * step, start + leave * step
+        if not parts or enter > 0 or not np.array_equal(parts[-1][-1], first):
+            parts.append([first])
+        parts[-1].append(last)
+    return [np.array(part) for part in parts]

@@ -85,7 +85,7 @@ def test_size_and_place_on_the_canvas_do_not_matter(side: int) -> None:
 
 
 def test_strokes_are_anti_aliased() -> None:
-    image = image_from_strokes([[(0, 0), (100, 100)]])
+    image = image_from_strokes([[(0, 0), (100, 100)]], softness=0)
     grey = (image > 0.05) & (image < 0.95)
     assert grey.sum() > 10
     assert image.amin() == 0
@@ -125,6 +125,22 @@ def test_a_single_dot_on_the_canvas_is_an_image_in_range() -> None:
     image = image_from_canvas(pixels)
     assert image.amax() == 1
     assert all(abs(c - CENTRE) <= 0.5 for c in centre_of_mass(image))
+
+
+@pytest.mark.parametrize("pen", [1.5, 2.0, 3.5])
+def test_a_stroke_is_as_thick_as_the_pen_and_as_soft_as_asked(pen: float) -> None:
+    hard, soft = (image_from_strokes([[(0, 0), (0, 9)]], pen, softness) for softness in (0, 0.5))
+    middle = slice(10, 18)
+    assert hard[middle].sum(1).mean() == pytest.approx(pen, abs=0.2)
+    assert soft[middle].sum(1).mean() == pytest.approx(pen, rel=0.1)  # the blur moves ink, no more
+    assert box(soft)[1] > box(hard)[1]
+
+
+@pytest.mark.parametrize(("pen", "softness"), [(0, 0.3), (11, 0), (float("nan"), 0), (2, -1)])
+def test_a_pen_that_is_none_is_refused(pen: float, softness: float, one_sentence) -> None:
+    with pytest.raises(BnnlibError, match="expected more than 0") as error:
+        image_from_strokes([[(0, 0), (0, 9)]], pen, softness)
+    assert one_sentence(error.value)
 
 
 def test_strokes_point_down_the_page() -> None:

@@ -1,0 +1,284 @@
+"""How networks answer what people draw: `python -m benchmarks.drawings [NAMES] [--data DIR]`.
+
+Pen digits of six writers, letters, doodles, photographs and pictures of several digits.
+Prints a table; `--json FILE` keeps every figure with its 95 % interval.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks import ink_data
+from benchmarks.photographs import CONDITIONS, photograph
+from benchmarks.several import enlarged, ink_split_right, strokes_split_right
+from bnnlib import load_checkpoint, load_mnist, metrics, sample_probs
+from bnnlib.datasets.mnist import data_folders
+from bnnlib.drawing.photo import read_photo
+from bnnlib.drawing.segment import segment_ink, segment_strokes
+from bnnlib.errors import BnnlibError
+from bnnlib.metrics.uncertainty import MEASURES
+from bnnlib.networks import Network
+
+SURE = 0.9
+SECTIONS = ("digits", "letters", "doodles", "photos", "simulated", "several")
+Result = dict[str, Any]
+Ask = Callable[[Tensor], Tensor]  # images [B, 28, 28] -> probabilities [S, B, C]
+
+
+def digits_result(probs: Tensor, labels: Tensor) -> Result:
+    """Figures about digits: probs `[S, B, C]`, labels `[B]`; shares in per cent."""
+    mean = probs.mean(0)
+    confidence, answer = mean.max(-1)
+    wrong, doubt = answer != labels, metrics.least_confidence(probs)
+    sure = confidence > SURE
+    result = {
+        "images": len(labels),
+        "right": _share(~wrong),
+        "sure and wrong": _share(sure & wrong),
+        "named > 0.9": _share(sure),
+        "ECE": {"value": 100 * metrics.ece(mean, labels)},  # biased: it has no honest interval
+        "squared calibration error": {
+            "value": metrics.squared_calibration_error(mean, labels),
+            "interval": list(metrics.squared_calibration_error_interval(mean, labels)),
+        },
+        "right per class": {
+            str(digit): 100 * float((~wrong)[labels == digit].double().mean())
+            for digit in labels.unique().tolist()
+        },
+    }
+    for coverage in (0.8, 0.9):
+        low, high = metrics.bootstrap_interval(
+            lambda d, w, c=coverage: metrics.accuracy_at_coverage(d, w, c), doubt, wrong
+        )
+        result[f"right at {coverage:.0%} coverage"] = {
+            "value": 100 * metrics.accuracy_at_coverage(doubt, wrong, coverage),
+            "interval": [100 * low, 100 * high],
+        }
+    return result
+
+
+def others_result(inside: Tensor, probs: Tensor, kinds: Sequence[str]) -> Result:
+    """Figures about what is no digit, against digits: both `[S, B, C]`; AUROC by each measure."""
+    confidence = probs.mean(0).amax(-1)
+    result: Result = {"images": probs.shape[1], "named > 0.9": _share(confidence > SURE)}
+    for name, measure in MEASURES.items():
+        pair = metrics.against(measure(inside), measure(probs))
+        result[f"AUROC {name}"] = {
+            "value": metrics.auroc(*pair),
+            "interval": list(metrics.auroc_interval(*pair)),
+        }
+    per_kind: dict[str, list[bool]] = {}
+    for kind, named in zip(kinds, (confidence > SURE).tolist(), strict=True):
+        per_kind.setdefault(kind, []).append(named)
+    result["named > 0.9 per class"] = {
+        kind: 100 * sum(named) / len(named) for kind, named in sorted(per_kind.items())
+    }
+    return result
+
+
+def _share(hits: Tensor) -> Result:
+    values = hits.double()
+    low, high = metrics.bootstrap_interval(lambda v: float(v.mean()), values)
+    return {"value": 100 * float(values.mean()), "interval": [100 * low, 100 * high]}
+
+
+@dataclass(frozen=True)
+class Set:
+    """Images to ask about, each with a digit (labels) or without one, and its kind or condition."""
+
+    images: Tensor
+    kinds: list[str]
+    labels: list[int] | None = None
+
+
+def read_sets(
+    data: Path, sections: Sequence[str], writers: Sequence[int], photos: int
+) -> dict[str, Set]:
+    """The images of every section, made once for all networks; the pen digits always."""
+    digits = ink_data.pen_digits(data, writers)
+    sets = {"pen digits": _drawn([(str(label), strokes) for label, strokes in digits], True)}
+    if "digits" in sections:
+        drawn = [c for c in ink_data.pen_characters(data, range(1, 7)) if c[0].isdigit()]
+        sets["UJI digits"] = _drawn(drawn, True)
+    if "letters" in sections:
+        sets["letters"] = _drawn(
+            [
+                (label, strokes)
+                for label, strokes in ink_data.pen_characters(data, (5, 6))
+                if label.isalpha() and label not in ink_data.LIKE_DIGITS
+            ]
+        )
+    if "doodles" in sections:
+        sets["doodles"] = _drawn(ink_data.doodles(data))
+    if "photos" in sections and (files := ink_data.photographs(data)):
+        images = torch.stack([read_photo(path).image for _, _, path in files])
+        sets["photos"] = Set(
+            images, [condition for condition, _, _ in files], [digit for _, digit, _ in files]
+        )
+    if "simulated" in sections:
+        sets["simulated photographs"] = simulated(data, writers, photos)
+    return sets
+
+
+def _drawn(drawings: Sequence[tuple[str, ink_data.Strokes]], digits: bool = False) -> Set:
+    kinds = [kind for kind, _ in drawings]
+    images = ink_data.rendered([strokes for _, strokes in drawings])
+    return Set(images, kinds, [int(kind) for kind in kinds] if digits else None)
+
+
+def measure(ask: Ask, sets: dict[str, Set]) -> Result:
+    """Every set's figures for one network."""
+    inside = ask(sets["pen digits"].images)
+    results: Result = {}
+    for name, part in sets.items():
+        probs = inside if name == "pen digits" else ask(part.images)
+        if part.labels is None:
+            results[name] = others_result(inside, probs, part.kinds)
+            continue
+        labels = torch.tensor(part.labels)
+        results[name] = digits_result(probs, labels)
+        if "photo" in name:
+            right = probs.mean(0).argmax(-1) == labels
+            results[name]["right per condition"] = {
+                condition: 100 * float(right[[c == condition for c in part.kinds]].double().mean())
+                for condition in sorted(set(part.kinds))
+            }
+    return results
+
+
+def simulated(data: Path, writers: Sequence[int], count: int) -> Set:
+    """Simulated photographs, `count` of each condition: a third are MNIST digits."""
+    drawn, test = ink_data.pen_digits(data, writers), load_mnist().test
+    images, labels, conditions = [], [], []
+    for condition in CONDITIONS:
+        random = np.random.default_rng(crc32(condition.encode()))
+        for number in range(count):
+            seed = int(random.integers(2**31))
+            if number % 3 == 2 and condition != "thin":  # an MNIST digit has no line of one pixel
+                place = int(random.integers(len(test.images)))
+                source, label = test.images[place].numpy(), int(test.labels[place])
+                colours = photograph(condition, source, seed)
+            else:
+                label, strokes = drawn[int(random.integers(len(drawn)))]
+                colours = photograph(condition, strokes, seed)
+            images.append(read_photo(colours).image)
+            labels.append(label)
+            conditions.append(condition)
+    return Set(torch.stack(images), conditions, labels)
+
+
+def splits(data: Path, writers: Sequence[int], count: int) -> Result:
+    """How pictures of several digits split, and how many single digits do; knows no network."""
+    random = np.random.default_rng(0)
+    strokes = [s for _, s in ink_data.pen_digits(data, writers)]
+    images = load_mnist().test.images.numpy()
+    result: Result = {}
+    one = [len(segment_strokes(strokes[k]).boxes) > 1 for k in _some(random, len(strokes), count)]
+    result["single digits split, strokes"] = _share(torch.tensor(one))
+    one = [len(segment_ink(enlarged(images[k])).boxes) > 1 for k in _some(random, 10_000, count)]
+    result["single digits split, ink"] = _share(torch.tensor(one))
+    for touch, word in ((False, "spaced"), (True, "touching")):
+        hits = []
+        for _ in range(count):
+            chosen = [strokes[k] for k in random.integers(len(strokes), size=random.integers(2, 4))]
+            hits.append(strokes_split_right(chosen, random, touch))
+        result[f"{word}, strokes split right"] = _share(torch.tensor(hits))
+        hits = []
+        for _ in range(count):
+            pictures = [images[k] for k in random.integers(len(images), size=random.integers(2, 4))]
+            hits.append(ink_split_right(pictures, random, touch))
+        result[f"{word}, ink split right"] = _share(torch.tensor(hits))
+    return result
+
+
+def _some(random: np.random.Generator, size: int, count: int) -> list[int]:
+    return [int(k) for k in random.permutation(size)[:count]]
+
+
+def table(results: Result) -> str:
+    """Markdown: a row a figure, a column a network."""
+    networks = [name for name in results if name != "several"]
+    lines = ["| | " + " | ".join(networks) + " |", "|---" * (len(networks) + 1) + "|"]
+    sections = list(dict.fromkeys(s for name in networks for s in results[name]))
+    for section in sections:
+        for figure, first in results[networks[0]][section].items():
+            if isinstance(first, dict) and "value" not in first:
+                worst = [_worst(results[name][section][figure], figure) for name in networks]
+                lines.append(f"| {section}: {figure}, worst | " + " | ".join(worst) + " |")
+            else:
+                digits = {"AUROC": 3, "squared": 4}.get(figure.split()[0], 1)
+                cells = [_cell(results[name][section][figure], digits) for name in networks]
+                lines.append(f"| {section}: {figure} | " + " | ".join(cells) + " |")
+    if "several" in results:
+        lines += ["", "| several digits | % |", "|---|---|"]
+        lines += [f"| {figure} | {_cell(found)} |" for figure, found in results["several"].items()]
+    return "\n".join(lines)
+
+
+def _worst(values: dict[str, float], figure: str) -> str:
+    ranked = sorted(values.items(), key=lambda pair: pair[1], reverse="named" in figure)
+    return ", ".join(f"{name} {value:.0f}" for name, value in ranked[:3])
+
+
+def _cell(found: Any, digits: int = 1) -> str:
+    if not isinstance(found, dict):
+        return f"{found:,}"
+    value = f"{found['value']:.{digits}f}"
+    if "interval" not in found:
+        return value
+    low, high = found["interval"]
+    return f"{value} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def asker(network: Network, samples: int, seed: int) -> Ask:
+    """A function from images to the network's sampled probabilities."""
+    return lambda images: sample_probs(network, images, samples, seed)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.drawings", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("names", nargs="*", help="checkpoints (default: bayesian-robust)")
+    parser.add_argument("--samples", type=int, default=100, help="sampled networks (default 100)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data", type=Path, help="the folder with pen, doodles and photos")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    parser.add_argument("--photos", type=int, default=30, help="simulated photographs a condition")
+    parser.add_argument("--several", type=int, default=1_000, help="pictures of several digits")
+    parser.add_argument(
+        "--tuning", action="store_true", help="the writers for choosing, not those for reporting"
+    )
+    parser.add_argument("--json", type=Path, help="keep every figure in this file")
+    options = parser.parse_args()
+    writers = list(ink_data.TUNING if options.tuning else ink_data.REPORTING)
+    data = options.data or data_folders()[0]
+    results: Result = {}
+    try:
+        if set(options.only) - {"several"}:
+            sets = read_sets(data, options.only, writers, options.photos)
+            for name in options.names or ["bayesian-robust"]:
+                ask = asker(load_checkpoint(name), options.samples, options.seed)
+                results[name] = measure(ask, sets)
+        if "several" in options.only:
+            results["several"] = splits(data, writers, options.several)
+    except BnnlibError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1))
+    print(table(results))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
