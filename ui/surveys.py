@@ -56,8 +56,8 @@ def finish(work: Survey, name: str, images: int) -> None:
     with st.empty():
         while work.done < work.samples:
             text = (
-                f"Asking {work.samples} sampled networks of {name} about {images:,} images: "
-                f"{work.done} have answered …"
+                f"Asking {name} {work.samples} times about {images:,} images: "
+                f"{work.done} answers of each …"
             )
             st.progress(work.done / work.samples, text=text)
             work.advance()

@@ -186,7 +186,7 @@ def hostile_zips(content: bytes, fired: Path) -> dict[str, tuple[Callable[[], io
         "a broken history": (lambda: changed(content, history_jsonl=b'{"epoch": 2}\n'), "line 1"),
         "too short a history": (lambda: changed(content, history_jsonl=b""), "answers of shape"),
         "deep JSON": (lambda: changed(content, config_json=b"[" * 90_000), "damaged"),
-    }  # fmt: skip
+    }
 
 
 def test_hostile_zips_are_refused_in_one_sentence_and_leave_nothing(run, own_runs, tmp_path):

@@ -54,10 +54,21 @@ def test_every_preset_is_within_the_limits_of_its_network() -> None:
 
 def test_every_flag_sets_its_field() -> None:
     given = {
-        "objective": "elbo", "epochs": "7", "batch_size": "33", "lr": "0.02", "temperature": "0.3",
-        "adversarial": "0.7", "precision": "bf16", "seed": "5", "device": "cpu", "images": "99",
-        "augment": "affine", "classes": "7,1", "hidden_width": "24", "prior_scale": "0.4",
-    }  # fmt: skip
+        "objective": "elbo",
+        "epochs": "7",
+        "batch_size": "33",
+        "lr": "0.02",
+        "temperature": "0.3",
+        "adversarial": "0.7",
+        "precision": "bf16",
+        "seed": "5",
+        "device": "cpu",
+        "images": "99",
+        "augment": "affine",
+        "classes": "7,1",
+        "hidden_width": "24",
+        "prior_scale": "0.4",
+    }
     switches = [name for name, one in SETTINGS.items() if one.flag and one.kind is bool]
     assert {name for name, one in SETTINGS.items() if one.flag} == {*given, *switches}
     words = [word for name, value in given.items() for word in (SETTINGS[name].option, value)]
