@@ -5,7 +5,6 @@ It goes on after a change of page, a closed browser, a killed server and a kill 
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,7 +19,6 @@ from playwright.sync_api import expect
 
 from bnnlib.runs.folder import list_runs
 from bnnlib.runs.run import Run
-from bnnlib.storage.checkpoints import FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120_000  # milliseconds; only ever spent where something is wrong or the machine is busy
@@ -31,13 +29,17 @@ LENGTH = """() => {
 
 
 class Server:
-    """A dashboard on its own port, without the full MNIST; it can be killed and started again."""
+    """A dashboard on its own port, without the full MNIST; it can be killed and started again.
 
-    def __init__(self, data: Path) -> None:
+    New checkpoints go to a folder of its own.
+    """
+
+    def __init__(self, folder: Path) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.address, self.data = f"http://127.0.0.1:{self.port}", data
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.data, self.checkpoints = folder / "no-data", folder / "checkpoints"
         self.process: subprocess.Popen | None = None
 
     def start(self) -> None:
@@ -53,7 +55,11 @@ class Server:
         self.process = subprocess.Popen(
             [*command, "--server.address", "127.0.0.1"],
             cwd=ROOT,
-            env={**os.environ, "BNNLIB_DATA": str(self.data)},
+            env={
+                **os.environ,
+                "BNNLIB_DATA": str(self.data),
+                "BNNLIB_CHECKPOINTS": str(self.checkpoints),
+            },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -74,7 +80,7 @@ class Server:
 
 @pytest.fixture
 def dashboard(own_runs: Path, tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path / "no-data")
+    server = Server(tmp_path)
     server.start()
     yield server
     server.kill()
@@ -207,57 +213,54 @@ def test_a_run_outlives_page_browser_server_and_kill(dashboard, open_train, own_
 
 
 def test_a_finished_run_is_kept_renamed_exported_imported_and_deleted(
-    open_train, own_runs, tmp_path
+    dashboard, open_train, own_runs, tmp_path
 ):
-    name = f"browser-test-{os.getpid()}"
+    name = "browser-test"
     page = open_train()
     start(page, name, epochs=2)
-    try:
-        page.get_by_role("button", name="Keep as checkpoint").click()
-        page.get_by_role("button", name="Keep it").click()
-        wait_until((FOLDER / name / "card.json").exists)
-        page.get_by_role("tab", name="Networks in use").click()
-        expect(page.get_by_role("combobox", name="Checkpoint")).to_have_value(
-            name
-        )  # and the boxes above offer it
-        settle(page)
-        page.get_by_role("combobox", name="Network on the left").click()
-        page.get_by_role("option", name=name).click()  # at once usable
-        page.locator("h3", has_text=name).first.wait_for()
-        settle(page)
-        page.get_by_role("tab", name="Train", exact=True).click()
+    page.get_by_role("button", name="Keep as checkpoint").click()
+    page.get_by_role("button", name="Keep it").click()
+    wait_until((dashboard.checkpoints / name / "card.json").exists)
+    page.get_by_role("tab", name="Networks in use").click()
+    expect(page.get_by_role("combobox", name="Checkpoint")).to_have_value(
+        name
+    )  # and the boxes above offer it
+    settle(page)
+    page.get_by_role("combobox", name="Network on the left").click()
+    page.get_by_role("option", name=name).click()  # at once usable
+    page.locator("h3", has_text=name).first.wait_for()
+    settle(page)
+    page.get_by_role("tab", name="Train", exact=True).click()
 
-        with page.expect_download() as download:
-            page.get_by_role("button", name="Export").click()
-        archive = tmp_path / "run.zip"
-        download.value.save_as(archive)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export").click()
+    archive = tmp_path / "run.zip"
+    download.value.save_as(archive)
 
-        page.get_by_role("button", name="Rename", exact=True).click()
-        fill(page, "textbox", "New name", "renamed")
-        page.get_by_role("button", name="Rename the run").click()
-        wait_until((own_runs / "renamed" / "config.json").exists)
-        assert not (own_runs / name).exists()
-        wait_for_run(page, "renamed")
+    page.get_by_role("button", name="Rename", exact=True).click()
+    fill(page, "textbox", "New name", "renamed")
+    page.get_by_role("button", name="Rename the run").click()
+    wait_until((own_runs / "renamed" / "config.json").exists)
+    assert not (own_runs / name).exists()
+    wait_for_run(page, "renamed")
 
-        choose_file(page, archive)
-        page.get_by_role("button", name="Import", exact=True).click()
-        wait_until((own_runs / "run" / "config.json").exists)
-        assert Run(own_runs / "run").history() == Run(own_runs / "renamed").history()
-        wait_for_run(page, "run")
+    choose_file(page, archive)
+    page.get_by_role("button", name="Import", exact=True).click()
+    wait_until((own_runs / "run" / "config.json").exists)
+    assert Run(own_runs / "run").history() == Run(own_runs / "renamed").history()
+    wait_for_run(page, "run")
 
-        page.keyboard.press("Escape")  # the box of Import is still open
-        expect(page.locator("input[type=file]")).to_have_count(0)
-        page.get_by_role("tab", name="Compare runs").click()
-        page.wait_for_function(
-            "() => document.querySelectorAll('.st-key-compared_curves .js-plotly-plot').length >= 3"
-        )
-        page.get_by_role("tab", name="Train", exact=True).click()
-        page.get_by_role("button", name="Delete", exact=True).click()
-        page.get_by_role("button", name="Delete for good").click()
-        wait_until(lambda: not (own_runs / "run").exists())
-        assert (own_runs / "renamed").exists()
-    finally:
-        shutil.rmtree(FOLDER / name, ignore_errors=True)
+    page.keyboard.press("Escape")  # the box of Import is still open
+    expect(page.locator("input[type=file]")).to_have_count(0)
+    page.get_by_role("tab", name="Compare runs").click()
+    page.wait_for_function(
+        "() => document.querySelectorAll('.st-key-compared_curves .js-plotly-plot').length >= 3"
+    )
+    page.get_by_role("tab", name="Train", exact=True).click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete for good").click()
+    wait_until(lambda: not (own_runs / "run").exists())
+    assert (own_runs / "renamed").exists()
 
 
 def test_a_hostile_zip_is_refused_on_the_page(open_train, own_runs, tmp_path):
