@@ -309,6 +309,27 @@ def ruled_lines(mask: Mask) -> Mask:
     return lines
 
 
+def own_ink(steps: PhotoSteps, height: int = 160) -> Grey:
+    """The digit's own ink, cut out and at most `height` pixels high, float32 `[h, w]` in [0, 1].
+
+    This is what `bnnlib.drawing.segment.segment_ink` splits. Without ink it is `[0, 0]`.
+    """
+    import cv2
+
+    chosen = steps.chosen
+    if not chosen.any():
+        return np.zeros((0, 0), np.float32)
+    rows, columns = np.flatnonzero(chosen.any(1)), np.flatnonzero(chosen.any(0))
+    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    flat, chosen = steps.flat[part], chosen[part]
+    factor = height / len(chosen)
+    if factor >= 1:  # a small picture keeps its greys; all of them count as ink
+        peak = float(np.percentile(flat[chosen], 90))
+        return np.where(chosen, np.clip(flat / peak, 0.35, 1), 0).astype(np.float32)
+    size = (max(1, round(chosen.shape[1] * factor)), height)
+    return cv2.resize(chosen.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+
+
 def image_of(flat: Grey, chosen: Mask) -> Tensor:
     """The chosen ink as the network sees it, float `[28, 28]` in [0, 1]."""
     import cv2

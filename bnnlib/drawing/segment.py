@@ -20,6 +20,7 @@ from bnnlib.errors import BnnlibError
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 Mask = NDArray[np.bool_]
+Score = Callable[[Tensor], Tensor]  # images `[B, 28, 28]` -> how sure each is a digit, `[B]`
 
 # Lengths are in units of the tallest piece's height. Chosen on pen digits of writers 19-24 and on
 # MNIST's validation digits; docs/drawings.md has the numbers.
@@ -36,6 +37,7 @@ CUT_LIMIT = 10.9
 CUT_SCALE = 4.0  # what brings the regression's units to those of the other decisions
 SOFT = 0.35  # how fast the doubt falls with the distance of a decision from its limit
 MAX_PIECES = 200
+ALTERNATIVES = 2
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def segment_strokes(strokes: Sequence[ArrayLike]) -> Split:
     return _decided(margins, len(lines), split)
 
 
-def segment_ink(ink: NDArray[np.floating] | Mask) -> Split:
+def segment_ink(ink: NDArray[np.floating] | Mask, score: Score | None = None) -> Split:
     """Ink `[H, W]` in [0, 1], or a mask of it -> the digits it forms, touching ones cut apart."""
     import cv2
 
@@ -154,15 +156,21 @@ def _decided(
     """Pieces joined where the margin is positive; the nearest decision turned is an alternative."""
     groups = _groups(margins, count)
     # Only decisions that would change the groups count: others join what is joined anyway.
-    turned = []
-    for place, (a, b, margin) in enumerate(margins):
+    turned: list[tuple[float, list[list[int]]]] = []
+    of = {piece: number for number, group in enumerate(groups) for piece in group}
+    needed = _forest(margins, count)
+    for place in sorted(range(len(margins)), key=lambda k: abs(margins[k][2])):
+        a, b, margin = margins[place]
+        if place not in needed if margin > 0 else of[a] == of[b]:
+            continue
         changed = [*margins[:place], (a, b, -margin), *margins[place + 1 :]]
         other = _groups(changed, count)
-        if other != groups:
+        if other != groups and all(other != known for _, known in turned):
             turned.append((_closeness(margin), other))
-    turned.sort(key=lambda pair: -pair[0])
+        if len(turned) == ALTERNATIVES:
+            break
     doubts = [closeness for closeness, _ in turned] + [_closeness(margin) for margin in cuts]
-    alternatives = tuple(split(other, closeness) for closeness, other in turned[:2])
+    alternatives = tuple(split(other, closeness) for closeness, other in turned)
     chosen = split(groups, max(doubts, default=0.0))
     return Split(chosen.images, chosen.boxes, chosen.members, chosen.doubt, alternatives)
 
@@ -199,11 +207,13 @@ def _margin(
         wide = b if a[2] - a[0] < b[2] - b[0] else a
         inside = min(centre - wide[0], wide[2] - centre) / least
         overlap = max(overlap, 0.5 + inside) if inside > 0 else overlap
-    apart = _distance(one, other) / height
     short = min(a[3] - a[1], b[3] - b[1]) / height
     by_overlap = min(1.0, overlap) - OVERLAP
     # Touching parts are one digit if one of them is short: the hat of a 5, the hook of a 4.
-    by_touch = min((TOUCH - apart) * 6, (TALL - short) * 2)
+    gap = math.hypot(max(0.0, max(a[0], b[0]) - min(a[2], b[2])), max(0.0, vertical)) / height
+    if min((TOUCH - gap) * 6, (TALL - short) * 2) <= by_overlap:
+        return by_overlap  # the boxes alone say it: the ink is no nearer than they are
+    by_touch = min((TOUCH - _distance(one, other) / height) * 6, (TALL - short) * 2)
     return max(by_overlap, by_touch)
 
 
@@ -214,19 +224,31 @@ def _distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 def _groups(margins: list[tuple[int, int, float]], count: int) -> list[list[int]]:
     parent = list(range(count))
-
-    def root(k: int) -> int:
-        while parent[k] != k:
-            k = parent[k]
-        return k
-
     for a, b, margin in margins:
         if margin > 0:
-            parent[root(b)] = root(a)
+            parent[_root(parent, b)] = _root(parent, a)
     groups: dict[int, list[int]] = {}
     for k in range(count):
-        groups.setdefault(root(k), []).append(k)
+        groups.setdefault(_root(parent, k), []).append(k)
     return sorted(groups.values())
+
+
+def _forest(margins: list[tuple[int, int, float]], count: int) -> set[int]:
+    """The places of the joins that are enough to hold each group together."""
+    parent = list(range(count))
+    needed = set()
+    for place, (a, b, margin) in enumerate(margins):
+        if margin > 0 and _root(parent, a) != _root(parent, b):
+            parent[_root(parent, b)] = _root(parent, a)
+            needed.add(place)
+    return needed
+
+
+def _root(parent: list[int], k: int) -> int:
+    while parent[k] != k:
+        parent[k] = parent[parent[k]]
+        k = parent[k]
+    return k
 
 
 def _reading_order(boxes: Sequence[Box]) -> list[int]:
