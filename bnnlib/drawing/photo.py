@@ -29,6 +29,7 @@ NOISES = 4.5  # ink differs from the paper by this many standard deviations of t
 LEVEL = 0.45  # the threshold, as a share of the usual difference of the digit's own ink
 SPECK = 0.03  # a spot smaller than this share of the largest part is dust
 NEAR = 0.5  # how far from the largest part another may lie, in units of its size
+IN_A_ROW = 1.0  # the same for one as tall in the same row
 LARGE = 0.25  # a part of at least this share of the largest may have neighbours of its own
 SMOOTH = 0.2  # pixels of the image by which the ragged edge of a pencil or of chalk is smoothed
 SMALL = 64  # pixels: a digit no larger keeps its own greys, a larger one gets the pen's soft edge
@@ -272,7 +273,11 @@ def choose_ink(flat: Grey, mask: Mask) -> Mask:
         gap_x = np.maximum(left - (left[k] + wide[k]), left[k] - (left + wide)).clip(0)
         gap_y = np.maximum(top - (top[k] + high[k]), top[k] - (top + high)).clip(0)
         if area[k] >= LARGE * area[main]:
-            near = np.hypot(gap_x, gap_y) < NEAR * max(wide[k], high[k])
+            size = max(wide[k], high[k])
+            near = np.hypot(gap_x, gap_y) < NEAR * size
+            # As tall and in the same row: the next digit of a number, though widely spaced.
+            shared = np.minimum(top + high, top[k] + high[k]) - np.maximum(top, top[k])
+            near |= (shared > 0.6 * np.maximum(high, high[k])) & (gap_x < IN_A_ROW * size)
             waiting += np.flatnonzero(near & fits & ~own).tolist()
     return np.isin(labels, np.flatnonzero(own) + 1) & kept
 
