@@ -7,6 +7,7 @@ other half chooses its limit. Prints the constants of `bnnlib/drawing/cuts.py`.
 
 import argparse
 import itertools
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -61,9 +62,7 @@ def main() -> None:
             if not between:
                 found.append((True, (np.zeros((0, 8)), np.zeros(0, bool))))
             continue
-        rest = scores(
-            ink, cuts, lambda part, ink=ink: image_of(ink.astype(np.float32), part), score
-        )
+        rest = scores(ink, cuts, partial(image_of, ink.astype(np.float32)), score)
         terms = np.hstack([[one.terms for one in cuts], rest])
         right = np.array([any(abs(one.path.mean() - b) <= 12 for b in between) for one in cuts])
         found.append((not between, (terms, right)))

@@ -56,8 +56,9 @@ def images_from_text(text: str) -> NDArray[np.uint8]:
     size, most = FIELD * FIELD, MAX_IMAGES * FIELD * FIELD
     try:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        values = zlib.decompressobj().decompress(packed, most + 1)
-        if not values or len(values) > most or len(values) % size:
+        unpacking = zlib.decompressobj()
+        values = unpacking.decompress(packed, most + 1)
+        if not unpacking.eof or not values or len(values) > most or len(values) % size:
             raise ValueError
     except (ValueError, zlib.error):
         raise BnnlibError(

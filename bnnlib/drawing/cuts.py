@@ -24,10 +24,10 @@ APART = 0.08  # the least distance between two candidates, in heights of the pie
 # Whether a piece is cut: a logistic regression fitted by `python -m benchmarks.fit_cuts`. Its
 # terms: width / height, ink crossed / pen, times crossed, height of the shorter side / height, the
 # smaller side's share of the ink; with a recogniser also its score of the whole and of the sides.
-CUT = (1.31, -1.35, -0.08, 8.85, 6.72)
-CUT_LIMIT = 10.9
-CUT_SCORED = (1.31, -1.35, -0.08, 8.85, 6.72, -4.0, 4.0, 2.0)
-CUT_SCORED_LIMIT = 10.9
+CUT = (0.61, -1.18, 0.2, 5.06, 3.8)
+CUT_LIMIT = 6.8
+CUT_SCORED = (0.41, -1.09, 0.26, 4.58, 3.45, -0.66, 0.95, 2.48)
+CUT_SCORED_LIMIT = 8.6
 SCALE = 4.0  # what brings the regression's units to those of the other decisions
 
 
