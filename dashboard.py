@@ -10,9 +10,12 @@ from bnnlib.figures.answers import answers_figure, series_of
 from bnnlib.metrics.answer import Answer, make_answer
 from bnnlib.networks import DropoutNetwork, Network
 from bnnlib.sentences.answers import Speaker, ink_note, sentence, speaker_names
+from bnnlib.sentences.several import several_sentence
 from ui import verdict
+from ui.draw import several
 from ui.draw.canvas import digit_canvas, drawn
 from ui.draw.examples import BY_SLUG, EXAMPLES
+from ui.draw.picture import from_picture
 from ui.draw.state import DrawState, draw_state, write_address
 from ui.loaders import (
     answer_rule,
@@ -57,18 +60,19 @@ def stage(state: DrawState) -> None:
     key = f"pad{state.canvas}"
     on_canvas = drawn(key)
     state.strokes = state.strokes if on_canvas is None else on_canvas
-    image = state.image
+    digits = several.digits_of(state)
     with st.container(key="stage"):
         left, right = st.columns([3, 7], gap="medium")
     with right:
-        answers(state, image)
+        answers(state, digits)
     with left:
-        drawing(state, key, image)
+        drawing(state, key, digits)
+        from_picture(state, several.score)
     mark_example(state.example)
     write_address(state, chosen_networks())
 
 
-def drawing(state: DrawState, key: str, image: Tensor) -> None:
+def drawing(state: DrawState, key: str, digits: several.Digits) -> None:
     """The canvas with its tools, and the image that is made of the drawing."""
     under = state.sent[0] if state.sent else None
     digit_canvas(state.on_canvas, state.pen, key, under)
@@ -105,7 +109,9 @@ def drawing(state: DrawState, key: str, image: Tensor) -> None:
     )
     if state.sent:
         caption = state.sent[1] + (", with your strokes over it." if state.strokes else "")
-    st.html(verdict.seen(image, caption))
+    if digits.several:
+        caption = f"Digit {digits.shown(state) + 1} of {len(digits.images)}. {caption}"
+    st.html(verdict.seen(digits.images[digits.shown(state)], caption))
 
 
 def undo(state: DrawState) -> None:
@@ -116,9 +122,12 @@ def set_pen(state: DrawState) -> None:
     state.pen = st.session_state["pen_width"]
 
 
-def answers(state: DrawState, image: Tensor) -> None:
-    """Both networks' answers: one sentence, a card each, the figure, and its numbers as text."""
-    names, networks, found = [], [], []
+def answers(state: DrawState, digits: several.Digits) -> None:
+    """Both networks' answers: one sentence, a card each, the figure, and its numbers as text.
+
+    Of several digits each one's answers come first, then those of one of them in full.
+    """
+    names, networks, found, all_found = [], [], [], []
     for place, name in enumerate(chosen_networks()):
         try:
             networks.append(load_network(name))
@@ -126,7 +135,8 @@ def answers(state: DrawState, image: Tensor) -> None:
             show_error(error)
             continue
         names.append(name)
-        found.append((place, ask(networks[-1], image, state)))
+        all_found.append(ask(networks[-1], digits.images, state))
+        found.append((place, all_found[-1][digits.shown(state)]))
     kinds = [network.config.kind for network in networks]
     speakers = [
         Speaker(*words, answer)
@@ -141,9 +151,16 @@ def answers(state: DrawState, image: Tensor) -> None:
     ]
     # Made before anything is shown, so that sentence, cards and figure appear together.
     figure = answers_figure(series, thresholds, dark)
-    st.html(f'<p class="sentence" role="status">{note or said}</p>')
+    of_all = said
+    if digits.several and speakers:
+        of_all = several_sentence(list(zip(*all_found, strict=True)), thresholds)
+    st.html(f'<p class="sentence" role="status">{note or of_all}</p>')
     if not speakers:
         return
+    if digits.several:
+        places = [place for place, _ in found]
+        st.html(several.row(digits, names, all_found, thresholds, places, dark))
+    several.choice(state, digits)
     cards = [
         verdict.card(name, kind, answer, threshold, place, dark)
         for name, kind, threshold, (place, answer) in zip(
@@ -164,13 +181,15 @@ def answers(state: DrawState, image: Tensor) -> None:
         figures.markdown(verdict.figures_table(names, [answer for _, answer in found]))
 
 
-def ask(network: Network, image: Tensor, state: DrawState) -> Answer:
-    """Sample the network's answer to the image, float `[28, 28]`, with the state's seed."""
-    images = image[None]
+def ask(network: Network, images: Tensor, state: DrawState) -> list[Answer]:
+    """Sample the network's answer to each image, float `[n, 28, 28]`, with the state's seed."""
     generator = torch.Generator().manual_seed(state.seed)
     probs = sample_probs(network, images, answers_of(network, state.samples), generator)
     certain = deterministic_probs(network, images) if isinstance(network, DropoutNetwork) else None
-    return make_answer(probs, certain)
+    return [
+        make_answer(probs[:, [k]], None if certain is None else certain[[k]])
+        for k in range(len(images))
+    ]
 
 
 def threshold_of(name: str, state: DrawState) -> float:

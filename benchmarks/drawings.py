@@ -22,11 +22,13 @@ from benchmarks.photographs import CONDITIONS, photograph
 from benchmarks.several import enlarged, ink_split_right, strokes_split_right
 from bnnlib import load_checkpoint, load_mnist, metrics, sample_probs
 from bnnlib.datasets.mnist import data_folders
+from bnnlib.drawing.cuts import Score
 from bnnlib.drawing.photo import read_photo
 from bnnlib.drawing.segment import segment_ink, segment_strokes
 from bnnlib.errors import BnnlibError
 from bnnlib.metrics.uncertainty import MEASURES
 from bnnlib.networks import Network
+from bnnlib.networks.recogniser import recogniser
 
 SURE = 0.9
 SECTIONS = ("digits", "letters", "doodles", "photos", "simulated", "several")
@@ -176,15 +178,20 @@ def simulated(data: Path, writers: Sequence[int], count: int) -> Set:
     return Set(torch.stack(images), conditions, labels)
 
 
-def splits(data: Path, writers: Sequence[int], count: int) -> Result:
-    """How pictures of several digits split, and how many single digits do; knows no network."""
+def splits(data: Path, writers: Sequence[int], count: int, score: Score | None = None) -> Result:
+    """How pictures of several digits split, and how many single digits do.
+
+    score: what the splitting of ink asks how sure it is that an image is a digit, or None.
+    """
     random = np.random.default_rng(0)
     strokes = [s for _, s in ink_data.pen_digits(data, writers)]
     images = load_mnist().test.images.numpy()
     result: Result = {}
     one = [len(segment_strokes(strokes[k]).boxes) > 1 for k in _some(random, len(strokes), count)]
     result["single digits split, strokes"] = _share(torch.tensor(one))
-    one = [len(segment_ink(enlarged(images[k])).boxes) > 1 for k in _some(random, 10_000, count)]
+    one = [
+        len(segment_ink(enlarged(images[k]), score).boxes) > 1 for k in _some(random, 10_000, count)
+    ]
     result["single digits split, ink"] = _share(torch.tensor(one))
     for touch, word in ((False, "spaced"), (True, "touching")):
         hits = []
@@ -195,7 +202,7 @@ def splits(data: Path, writers: Sequence[int], count: int) -> Result:
         hits = []
         for _ in range(count):
             pictures = [images[k] for k in random.integers(len(images), size=random.integers(2, 4))]
-            hits.append(ink_split_right(pictures, random, touch))
+            hits.append(ink_split_right(pictures, random, touch, score))
         result[f"{word}, ink split right"] = _share(torch.tensor(hits))
     return result
 
@@ -270,7 +277,8 @@ def main() -> int:
                 ask = asker(load_checkpoint(name), options.samples, options.seed)
                 results[name] = measure(ask, sets)
         if "several" in options.only:
-            results["several"] = splits(data, writers, options.several)
+            scored = recogniser(load_checkpoint((options.names or ["bayesian"])[0]))
+            results["several"] = splits(data, writers, options.several, scored)
     except BnnlibError as error:
         print(error, file=sys.stderr)
         return 2

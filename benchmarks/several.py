@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
+from bnnlib.drawing.cuts import Score
 from bnnlib.drawing.segment import segment_ink, segment_strokes
 
 Strokes = Sequence[NDArray[np.float64]]
@@ -67,6 +68,26 @@ def ink_side_by_side(
     return sheet, columns
 
 
+def strokes_as_ink(
+    strokes: Strokes, owners: Sequence[tuple[int, ...]], pen: int = 9
+) -> tuple[NDArray[np.float64], list[tuple[int, int]]]:
+    """The strokes drawn with a pen of `pen` pixels, 80 pixels to a digit's height, as
+    `ink_side_by_side` gives ink."""
+    lines = [np.asarray(stroke) * 0.8 for stroke in strokes]
+    margin = 20 - np.concatenate(lines).min(0)
+    lines = [line + margin for line in lines]
+    width, height = np.ceil(np.concatenate(lines).max(0) + 20).astype(int).tolist()
+    sheet = Image.new("L", (width, height))
+    draw = ImageDraw.Draw(sheet)
+    for line in lines:
+        draw.line([(x, y) for x, y in line], fill=255, width=pen, joint="curve")
+    columns = []
+    for owned in owners:
+        across = np.concatenate([lines[k] for k in owned])[:, 0]
+        columns.append((int(across.min() - pen / 2), int(across.max() + pen / 2)))
+    return np.asarray(sheet) / 255, columns
+
+
 def strokes_split_right(
     digits: Sequence[Strokes], random: np.random.Generator, touch: bool
 ) -> bool:
@@ -76,11 +97,14 @@ def strokes_split_right(
 
 
 def ink_split_right(
-    images: Sequence[NDArray[np.uint8]], random: np.random.Generator, touch: bool
+    images: Sequence[NDArray[np.uint8]],
+    random: np.random.Generator,
+    touch: bool,
+    score: Score | None = None,
 ) -> bool:
     """Whether there are as many parts as digits, each within a fifth of a digit's height."""
     ink, columns = ink_side_by_side(images, random, touch)
-    boxes = segment_ink(ink).boxes
+    boxes = segment_ink(ink, score).boxes
     return len(boxes) == len(columns) and all(
         abs(box[0] - first) <= 16 and abs(box[2] - last) <= 16
         for box, (first, last) in zip(boxes, columns, strict=True)

@@ -94,7 +94,10 @@ def parser() -> argparse.ArgumentParser:
         "images",
         nargs="+",
         metavar="IMAGE",
-        help="a picture of any size, dark on light or light on dark",
+        help="a picture or photograph of one digit or several, dark on light or light on dark",
+    )
+    predict.add_argument(
+        "--one", action="store_true", help="read each picture as one digit, never split it"
     )
     predict.add_argument("--seed", type=int, default=0, help="seed of the samples")
 

@@ -5,9 +5,12 @@ import json
 import sys
 from typing import Any
 
-from bnnlib.drawing.raster import image_from_file
+from torch import Tensor
+
+from bnnlib.drawing.cuts import Score
 from bnnlib.errors import BnnlibError
 from bnnlib.metrics import uncertainty
+from bnnlib.networks.recogniser import recogniser
 from bnnlib.networks.sampling import sample_probs
 from bnnlib.storage.checkpoints import load_checkpoint
 from bnnlib.training.limits import check_range
@@ -22,18 +25,18 @@ def predict(options: argparse.Namespace) -> int:
     failed = False
     for path in options.images:
         try:
-            image, note = image_from_file(path)
+            images, note = read(path, None if options.one else recogniser(network))
         except BnnlibError as error:  # the other pictures are answered all the same
             failed = True
             print(error, file=sys.stderr)
             continue
-        if not image.any():
-            note = f"{path} is blank: the answer is about an empty image"
-        if note:
-            print(f"Note: {note}.", file=sys.stderr)
-        answers.append(
-            _answer(path, sample_probs(network, image[None], options.samples, options.seed))
-        )
+        print(f"Note: {note}.", file=sys.stderr)
+        probs = sample_probs(network, images, options.samples, options.seed)
+        for part in range(len(images)):
+            answer = _answer(path, probs[:, [part]])
+            if len(images) > 1:
+                answer |= {"part": part + 1, "parts": len(images)}
+            answers.append(answer)
     if options.json:
         print(
             json.dumps({"name": options.name, "samples": options.samples, "predictions": answers})
@@ -42,6 +45,32 @@ def predict(options: argparse.Namespace) -> int:
         for answer in answers:
             print(_sentence(answer))
     return 2 if failed else 0
+
+
+def read(path: str, score: Score | None) -> tuple[Tensor, str]:
+    """A picture's digits, float `[n, 28, 28]`, n >= 1, and a sentence, without its full stop, on
+    what was done.
+
+    score: what tells touching digits from one, as `segment_ink` asks it; None to read the picture
+    as one digit. Raises BnnlibError for what is no picture.
+    """
+    from bnnlib.drawing.photo import own_ink, read_photo
+    from bnnlib.drawing.segment import segment_ink
+
+    steps = read_photo(path)
+    if not steps.chosen.any():
+        return steps.image[None], f"{path} is blank: the answer is about an empty image"
+    side = "lighter" if steps.inverted else "darker"
+    done = f"{path}: took as ink what is {side} than the paper by {steps.threshold:.2f}"
+    # These notes may name the path again: it is said once.
+    further = "".join(f"; {note.removeprefix(path).strip()}" for note in steps.notes)
+    split = segment_ink(own_ink(steps), score) if score else None
+    if split is None or len(split.images) < 2:
+        return steps.image[None], f"{done}, read as one digit{further}"
+    return split.images, (
+        f"{done}, split into {len(split.images)} digits with a doubt of {split.doubt:.2f} "
+        f"from 0 to 1{further}"
+    )
 
 
 def _answer(path: str, probs: Any) -> dict[str, Any]:
@@ -61,9 +90,10 @@ def _answer(path: str, probs: Any) -> dict[str, Any]:
 
 def _sentence(answer: dict[str, Any]) -> str:
     low, high = answer["interval"]
+    part = f", digit {answer['part']} of {answer['parts']}" if "part" in answer else ""
     votes = ", ".join(f"{digit}: {count}" for digit, count in enumerate(answer["votes"]) if count)
     return (
-        f"{answer['image']}: {answer['digit']} with probability {answer['probability']:.3f} "
+        f"{answer['image']}{part}: {answer['digit']} with probability {answer['probability']:.3f} "
         f"(5-95 % of samples: {low:.3f}-{high:.3f}; votes {votes}); "
         f"uncertainty {answer['predictive_entropy']:.3f} nats "
         f"= {answer['expected_entropy']:.3f} aleatoric "

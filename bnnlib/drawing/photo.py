@@ -29,6 +29,7 @@ NOISES = 4.5  # ink differs from the paper by this many standard deviations of t
 LEVEL = 0.45  # the threshold, as a share of the usual difference of the digit's own ink
 SPECK = 0.03  # a spot smaller than this share of the largest part is dust
 NEAR = 0.5  # how far from the largest part another may lie, in units of its size
+IN_A_ROW = 1.0  # the same for one as tall in the same row
 LARGE = 0.25  # a part of at least this share of the largest may have neighbours of its own
 SMOOTH = 0.2  # pixels of the image by which the ragged edge of a pencil or of chalk is smoothed
 SMALL = 64  # pixels: a digit no larger keeps its own greys, a larger one gets the pen's soft edge
@@ -272,7 +273,11 @@ def choose_ink(flat: Grey, mask: Mask) -> Mask:
         gap_x = np.maximum(left - (left[k] + wide[k]), left[k] - (left + wide)).clip(0)
         gap_y = np.maximum(top - (top[k] + high[k]), top[k] - (top + high)).clip(0)
         if area[k] >= LARGE * area[main]:
-            near = np.hypot(gap_x, gap_y) < NEAR * max(wide[k], high[k])
+            size = max(wide[k], high[k])
+            near = np.hypot(gap_x, gap_y) < NEAR * size
+            # As tall and in the same row: the next digit of a number, though widely spaced.
+            shared = np.minimum(top + high, top[k] + high[k]) - np.maximum(top, top[k])
+            near |= (shared > 0.6 * np.maximum(high, high[k])) & (gap_x < IN_A_ROW * size)
             waiting += np.flatnonzero(near & fits & ~own).tolist()
     return np.isin(labels, np.flatnonzero(own) + 1) & kept
 
@@ -307,6 +312,27 @@ def ruled_lines(mask: Mask) -> Mask:
             if total[place] > 0.7 * (width if across else height):
                 lines |= labels == k
     return lines
+
+
+def own_ink(steps: PhotoSteps, height: int = 160) -> Grey:
+    """The digit's own ink, cut out and at most `height` pixels high, float32 `[h, w]` in [0, 1].
+
+    This is what `bnnlib.drawing.segment.segment_ink` splits. Without ink it is `[0, 0]`.
+    """
+    import cv2
+
+    chosen = steps.chosen
+    if not chosen.any():
+        return np.zeros((0, 0), np.float32)
+    rows, columns = np.flatnonzero(chosen.any(1)), np.flatnonzero(chosen.any(0))
+    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    flat, chosen = steps.flat[part], chosen[part]
+    factor = height / len(chosen)
+    if factor >= 1:  # a small picture keeps its greys; all of them count as ink
+        peak = float(np.percentile(flat[chosen], 90))
+        return np.where(chosen, np.clip(flat / peak, 0.35, 1), 0).astype(np.float32)
+    size = (max(1, round(chosen.shape[1] * factor)), height)
+    return cv2.resize(chosen.astype(np.float32), size, interpolation=cv2.INTER_AREA)
 
 
 def image_of(flat: Grey, chosen: Mask) -> Tensor:

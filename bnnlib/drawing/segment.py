@@ -7,35 +7,28 @@ joins two tall parts. How doubtful the split is follows from how near the decisi
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from bnnlib.drawing.cuts import Mask, Score, cut
 from bnnlib.drawing.photo import image_of
 from bnnlib.drawing.raster import FIELD, image_from_strokes
 from bnnlib.errors import BnnlibError
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
-Mask = NDArray[np.bool_]
-
 # Lengths are in units of the tallest piece's height. Chosen on pen digits of writers 19-24 and on
 # MNIST's validation digits; docs/drawings.md has the numbers.
 OVERLAP = 0.3  # the share of the narrower piece that lies above or below the other, to be one digit
 TOUCH = 0.06  # pieces nearer than this touch
 TALL = 0.72  # a piece as tall as this is a digit of its own, unless it overlaps another
 ROW = 0.35  # a gap between pieces above one another that parts two rows
-WIDE = 0.6  # a piece of ink narrower than this is not cut
-# Whether a piece is cut: a logistic regression fitted on 1,000 single MNIST training images and 300
-# pairs that touch. Its terms: width / height, ink crossed / pen, times crossed, height of the
-# shorter side / height, the smaller side's share of the ink. Fewer than 1 in 100 is cut.
-CUT = (1.31, -1.35, -0.08, 8.85, 6.72)
-CUT_LIMIT = 10.9
-CUT_SCALE = 4.0  # what brings the regression's units to those of the other decisions
 SOFT = 0.35  # how fast the doubt falls with the distance of a decision from its limit
 MAX_PIECES = 200
+ALTERNATIVES = 2
 
 
 @dataclass(frozen=True)
@@ -85,30 +78,59 @@ def segment_strokes(strokes: Sequence[ArrayLike]) -> Split:
     return _decided(margins, len(lines), split)
 
 
-def segment_ink(ink: NDArray[np.floating] | Mask) -> Split:
-    """Ink `[H, W]` in [0, 1], or a mask of it -> the digits it forms, touching ones cut apart."""
+def segment_ink(ink: NDArray[np.floating] | Mask, score: Score | None = None) -> Split:
+    """Ink `[H, W]` in [0, 1], or a mask of it -> the digits it forms, touching ones cut apart.
+
+    score: how sure a recogniser is that each of some images `[B, 28, 28]` is one digit, `[B]`, at
+    most 1. Without it touching digits are cut by their form alone, and fewer are found.
+    """
     import cv2
 
     values = np.asarray(ink, dtype=np.float32)
     if values.ndim != 2:
         raise BnnlibError(f"The ink has shape {list(values.shape)}: expected [H, W].")
-    mask = values > 0.3 * float(values.max(initial=0)) if values.any() else values > 0
+    if not values.any():
+        return Split(torch.zeros(0, FIELD, FIELD), (), (), 0.0)
+    mask = values > 0.3 * float(values.max())
     count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
     _check_count(count - 1)
-    pieces = [labels == k for k in range(1, count)]
-    pieces, specks = _without_specks(pieces)
-    cuts: list[float] = []
+    pieces, specks = _without_specks([labels == k for k in range(1, count)])
     height = max((_tall(piece) for piece in pieces), default=1)
-    whole: list[Mask] = []
+    # Each piece as it is cut or not, and the pieces that could be cut otherwise.
+    margins: list[float] = []
+    others: list[tuple[float, int, list[Mask]]] = []
+    chosen: list[list[Mask]] = []
     for piece in pieces:
-        parts, margin = _cut(piece, height)
-        whole += parts
-        cuts += margin
-    outlines = [_outline(piece) for piece in whole]
-    margins = _margins(outlines)
-    # What a cut parted stays apart.
-    of = [next(k for k, piece in enumerate(pieces) if piece[part].any()) for part in whole]
-    margins = [(a, b, -1.0 if of[a] == of[b] else margin) for a, b, margin in margins]
+        parts, decided, other = cut(piece, height, lambda part: image_of(values, part), score)
+        if other is not None:
+            others.append((decided[0], len(chosen), other))
+        chosen.append(parts)
+        margins += decided
+    found = _put_together(values, chosen, specks, margins)
+    other_choice = [[piece] for piece in pieces]  # not to cut, or else the likeliest cut
+    if len(chosen) == sum(len(parts) for parts in chosen):
+        if not others:
+            return found
+        _, place, parts = max(others, key=lambda one: one[0])
+        other_choice[place] = parts
+    turned = _put_together(values, other_choice, specks, ())
+    alternative = Split(turned.images, turned.boxes, turned.members, 1 - found.doubt)
+    return replace(found, alternatives=(alternative, *found.alternatives))
+
+
+def _put_together(
+    values: NDArray[np.float32],
+    pieces: list[list[Mask]],
+    specks: list[Mask],
+    cuts: Sequence[float],
+) -> Split:
+    """The digits that pieces of ink form, each cut into parts that stay apart."""
+    whole = [part for parts in pieces for part in parts]
+    of = [number for number, parts in enumerate(pieces) for _ in parts]
+    margins = [
+        (a, b, -1.0 if of[a] == of[b] else margin)
+        for a, b, margin in _margins([_outline(part) for part in whole])
+    ]
 
     def split(groups: list[list[int]], doubt: float) -> Split:
         masks = [np.logical_or.reduce([whole[k] for k in group]) for group in groups]
@@ -124,18 +146,7 @@ def segment_ink(ink: NDArray[np.floating] | Mask) -> Split:
             doubt,
         )
 
-    decided = _decided(margins, len(whole), split, cuts)
-    if len(whole) > len(pieces):  # the other choice is not to cut
-        uncut = [[k for k, number in enumerate(of) if number == n] for n in range(len(pieces))]
-        other = split(uncut, 1 - decided.doubt)
-        decided = Split(
-            decided.images,
-            decided.boxes,
-            decided.members,
-            decided.doubt,
-            (other, *decided.alternatives),
-        )
-    return decided
+    return _decided(margins, len(whole), split, cuts)
 
 
 def _check_count(count: int) -> None:
@@ -154,15 +165,21 @@ def _decided(
     """Pieces joined where the margin is positive; the nearest decision turned is an alternative."""
     groups = _groups(margins, count)
     # Only decisions that would change the groups count: others join what is joined anyway.
-    turned = []
-    for place, (a, b, margin) in enumerate(margins):
+    turned: list[tuple[float, list[list[int]]]] = []
+    of = {piece: number for number, group in enumerate(groups) for piece in group}
+    needed = _forest(margins, count)
+    for place in sorted(range(len(margins)), key=lambda k: abs(margins[k][2])):
+        a, b, margin = margins[place]
+        if place not in needed if margin > 0 else of[a] == of[b]:
+            continue
         changed = [*margins[:place], (a, b, -margin), *margins[place + 1 :]]
         other = _groups(changed, count)
-        if other != groups:
+        if other != groups and all(other != known for _, known in turned):
             turned.append((_closeness(margin), other))
-    turned.sort(key=lambda pair: -pair[0])
+        if len(turned) == ALTERNATIVES:
+            break
     doubts = [closeness for closeness, _ in turned] + [_closeness(margin) for margin in cuts]
-    alternatives = tuple(split(other, closeness) for closeness, other in turned[:2])
+    alternatives = tuple(split(other, closeness) for closeness, other in turned)
     chosen = split(groups, max(doubts, default=0.0))
     return Split(chosen.images, chosen.boxes, chosen.members, chosen.doubt, alternatives)
 
@@ -189,8 +206,6 @@ def _margin(
     one: NDArray[np.float64], other: NDArray[np.float64], a: Box, b: Box, height: float
 ) -> float:
     vertical = max(a[1], b[1]) - min(a[3], b[3])
-    if vertical > ROW * height:
-        return -(vertical / height - ROW) - 0.1
     least = 0.12 * height  # an upright line has no width of its own
     narrow = max(least, min(a[2] - a[0], b[2] - b[0]))
     overlap = (min(a[2], b[2]) - max(a[0], b[0])) / narrow
@@ -199,11 +214,15 @@ def _margin(
         wide = b if a[2] - a[0] < b[2] - b[0] else a
         inside = min(centre - wide[0], wide[2] - centre) / least
         overlap = max(overlap, 0.5 + inside) if inside > 0 else overlap
-    apart = _distance(one, other) / height
     short = min(a[3] - a[1], b[3] - b[1]) / height
     by_overlap = min(1.0, overlap) - OVERLAP
+    if vertical > ROW * height:
+        return min(ROW - vertical / height - 0.1, by_overlap)
     # Touching parts are one digit if one of them is short: the hat of a 5, the hook of a 4.
-    by_touch = min((TOUCH - apart) * 6, (TALL - short) * 2)
+    gap = math.hypot(max(0.0, max(a[0], b[0]) - min(a[2], b[2])), max(0.0, vertical)) / height
+    if min((TOUCH - gap) * 6, (TALL - short) * 2) <= by_overlap:
+        return by_overlap  # the boxes alone say it: the ink is no nearer than they are
+    by_touch = min((TOUCH - _distance(one, other) / height) * 6, (TALL - short) * 2)
     return max(by_overlap, by_touch)
 
 
@@ -214,19 +233,31 @@ def _distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 def _groups(margins: list[tuple[int, int, float]], count: int) -> list[list[int]]:
     parent = list(range(count))
-
-    def root(k: int) -> int:
-        while parent[k] != k:
-            k = parent[k]
-        return k
-
     for a, b, margin in margins:
         if margin > 0:
-            parent[root(b)] = root(a)
+            parent[_root(parent, b)] = _root(parent, a)
     groups: dict[int, list[int]] = {}
     for k in range(count):
-        groups.setdefault(root(k), []).append(k)
+        groups.setdefault(_root(parent, k), []).append(k)
     return sorted(groups.values())
+
+
+def _forest(margins: list[tuple[int, int, float]], count: int) -> set[int]:
+    """The places of the joins that are enough to hold each group together."""
+    parent = list(range(count))
+    needed = set()
+    for place, (a, b, margin) in enumerate(margins):
+        if margin > 0 and _root(parent, a) != _root(parent, b):
+            parent[_root(parent, b)] = _root(parent, a)
+            needed.add(place)
+    return needed
+
+
+def _root(parent: list[int], k: int) -> int:
+    while parent[k] != k:
+        parent[k] = parent[parent[k]]
+        k = parent[k]
+    return k
 
 
 def _reading_order(boxes: Sequence[Box]) -> list[int]:
@@ -290,78 +321,3 @@ def _without_specks(pieces: list[Mask]) -> tuple[list[Mask], list[Mask]]:
 def _nearest(speck: Mask, masks: Sequence[Mask]) -> int:
     spot = _points(speck)
     return int(np.argmin([_distance(spot, _outline(mask)) for mask in masks]))
-
-
-def _cut(piece: Mask, height: int, depth: int = 3) -> tuple[list[Mask], list[float]]:
-    """A piece of ink as one digit or several, and how far each decision was from its limit.
-
-    A cut follows the path from top to bottom that crosses the least ink.
-    """
-    import cv2
-
-    rows, columns = np.flatnonzero(piece.any(1)), np.flatnonzero(piece.any(0))
-    part = piece[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    tall, wide = part.shape
-    aspect = wide / max(tall, 1)
-    if depth == 0 or aspect < WIDE or tall < 0.6 * height or min(part.shape) < 6:
-        return [piece], []
-    padded = np.pad(part, 1).astype(np.uint8)
-    depths = cv2.distanceTransform(padded, cv2.DIST_L2, 5)
-    ridge = depths[(depths > 0) & (depths >= cv2.dilate(depths, np.ones((3, 3), np.uint8)))]
-    pen = max(1.0, 2 * float(np.median(ridge)) - 1)
-    best: tuple[float, Mask] | None = None
-    for start in range(int(0.12 * wide), int(0.88 * wide) + 1, max(1, round(pen / 2))):
-        seam, crossed, runs = _seam(part, start, reach=max(1, round(0.12 * tall)))
-        left = part & (np.arange(wide)[None] <= seam[:, None])
-        right = part & ~left
-        shorter = min(_solid_height(left), _solid_height(right)) / tall
-        if not shorter:
-            continue
-        smaller = min(left.sum(), right.sum()) / part.sum()
-        terms = (aspect, crossed / pen, runs, shorter, smaller)
-        margin = (float(np.dot(CUT, terms)) - CUT_LIMIT) / CUT_SCALE
-        if best is None or margin > best[0]:
-            best = margin, left
-    if best is None or best[0] <= 0:
-        return [piece], [best[0]] if best else []
-    found: list[Mask] = []
-    margins = [best[0]]
-    for side in (best[1], part & ~best[1]):
-        full = np.zeros_like(piece)
-        full[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = side
-        parts, more = _cut(full, height, depth - 1)
-        found += parts
-        margins += [margin for margin in more if margin > 0]
-    return found, margins
-
-
-def _seam(part: Mask, start: int, reach: int) -> tuple[NDArray[np.int_], float, int]:
-    """The path from top to bottom within `reach` columns of `start` that crosses the least ink;
-    how much that is, and in how many places."""
-    low, high = max(0, start - reach), min(part.shape[1], start + reach + 1)
-    cost = part[:, low:high].astype(np.float64)
-    cost += 1e-3 * np.abs(np.arange(low, high) - start)[None] / reach  # straight where it can be
-    total = cost.copy()
-    for row in range(1, len(cost)):
-        above = np.pad(total[row - 1], 1, constant_values=np.inf)
-        total[row] += np.minimum(np.minimum(above[:-2], above[1:-1]), above[2:])
-    seam = np.empty(len(cost), int)
-    seam[-1] = int(total[-1].argmin())
-    for row in range(len(cost) - 2, -1, -1):
-        near = range(max(0, seam[row + 1] - 1), min(cost.shape[1], seam[row + 1] + 2))
-        seam[row] = min(near, key=lambda column: total[row, column])
-    crossed = part[np.arange(len(cost)), seam + low]
-    runs = int(np.diff(crossed.astype(int), prepend=0).clip(0).sum())
-    return seam + low, float(crossed.sum()), runs
-
-
-def _solid_height(side: Mask) -> int:
-    """How tall one side of a cut is; 0 if it lies in pieces: the cut went through a digit."""
-    import cv2
-
-    count, _, stats, _ = cv2.connectedComponentsWithStats(side.astype(np.uint8), connectivity=8)
-    if count < 2:
-        return 0
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    main = int(areas.argmax())
-    return int(stats[main + 1, cv2.CC_STAT_HEIGHT]) if areas[main] > 0.9 * areas.sum() else 0

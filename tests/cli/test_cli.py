@@ -147,6 +147,28 @@ def test_a_blank_picture_is_answered_with_a_note(
     assert one_sentence(note)
 
 
+def test_predict_answers_each_digit_of_a_picture_of_two_and_says_what_it_did(
+    one_name: str, embedded: Digits, tmp_path: Path, capsys, one_sentence
+) -> None:
+    ink = np.hstack([np.pad(image, 4) for image in embedded.test.images[:2].numpy()])
+    path = str(tmp_path / "two.png")
+    Image.fromarray(255 - ink.repeat(4, 0).repeat(4, 1)).save(path)
+    assert main(["predict", one_name, path, "--samples", "5", "--json"]) == 0
+    streams = capsys.readouterr()
+    answers = json.loads(streams.out)["predictions"]
+    assert [(a["image"], a["part"], a["parts"]) for a in answers] == [(path, 1, 2), (path, 2, 2)]
+    assert "darker than the paper" in streams.err
+    assert "split into 2 digits" in streams.err
+    assert one_sentence(streams.err)
+    assert main(["predict", one_name, path, "--samples", "5"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[0] for line in lines] == [f"{path}, digit {k} of 2" for k in (1, 2)]
+    assert main(["predict", one_name, path, "--samples", "5", "--json", "--one"]) == 0
+    streams = capsys.readouterr()
+    assert len(json.loads(streams.out)["predictions"]) == 1
+    assert "read as one digit" in streams.err
+
+
 def test_checkpoints_lists_them_and_their_faults(one_name: str, shelf: Path, capsys) -> None:
     save_checkpoint(
         shelf / "measured",

@@ -138,8 +138,14 @@ EXAMPLES = (
         "Lying 2",
         "a two turned on its side: the training images hold nothing like it",
         (
-            smooth([(84, 176), (56, 132), (88, 88), (134, 108), (168, 152), (222, 190)]),
-            corner([(222, 190), (222, 92)]),
+            make_stroke(  # in one stroke, as a two is written: a line of its own may be a one
+                [
+                    *smooth(
+                        [(84, 176), (56, 132), (88, 88), (134, 108), (168, 152), (222, 190)]
+                    ).points,
+                    (222, 92),
+                ]
+            ),
         ),
     ),
     Example(

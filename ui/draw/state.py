@@ -7,14 +7,26 @@ import numpy as np
 import streamlit as st
 from torch import Tensor
 
-from bnnlib.drawing.codec import from_text, to_text
+from bnnlib.drawing.codec import MAX_IMAGES, from_text, images_from_text, images_to_text, to_text
 from bnnlib.drawing.strokes import Stroke, drawn_image
 from bnnlib.errors import BnnlibError
 from ui.draw.examples import BY_SLUG, EXAMPLES
+from ui.draw.picture import Picture
 from ui.loaders import DEFAULT_NETWORKS
 
 SAMPLES, SEED, PEN = 200, 0, 20
-PARAMETERS = ("left", "right", "samples", "threshold", "seed", "example", "drawing")
+PARAMETERS = (
+    "left",
+    "right",
+    "samples",
+    "threshold",
+    "seed",
+    "example",
+    "drawing",
+    "picture",
+    "digits",
+)
+READINGS = ("one", "several")  # how the user says that the ink is to be read
 MAX_SEED = 2**31 - 1
 MAX_TEXT = 6_000  # characters of a drawing in an address; longer ones are not shared
 
@@ -24,9 +36,13 @@ class DrawState:
     """The drawing and the settings.
 
     threshold: a network does not know if its winner's mean probability is below this; None for
-    each network's own threshold. sent: an image uint8 `[28, 28]` that another page sent, with its
-    caption; it lies below the strokes. canvas: the number of the canvas; with a new number the page
-    shows a fresh canvas with `on_canvas` on it. address: the parameters last written.
+    each network's own threshold. sent: an image uint8 `[28, 28]` from another page or a picture,
+    with its caption; it lies below the strokes. parts: the digits that the picture may be split
+    into, uint8 `[n, 28, 28]`, or None; whole: whether it is one digit rather than these. picture:
+    the picture itself, while it is at hand; tried: one without ink, to be corrected. reading: "one"
+    digit or "several", if the user says so; None to let the ink decide. part: the place of the
+    digit whose answer is shown in full. canvas: the number of the canvas; with a new number the
+    page shows a fresh canvas with `on_canvas` on it. address: the parameters last written.
     """
 
     strokes: tuple[Stroke, ...] = EXAMPLES[0].strokes
@@ -35,6 +51,12 @@ class DrawState:
     seed: int = SEED
     pen: int = PEN
     sent: tuple[np.ndarray, str] | None = None
+    parts: np.ndarray | None = None
+    whole: bool = False
+    picture: Picture | None = None
+    tried: Picture | None = None
+    reading: str | None = None
+    part: int = 0
     canvas: int = 0
     on_canvas: tuple[Stroke, ...] = ()
     address: dict[str, str] = field(default_factory=dict)
@@ -42,8 +64,19 @@ class DrawState:
     def put(self, strokes: tuple[Stroke, ...], keep_sent: bool = False) -> None:
         """Put this drawing on a fresh canvas."""
         self.strokes = self.on_canvas = strokes
-        self.sent = self.sent if keep_sent else None
         self.canvas += 1
+        self.tried = None
+        if not keep_sent:
+            self.sent = self.parts = self.picture = self.reading = None
+            self.part = 0
+
+    def put_picture(self, picture: Picture) -> None:
+        """Put a picture with ink on a fresh canvas; strokes that lay over it stay over it."""
+        again = self.picture is not None and self.picture.colours is picture.colours
+        self.put(self.strokes if again else ())
+        self.picture = picture
+        self.sent = picture.reading.image, "From your picture"
+        self.parts, self.whole = picture.reading.parts, picture.reading.whole
 
     @property
     def image(self) -> Tensor:
@@ -72,6 +105,8 @@ def draw_state(arrived: bool) -> tuple[DrawState, str | None]:
         state, problem = from_address(parameters)
         if old is not None:
             state.canvas, state.pen = old.canvas, old.pen
+            if "picture" in parameters and parameters["picture"] == old.address.get("picture"):
+                state.sent, state.picture = old.sent, old.picture
         arrived = True
     else:
         state = old
@@ -115,11 +150,26 @@ def from_address(parameters: Mapping[str, str]) -> tuple[DrawState, str | None]:
             state.strokes = tuple(from_text(parameters["drawing"]))
         except BnnlibError:
             wrong.append("the drawing is incomplete or damaged")
-    elif "example" in parameters:
+    if "picture" in parameters:
+        try:
+            if len(parameters["picture"]) > MAX_TEXT:
+                raise BnnlibError("too long")
+            images = images_from_text(parameters["picture"])
+            state.sent = images[0], "From a picture"
+            state.parts = images[1:] if len(images) > 1 else None
+            state.strokes = state.strokes if "drawing" in parameters else ()
+        except BnnlibError:
+            wrong.append("the picture is incomplete or damaged")
+    elif "example" in parameters and "drawing" not in parameters:
         if parameters["example"] in BY_SLUG:
             state.strokes = BY_SLUG[parameters["example"]].strokes
         else:
             wrong.append(f"there is no example {parameters['example'][:40]!r}")
+    if "digits" in parameters:
+        if parameters["digits"] in READINGS:
+            state.reading = parameters["digits"]
+        else:
+            wrong.append("digits must be one or several")
     if odd := [name for name in parameters if name not in PARAMETERS]:
         wrong.append(f"{', '.join(repr(name[:40]) for name in odd[:4])} means nothing here")
     if not wrong:
@@ -142,10 +192,17 @@ def to_address(state: DrawState, networks: tuple[str, str]) -> dict[str, str]:
         address["seed"] = str(state.seed)
     if state.example not in (None, EXAMPLES[0].slug):
         address["example"] = str(state.example)
-    elif (
-        state.example is None and not state.sent and len(text := to_text(state.strokes)) <= MAX_TEXT
-    ):
-        address["drawing"] = text
+    elif state.example is None and len(text := to_text(state.strokes)) <= MAX_TEXT:
+        if state.sent:
+            one = state.reading is None and state.whole  # its parts are only a second thought
+            parts = () if state.parts is None or one else state.parts[: MAX_IMAGES - 1]
+            picture = images_to_text(np.stack([state.sent[0], *parts]))
+            if len(picture) <= MAX_TEXT:
+                address["picture"] = picture
+        if state.strokes or not state.sent:
+            address["drawing"] = text
+    if state.reading:
+        address["digits"] = state.reading
     return address
 
 

@@ -1,0 +1,61 @@
+"""What the networks answered to several digits side by side, in one or two sentences."""
+
+from collections.abc import Sequence
+
+from bnnlib.sentences.answers import Answered
+
+NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
+CLEAR, DOUBTFUL = 0.2, 0.6  # below the first a split is clear, above the second doubtful
+UNKNOWN = "?"
+
+
+def digit_said(answers: Sequence[Answered], thresholds: Sequence[float]) -> str:
+    """The digit that all networks say of one part, or "?" if one does not know or they differ.
+
+    answers: each network's of this part. thresholds: a network does not know if the mean
+    probability of its winner is below its own.
+    """
+    digits = {answer.digit for answer in answers}
+    known = all(a.probability >= least for a, least in zip(answers, thresholds, strict=True))
+    return str(digits.pop()) if known and len(digits) == 1 else UNKNOWN
+
+
+def several_sentence(answers: Sequence[Sequence[Answered]], thresholds: Sequence[float]) -> str:
+    """ "Two digits: 4 and 2.", with a "?" for each part that the networks do not agree on.
+
+    answers: for each part, in reading order, each network's.
+    """
+    said = [digit_said(part, thresholds) for part in answers]
+    sentence = f"{number(len(said))} digits: {', '.join(said[:-1])} and {said[-1]}."
+    if UNKNOWN not in said:
+        return sentence
+    unsure = contrary = False
+    for part, word in zip(answers, said, strict=True):
+        if word == UNKNOWN:
+            known = all(a.probability >= t for a, t in zip(part, thresholds, strict=True))
+            contrary, unsure = contrary or known, unsure or not known
+    reasons = ["a network does not know"] * unsure + [
+        "the networks contradict each other"
+    ] * contrary
+    return f"{sentence} Where ? stands, {' or '.join(reasons)}."
+
+
+def split_note(count: int, doubt: float | None, other: int | None) -> str:
+    """How doubtful it is that the ink holds `count` digits.
+
+    doubt: in [0, 1], 1 where the other reading was as good; None if it is not known. other: how
+    many digits that reading has.
+    """
+    if doubt is None:
+        return ""
+    if doubt < CLEAR or other is None:
+        return f"The split into {number(count).lower()} is clear."
+    digits = "one digit" if other == 1 else f"{number(other).lower()} digits"
+    if doubt < DOUBTFUL:
+        return f"The split is likely; less likely it is {digits}."
+    return f"The split is doubtful: it may be {digits}."
+
+
+def number(count: int) -> str:
+    """The number as a capitalised word up to ten."""
+    return NUMBERS[count] if count < len(NUMBERS) else str(count)
