@@ -11,9 +11,9 @@ from bnnlib.metrics.answer import Answer, make_answer
 from bnnlib.networks import DropoutNetwork, Network
 from bnnlib.sentences.answers import Speaker, ink_note, sentence, speaker_names
 from ui import verdict
-from ui.draw.canvas import digit_canvas, drawn
+from ui.draw.canvas import digit_canvas, drawn, moves, pen_down
 from ui.draw.examples import BY_SLUG, EXAMPLES
-from ui.draw.state import DrawState, draw_state, write_address
+from ui.draw.state import LIVE_SAMPLES, DrawState, draw_state, write_address
 from ui.loaders import (
     answer_rule,
     answers_of,
@@ -52,11 +52,10 @@ def screen(state: DrawState) -> None:
 
 @st.fragment
 def stage(state: DrawState) -> None:
-    """The canvas and the answers: a stroke runs this again and nothing else."""
+    """The canvas and the answers: the pen runs this again and nothing else, also while it draws."""
     spare_the_collector()
     key = f"pad{state.canvas}"
-    on_canvas = drawn(key)
-    state.strokes = state.strokes if on_canvas is None else on_canvas
+    take(state, key)
     image = state.image
     with st.container(key="stage"):
         left, right = st.columns([3, 7], gap="medium")
@@ -65,13 +64,21 @@ def stage(state: DrawState) -> None:
     with left:
         drawing(state, key, image)
     mark_example(state.example)
-    write_address(state, chosen_networks())
+    if not state.pen_down:
+        write_address(state, chosen_networks())
+
+
+def take(state: DrawState, key: str) -> None:
+    """Take over what is on the canvas."""
+    on_canvas = drawn(key)
+    state.strokes = state.strokes if on_canvas is None else on_canvas
+    state.pen_down, state.moves = pen_down(key), moves(key)
 
 
 def drawing(state: DrawState, key: str, image: Tensor) -> None:
     """The canvas with its tools, and the image that is made of the drawing."""
     under = state.sent[0] if state.sent else None
-    digit_canvas(state.on_canvas, state.pen, key, under)
+    digit_canvas(state.strokes, state.pen, key, under, lambda: take(state, key))
     with st.container(horizontal=True, key="tools", vertical_alignment="center"):
         st.button(
             "Undo",
@@ -141,6 +148,7 @@ def answers(state: DrawState, image: Tensor) -> None:
     ]
     # Made before anything is shown, so that sentence, cards and figure appear together.
     figure = answers_figure(series, thresholds, dark)
+    figure.layout.meta = {"moves": state.moves}  # for benchmarks/draw_latency.py
     st.html(f'<p class="sentence" role="status">{note or said}</p>')
     if not speakers:
         return
@@ -161,14 +169,17 @@ def answers(state: DrawState, image: Tensor) -> None:
     )
     figures = st.expander("The same as numbers", key="figures", on_change="rerun")
     if figures.open:  # the table of a closed one is not made
-        figures.markdown(verdict.figures_table(names, [answer for _, answer in found]))
+        if not state.pen_down:
+            state.table = verdict.figures_table(names, [answer for _, answer in found])
+        figures.markdown(state.table)
 
 
 def ask(network: Network, image: Tensor, state: DrawState) -> Answer:
     """Sample the network's answer to the image, float `[28, 28]`, with the state's seed."""
     images = image[None]
     generator = torch.Generator().manual_seed(state.seed)
-    probs = sample_probs(network, images, answers_of(network, state.samples), generator)
+    samples = min(state.samples, LIVE_SAMPLES) if state.pen_down else state.samples
+    probs = sample_probs(network, images, answers_of(network, samples), generator)
     certain = deterministic_probs(network, images) if isinstance(network, DropoutNetwork) else None
     return make_answer(probs, certain)
 
@@ -248,7 +259,8 @@ def controls(state: DrawState) -> None:
         on_change=set_number,
         args=(state, "samples"),
         help="How many sampled networks of each side answer the same image. "
-        "Of an ensemble each member answers once.",
+        "Of an ensemble each member answers once. "
+        f"While the pen is down, at most {LIVE_SAMPLES} answer.",
     )
     four.select_slider(
         '"I don\'t know" below',

@@ -16,6 +16,7 @@ from ui.loaders import DEFAULT_NETWORKS
 SAMPLES, SEED, PEN = 200, 0, 20
 PARAMETERS = ("left", "right", "samples", "threshold", "seed", "example", "drawing")
 MAX_SEED = 2**31 - 1
+LIVE_SAMPLES = 100  # at most so many samples while the pen is down, so that the answer keeps up
 MAX_TEXT = 6_000  # characters of a drawing in an address; longer ones are not shared
 
 
@@ -27,6 +28,8 @@ class DrawState:
     each network's own threshold. sent: an image uint8 `[28, 28]` that another page sent, with its
     caption; it lies below the strokes. canvas: the number of the canvas; with a new number the page
     shows a fresh canvas with `on_canvas` on it. address: the parameters last written.
+    pen_down: whether a stroke is being drawn. moves: how many moves of the pen `strokes` knows.
+    table: the numbers of the last answer for which the pen was up, as Markdown.
     """
 
     strokes: tuple[Stroke, ...] = EXAMPLES[0].strokes
@@ -38,12 +41,16 @@ class DrawState:
     canvas: int = 0
     on_canvas: tuple[Stroke, ...] = ()
     address: dict[str, str] = field(default_factory=dict)
+    pen_down: bool = False
+    moves: int = 0
+    table: str = ""
 
     def put(self, strokes: tuple[Stroke, ...], keep_sent: bool = False) -> None:
         """Put this drawing on a fresh canvas."""
         self.strokes = self.on_canvas = strokes
         self.sent = self.sent if keep_sent else None
         self.canvas += 1
+        self.pen_down = False
 
     @property
     def image(self) -> Tensor:
