@@ -13,6 +13,7 @@ from bnnlib.sentences.answers import Speaker, ink_note, sentence, speaker_names
 from ui import verdict
 from ui.draw.canvas import digit_canvas, drawn, moves, pen_down
 from ui.draw.examples import BY_SLUG, EXAMPLES
+from ui.draw.replay import what_if
 from ui.draw.state import LIVE_SAMPLES, DrawState, draw_state, write_address
 from ui.loaders import (
     answer_rule,
@@ -45,7 +46,9 @@ def screen(state: DrawState) -> None:
     A widget runs this fragment again, not the whole page. The page runs again when the browser goes
     back or forward.
     """
+    state.below.clear()  # what is shown below follows in this run
     stage(state)
+    what_if(state)
     gallery()
     controls(state)
 
@@ -66,6 +69,8 @@ def stage(state: DrawState) -> None:
     mark_example(state.example)
     if not state.pen_down:
         write_address(state, chosen_networks())
+        if state.outdated:
+            st.rerun()
 
 
 def take(state: DrawState, key: str) -> None:

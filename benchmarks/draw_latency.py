@@ -65,8 +65,8 @@ WATCH = """() => {
   requestAnimationFrame(look);
 }"""
 
-# Every move of the pen with its time, and when a chart that knows it was painted. The pad counts the
-# moves; the chart's `meta` says how many of them its drawing has.
+# Every move of the pen with its time, and when a chart that knows it was painted. The pad counts
+# the moves; the chart's `meta` says how many of them its drawing has.
 FOLLOW = """() => {
   const pad = document.querySelector('.st-key-sheet .stBidiComponent [data-testid]')
     .shadowRoot.querySelector('canvas').pad;

@@ -1,8 +1,8 @@
 """Replay a drawing along a change: images of it turned, moved, scaled, thicker, erased, noisy.
 
-A drawing's lines are changed in the frame of its 28 x 28 image and drawn anew, so a turned stroke is
-as sharp as the first one, and nothing is cut out or centred again. A picture without lines, or with
-strokes laid over it, is resampled instead. `morph` goes from one drawing to another.
+A drawing's lines are changed in the frame of its 28 x 28 image and drawn anew, so a turned stroke
+is as sharp as the first one, and nothing is cut out or centred again. A picture without lines, or
+with strokes laid over it, is resampled instead. `morph` goes from one drawing to another.
 """
 
 from collections.abc import Callable, Sequence
@@ -116,8 +116,12 @@ class Placed:
     lines: Lines
     zoom: float = 1.0
 
-    def render(self, change: Callable[[Lines], Lines] = lambda lines: lines, pen: float = PEN,
-               scale: float = 1.0) -> Tensor:
+    def render(
+        self,
+        change: Callable[[Lines], Lines] = lambda lines: lines,
+        pen: float = PEN,
+        scale: float = 1.0,
+    ) -> Tensor:
         """The changed lines drawn where they are -> float `[28, 28]` in [0, 1]."""
         zoom = self.zoom * scale
         sheet = _sheet(change(self.lines), pen * zoom, SOFTNESS * zoom)
@@ -223,7 +227,7 @@ def _split(lines: Lines, count: int) -> Lines:
 
 _LINES: dict[str, Callable[[Placed, float], Tensor]] = {
     "rotate": lambda there, a: there.render(lambda lines: _turned(lines, a)),
-    "shift": lambda there, a: there.render(lambda lines: [line + (a, 0) for line in lines]),
+    "shift": lambda there, a: there.render(lambda lines: [line + np.array([a, 0]) for line in lines]),
     "scale": lambda there, a: there.render(
         lambda lines: [(line - MIDDLE) * a + MIDDLE for line in lines], scale=a
     ),

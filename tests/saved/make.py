@@ -16,6 +16,7 @@ from bnnlib.checkpoints import save_checkpoint
 from bnnlib.commands import make_card
 from bnnlib.commands_ensemble import assemble
 from bnnlib.data import Digits, load_mnist
+from bnnlib.models import BayesianConfig, DropoutConfig
 from bnnlib.predict import sample_probs
 from bnnlib.presets import TrainingConfig
 from bnnlib.report import Plan, examine
@@ -25,7 +26,6 @@ from bnnlib.strokes import from_text, make_stroke, to_text
 from bnnlib.transfer import export_run, keep_as_checkpoint
 
 from bnnlib import data, worker
-from bnnlib.models import BayesianConfig, DropoutConfig
 from bnnlib.runs import create_run
 from bnnlib.training import build, fit
 

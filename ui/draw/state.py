@@ -29,7 +29,8 @@ class DrawState:
     caption; it lies below the strokes. canvas: the number of the canvas; with a new number the page
     shows a fresh canvas with `on_canvas` on it. address: the parameters last written.
     pen_down: whether a stroke is being drawn. moves: how many moves of the pen `strokes` knows.
-    table: the numbers of the last answer for which the pen was up, as Markdown.
+    table: the numbers of the last answer for which the pen was up, as Markdown. below: the drawing
+    that each open part below the answers shows.
     """
 
     strokes: tuple[Stroke, ...] = EXAMPLES[0].strokes
@@ -44,6 +45,7 @@ class DrawState:
     pen_down: bool = False
     moves: int = 0
     table: str = ""
+    below: dict[str, tuple[Stroke, ...]] = field(default_factory=dict)
 
     def put(self, strokes: tuple[Stroke, ...], keep_sent: bool = False) -> None:
         """Put this drawing on a fresh canvas."""
@@ -51,6 +53,17 @@ class DrawState:
         self.sent = self.sent if keep_sent else None
         self.canvas += 1
         self.pen_down = False
+
+    def open_below(self, part: str, is_open: bool) -> None:
+        """Note that this part below the answers shows the drawing, or that it is closed."""
+        self.below.pop(part, None)
+        if is_open:
+            self.below[part] = self.strokes
+
+    @property
+    def outdated(self) -> bool:
+        """Whether an open part below the answers shows another drawing than this one."""
+        return any(shown != self.strokes for shown in self.below.values())
 
     @property
     def image(self) -> Tensor:
