@@ -13,6 +13,7 @@ from bnnlib.sentences.answers import Speaker, ink_note, sentence, speaker_names
 from ui import verdict
 from ui.draw.canvas import digit_canvas, drawn, moves, pen_down
 from ui.draw.examples import BY_SLUG, EXAMPLES
+from ui.draw.history import history, record
 from ui.draw.replay import what_if
 from ui.draw.state import LIVE_SAMPLES, DrawState, draw_state, write_address
 from ui.loaders import (
@@ -49,6 +50,7 @@ def screen(state: DrawState) -> None:
     state.below.clear()  # what is shown below follows in this run
     stage(state)
     what_if(state)
+    history(state)
     gallery()
     controls(state)
 
@@ -157,6 +159,7 @@ def answers(state: DrawState, image: Tensor) -> None:
     st.html(f'<p class="sentence" role="status">{note or said}</p>')
     if not speakers:
         return
+    record(state, names, [answer for _, answer in found])
     cards = [
         verdict.card(name, kind, answer, threshold, place, dark)
         for name, kind, threshold, (place, answer) in zip(

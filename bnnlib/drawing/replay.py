@@ -227,7 +227,9 @@ def _split(lines: Lines, count: int) -> Lines:
 
 _LINES: dict[str, Callable[[Placed, float], Tensor]] = {
     "rotate": lambda there, a: there.render(lambda lines: _turned(lines, a)),
-    "shift": lambda there, a: there.render(lambda lines: [line + np.array([a, 0]) for line in lines]),
+    "shift": lambda there, a: there.render(
+        lambda lines: [line + np.array([a, 0]) for line in lines]
+    ),
     "scale": lambda there, a: there.render(
         lambda lines: [(line - MIDDLE) * a + MIDDLE for line in lines], scale=a
     ),
