@@ -61,10 +61,10 @@ def replay_figure(
     data: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for k, track in enumerate(tracks):
-        upper = {"xaxis": f"x{2 * k + 1}", "yaxis": f"y{2 * k + 1}"}
+        upper = {"xaxis": _axis("x", 2 * k + 1), "yaxis": _axis("y", 2 * k + 1)}
         data += _probabilities(track, amounts, colours, dark, upper)
         data += _uncertainties(
-            track, amounts, dark, {"xaxis": f"x{2 * k + 2}", "yaxis": f"y{2 * k + 2}"}
+            track, amounts, dark, {"xaxis": _axis("x", 2 * k + 2), "yaxis": _axis("y", 2 * k + 2)}
         )
         annotations += [_title(track, k, dark), *_names(track, amounts, colours, k)]
     markers = [_marker(k, amounts[first], dark) for k in range(2 * len(tracks))]
@@ -135,6 +135,11 @@ def ink_map_figure(
         yaxis={**side, "range": [27.5, -0.5], "scaleanchor": "x", "constrain": "domain"},
     )
     return figure
+
+
+def _axis(letter: str, number: int) -> str:
+    """How plotly names its axes: x, x2, x3 ..."""
+    return f"{letter}{number if number > 1 else ''}"
 
 
 def _digit_colours(tracks: Sequence[Track], dark: bool) -> dict[int, str]:
@@ -210,8 +215,8 @@ def _marker(k: int, amount: float, dark: bool) -> dict[str, Any]:
         "mode": "lines",
         "x": [amount, amount],
         "y": [0, 1.0 if k % 2 == 0 else MAX_ENTROPY],
-        "xaxis": f"x{k + 1}",
-        "yaxis": f"y{k + 1}",
+        "xaxis": _axis("x", k + 1),
+        "yaxis": _axis("y", k + 1),
         "line": {"color": ink(dark), "width": 1.6, "dash": "dot"},
         "hoverinfo": "skip",
     }
@@ -227,8 +232,8 @@ def _names(
             "text": f"<b>{digit}</b>",
             "x": float(amounts[at]),
             "y": float(track.mean[at, digit]),
-            "xref": f"x{2 * k + 1}",
-            "yref": f"y{2 * k + 1}",
+            "xref": _axis("x", 2 * k + 1),
+            "yref": _axis("y", 2 * k + 1),
             "yshift": 10,
             "showarrow": False,
             "font": {"color": colours[digit], "size": 15},
@@ -241,7 +246,7 @@ def _names(
 def _title(track: Track, k: int, dark: bool) -> dict[str, Any]:
     return {
         "text": f"<b>{track.name}</b>",
-        "xref": f"x{2 * k + 1} domain",
+        "xref": _axis("x", 2 * k + 1) + " domain",
         "yref": "paper",
         "x": 0,
         "y": 0.89,
@@ -346,19 +351,19 @@ def _layout(columns: int, amounts: NDArray[np.floating], label: str, dark: bool)
             ((0.88, 0.38, 1.09, "probability"), (0.3, 0.0, MAX_ENTROPY * 1.02, "nats"))
         ):
             n = 2 * k + row + 1
-            layout[f"xaxis{n}"] = {
+            layout[_axis("xaxis", n)] = {
                 **axis,
                 "domain": domain,
-                "anchor": f"y{n}",
+                "anchor": _axis("y", n),
                 "range": [float(amounts[0]), float(amounts[-1])],
                 "showticklabels": row == 1,
                 "showgrid": False,
                 "title": {"text": label if row == 1 else "", "standoff": 6, "font": {"size": 13}},
             }
-            layout[f"yaxis{n}"] = {
+            layout[_axis("yaxis", n)] = {
                 **axis,
                 "domain": [low, top],
-                "anchor": f"x{n}",
+                "anchor": _axis("x", n),
                 "range": [0, most],
                 "showticklabels": k == 0,
                 "nticks": 5,
