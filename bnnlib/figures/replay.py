@@ -1,6 +1,6 @@
-"""The figures of a replay: probabilities and uncertainties along a change, and the ink map.
+"""The figure of a replay: probabilities and uncertainties along a change.
 
-A replay's figure plays by itself in the browser: each frame moves a marker and shows its image.
+It plays in the browser alone: each frame moves a marker and shows its image.
 """
 
 from collections.abc import Sequence
@@ -86,55 +86,6 @@ def replay_figure(
         "sliders": [_slider(amounts, first, dark)],
     }
     return go.Figure([*data, *markers], layout, frames)
-
-
-def ink_map_figure(
-    image: NDArray[np.uint8], change: NDArray[np.floating], winner: int, rival: int, dark: bool
-) -> go.Figure:
-    """The image with the pixels whose change would move the lead of `winner` over `rival`.
-
-    change: `[28, 28]`, in nats. Blue keeps the winner, orange takes its lead away.
-    """
-    limit = float(np.abs(change).max()) or 1.0
-    strength = np.abs(change) / limit
-    figure = go.Figure(
-        go.Heatmap(
-            z=np.where(strength > 0.08, change, np.nan),
-            zmin=-limit,
-            zmax=limit,
-            colorscale=[[0, "#E69F00"], [0.5, "rgba(127,140,153,0.35)"], [1, "#56B4E9"]],
-            xgap=1,
-            ygap=1,
-            colorbar={"title": {"text": "nats", "side": "top"}, "thickness": 10, "len": 0.9},
-            hovertemplate=f"changing this pixel moves the lead of {winner} over {rival} "
-            "by %{z:.2f} nats<extra></extra>",
-        )
-    )
-    picture = {
-        **_picture(image),
-        "xref": "x",
-        "yref": "y",
-        "x": -0.5,
-        "y": -0.5,
-        "sizex": 28,
-        "sizey": 28,
-        "xanchor": "left",
-        "yanchor": "top",
-        "layer": "below",
-    }
-    side = {"visible": False, "fixedrange": True}
-    figure.update_layout(
-        template="none",
-        height=320,
-        margin={"l": 0, "r": 0, "t": 4, "b": 4},
-        paper_bgcolor=CLEAR,
-        plot_bgcolor=CLEAR,
-        font={"color": ink(dark), "size": 12},
-        images=[picture],
-        xaxis={**side, "range": [-0.5, 27.5], "constrain": "domain"},
-        yaxis={**side, "range": [27.5, -0.5], "scaleanchor": "x", "constrain": "domain"},
-    )
-    return figure
 
 
 def _axis(letter: str, number: int) -> str:
@@ -276,7 +227,7 @@ def _picture(image: NDArray[np.uint8]) -> dict[str, Any]:
 def _buttons(dark: bool) -> dict[str, Any]:
     """Play and pause. Nothing moves before it is asked for."""
     play = {
-        "frame": {"duration": STEP, "redraw": False},
+        "frame": {"duration": STEP, "redraw": True},
         "transition": {"duration": 0},
         "fromcurrent": True,
         "mode": "immediate",
@@ -302,7 +253,7 @@ def _buttons(dark: bool) -> dict[str, Any]:
 
 def _slider(amounts: NDArray[np.floating], first: int, dark: bool) -> dict[str, Any]:
     show = {
-        "frame": {"duration": 0, "redraw": False},
+        "frame": {"duration": 0, "redraw": True},
         "mode": "immediate",
         "transition": {"duration": 0},
     }

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bnnlib.drawing.history import from_json, to_json
+from bnnlib.drawing.replay import CHANGES
 from bnnlib.drawing.strokes import Stroke, make_stroke
 from ui.draw import canvas, pad
 from ui.draw.examples import EXAMPLES
@@ -117,7 +118,7 @@ def test_while_the_pen_is_down_fewer_samples_answer_and_the_address_waits() -> N
     assert "of 100" in pieces(app)
     assert "of 200" not in pieces(app)
     assert dict(app.query_params) == before
-    assert not app.session_state["drawings"] if "drawings" in app.session_state else True
+    assert "drawings" not in app.session_state  # nothing is finished
     send(app, sent(ONE, number=2))
     assert "of 200" in pieces(app)
     assert "drawing" in app.query_params
@@ -136,7 +137,7 @@ def test_a_replay_is_shown_and_follows_the_drawing(change) -> None:
     assert len(alt) == 4
     assert app.session_state["draw"].below == {"replay": (ONE,)}
     figure = json.loads(app.get("plotly_chart")[1].proto.spec)
-    assert len(figure["frames"]) == len(figure["data"][0]["x"]["bdata"] and figure["frames"])
+    assert len(figure["frames"]) == len(CHANGES[change].amounts)
     send(app, sent(ONE, DASH, number=2))
     assert app.session_state["draw"].below == {"replay": (ONE, DASH)}
 

@@ -175,6 +175,7 @@ def judge(state: DrawState, entries: list[Entry]) -> None:
         st.selectbox(
             "No, it is",
             options,
+            index=None,
             key="really",
             placeholder="choose",
             format_func=lambda d: "no digit" if d == NO_DIGIT else str(d),

@@ -10,7 +10,8 @@ from torch import Tensor
 from bnnlib import BnnlibError, sample_probs
 from bnnlib.drawing.replay import CHANGES, morph, replay
 from bnnlib.drawing.strokes import Stroke
-from bnnlib.figures.replay import Track, ink_map_figure, replay_figure
+from bnnlib.figures.ink_map import ink_map_figure
+from bnnlib.figures.replay import Track, replay_figure
 from bnnlib.metrics import uncertainty
 from bnnlib.networks import Network
 from bnnlib.networks.saliency import InkMap, ink_map
