@@ -79,8 +79,8 @@ def replay_figure(
         for step, amount in enumerate(amounts)
     ]
     layout = {
-        **_layout(len(tracks), amounts, label, dark),
-        "annotations": annotations,
+        **_layout(len(tracks), amounts, dark),
+        "annotations": [*annotations, _below(label)],
         "images": [_picture(images[first])],
         "updatemenus": [_buttons(dark)],
         "sliders": [_slider(amounts, first, dark)],
@@ -208,17 +208,31 @@ def _title(track: Track, k: int, dark: bool) -> dict[str, Any]:
     }
 
 
+def _below(label: str) -> dict[str, Any]:
+    """What the x axes show, once for both, so that it fits on a phone."""
+    return {
+        "text": label,
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0.5,
+        "y": 0,
+        "yshift": -22,
+        "yanchor": "top",
+        "showarrow": False,
+    }
+
+
 def _picture(image: NDArray[np.uint8]) -> dict[str, Any]:
-    """The image that is shown, in the middle above the curves."""
+    """The image that is shown, above the curves on the right."""
     return {
         "source": data_uri(image),
         "xref": "paper",
         "yref": "paper",
-        "x": 0.5,
+        "x": 1,
         "y": 1.12,
         "sizex": 0.3,
         "sizey": 0.2,
-        "xanchor": "center",
+        "xanchor": "right",
         "yanchor": "top",
         "layer": "above",
     }
@@ -275,7 +289,7 @@ def _slider(amounts: NDArray[np.floating], first: int, dark: bool) -> dict[str, 
     }
 
 
-def _layout(columns: int, amounts: NDArray[np.floating], label: str, dark: bool) -> dict[str, Any]:
+def _layout(columns: int, amounts: NDArray[np.floating], dark: bool) -> dict[str, Any]:
     axis = {
         "zeroline": False,
         "fixedrange": True,
@@ -309,7 +323,6 @@ def _layout(columns: int, amounts: NDArray[np.floating], label: str, dark: bool)
                 "range": [float(amounts[0]), float(amounts[-1])],
                 "showticklabels": row == 1,
                 "showgrid": False,
-                "title": {"text": label if row == 1 else "", "standoff": 6, "font": {"size": 13}},
             }
             layout[_axis("yaxis", n)] = {
                 **axis,
