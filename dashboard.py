@@ -13,10 +13,12 @@ from bnnlib.sentences.answers import Speaker, ink_note, sentence, speaker_names
 from bnnlib.sentences.several import several_sentence
 from ui import verdict
 from ui.draw import several
-from ui.draw.canvas import digit_canvas, drawn
+from ui.draw.canvas import digit_canvas, drawn, moves, pen_down
 from ui.draw.examples import BY_SLUG, EXAMPLES
+from ui.draw.history import history, record
 from ui.draw.picture import from_picture
-from ui.draw.state import DrawState, draw_state, write_address
+from ui.draw.replay import what_if
+from ui.draw.state import LIVE_SAMPLES, DrawState, draw_state, write_address
 from ui.loaders import (
     answer_rule,
     answers_of,
@@ -48,18 +50,20 @@ def screen(state: DrawState) -> None:
     A widget runs this fragment again, not the whole page. The page runs again when the browser goes
     back or forward.
     """
+    state.below.clear()  # what is shown below follows in this run
     stage(state)
+    what_if(state)
+    history(state)
     gallery()
     controls(state)
 
 
 @st.fragment
 def stage(state: DrawState) -> None:
-    """The canvas and the answers: a stroke runs this again and nothing else."""
+    """The canvas and the answers: the pen runs this again and nothing else, also while it draws."""
     spare_the_collector()
     key = f"pad{state.canvas}"
-    on_canvas = drawn(key)
-    state.strokes = state.strokes if on_canvas is None else on_canvas
+    take(state, key)
     digits = several.digits_of(state)
     with st.container(key="stage"):
         left, right = st.columns([3, 7], gap="medium")
@@ -69,13 +73,23 @@ def stage(state: DrawState) -> None:
         drawing(state, key, digits)
         from_picture(state, several.score)
     mark_example(state.example)
-    write_address(state, chosen_networks())
+    if not state.pen_down:
+        write_address(state, chosen_networks())
+        if state.outdated:
+            st.rerun()
+
+
+def take(state: DrawState, key: str) -> None:
+    """Take over what is on the canvas."""
+    on_canvas = drawn(key)
+    state.strokes = state.strokes if on_canvas is None else on_canvas
+    state.pen_down, state.moves = pen_down(key), moves(key)
 
 
 def drawing(state: DrawState, key: str, digits: several.Digits) -> None:
     """The canvas with its tools, and the image that is made of the drawing."""
     under = state.sent[0] if state.sent else None
-    digit_canvas(state.on_canvas, state.pen, key, under)
+    digit_canvas(state.strokes, state.pen, key, under, lambda: take(state, key))
     with st.container(horizontal=True, key="tools", vertical_alignment="center"):
         st.button(
             "Undo",
@@ -151,6 +165,7 @@ def answers(state: DrawState, digits: several.Digits) -> None:
     ]
     # Made before anything is shown, so that sentence, cards and figure appear together.
     figure = answers_figure(series, thresholds, dark)
+    figure.layout.meta = {"moves": state.moves}  # for benchmarks/draw_latency.py
     of_all = said
     if digits.several and speakers:
         of_all = several_sentence(list(zip(*all_found, strict=True)), thresholds)
@@ -161,6 +176,8 @@ def answers(state: DrawState, digits: several.Digits) -> None:
         places = [place for place, _ in found]
         st.html(several.row(digits, names, all_found, thresholds, places, dark))
     several.choice(state, digits)
+    if not digits.several:
+        record(state, names, [answer for _, answer in found])
     cards = [
         verdict.card(name, kind, answer, threshold, place, dark)
         for name, kind, threshold, (place, answer) in zip(
@@ -178,13 +195,16 @@ def answers(state: DrawState, digits: several.Digits) -> None:
     )
     figures = st.expander("The same as numbers", key="figures", on_change="rerun")
     if figures.open:  # the table of a closed one is not made
-        figures.markdown(verdict.figures_table(names, [answer for _, answer in found]))
+        if not state.pen_down:
+            state.table = verdict.figures_table(names, [answer for _, answer in found])
+        figures.markdown(state.table)
 
 
 def ask(network: Network, images: Tensor, state: DrawState) -> list[Answer]:
     """Sample the network's answer to each image, float `[n, 28, 28]`, with the state's seed."""
     generator = torch.Generator().manual_seed(state.seed)
-    probs = sample_probs(network, images, answers_of(network, state.samples), generator)
+    samples = min(state.samples, LIVE_SAMPLES) if state.pen_down else state.samples
+    probs = sample_probs(network, images, answers_of(network, samples), generator)
     certain = deterministic_probs(network, images) if isinstance(network, DropoutNetwork) else None
     return [
         make_answer(probs[:, [k]], None if certain is None else certain[[k]])
@@ -267,7 +287,8 @@ def controls(state: DrawState) -> None:
         on_change=set_number,
         args=(state, "samples"),
         help="How many sampled networks of each side answer the same image. "
-        "Of an ensemble each member answers once.",
+        "Of an ensemble each member answers once. "
+        f"While the pen is down, at most {LIVE_SAMPLES} answer.",
     )
     four.select_slider(
         '"I don\'t know" below',

@@ -1,7 +1,9 @@
-"""How long a visitor waits for the first screen, and from pen up to the new chart.
+"""How long a visitor waits: for the first screen, while the pen draws, and after pen up.
 
 `python -m benchmarks.draw_latency` starts the dashboard, drives it with headless Chromium and
 prints JSON, times in seconds. Then it opens the other pages and measures the server's memory.
+While the pen draws, every move counts: from its event to the frame after the first chart that knows
+it. The page asks for the next answer only when the last one is there, so a move waits for two.
 """
 
 import argparse
@@ -30,8 +32,16 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-TARGETS = {"first_screen": 6.0, "pen_up_p95": 0.45, "server_memory_mb": 900}
+TARGETS = {
+    "first_screen": 6.0,
+    "mid_stroke_median": 0.15,
+    "mid_stroke_p95": 0.3,
+    "pen_up_p95": 0.45,
+    "server_memory_mb": 900,
+}
 STROKES = 30
+SLOW_STROKES, SLOW = 8, 2.0  # strokes followed move by move, and how many seconds each takes
+PAD = "canvas[role=img]"
 OTHER_PAGES = ("Uncertain digits", "Train", "Evaluate")
 
 # The new chart counts when a frame has been painted with it: other dots than before are in sight,
@@ -51,6 +61,34 @@ WATCH = """() => {
     if (window.penUp !== null && now && now !== before)
       requestAnimationFrame(() => { window.newChart = performance.now(); });
     else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+}"""
+
+# Every move of the pen with its time, and when a chart that knows it was painted. The pad counts
+# the moves; the chart's `meta` says how many of them its drawing has.
+FOLLOW = """() => {
+  const pad = document.querySelector('.st-key-sheet .stBidiComponent [data-testid]')
+    .shadowRoot.querySelector('canvas').pad;
+  const moves = window.penMoves = [], charts = window.penCharts = [];
+  const heard = event => moves.push([pad.moves, event.timeStamp]);
+  document.addEventListener('pointermove', heard);
+  document.addEventListener('pointerup', () => {
+    document.removeEventListener('pointermove', heard);
+  }, { once: true });
+  window.penFollows = true;
+  const seen = chart => chart.getBoundingClientRect().height > 0
+    && getComputedStyle(chart).visibility === 'visible' && chart.querySelector('.shapelayer path');
+  let last = -1;
+  const look = () => {
+    const known = [...document.querySelectorAll('.js-plotly-plot')].filter(seen)
+      .map(chart => chart.layout?.meta?.moves ?? -1);
+    const least = known.length ? Math.min(...known) : -1;
+    if (least > last) {
+      last = least;
+      requestAnimationFrame(() => charts.push([least, performance.now()]));
+    }
+    if (window.penFollows) requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
 }"""
@@ -90,7 +128,7 @@ def wait_until_healthy(port: int, seconds: float = 60) -> None:
 
 def stroke(page: Page, k: int) -> float:
     """Draw the `k`-th stroke; returns the seconds from pen up to the new chart."""
-    box = page.locator("canvas.upper-canvas").bounding_box()
+    box = page.locator(PAD).bounding_box()
     assert box is not None
     page.evaluate(CALM)
     page.evaluate(WATCH)
@@ -102,6 +140,39 @@ def stroke(page: Page, k: int) -> float:
     page.mouse.up()
     page.wait_for_function("window.newChart !== null", timeout=20_000)
     return page.evaluate("(window.newChart - window.penUp) / 1000")
+
+
+def slow_stroke(page: Page, k: int) -> list[float]:
+    """Draw a stroke as fast as a person does; returns each move's seconds to a chart with it."""
+    box = page.locator(PAD).bounding_box()
+    assert box is not None
+    page.evaluate(CALM)
+    page.evaluate(FOLLOW)
+    side = box["width"]
+    page.mouse.move(box["x"] + side * 0.5, box["y"] + side * 0.15)
+    page.mouse.down()
+    start = time.monotonic()
+    while (t := (time.monotonic() - start) / SLOW) < 1:
+        angle = (2 + 0.3 * k) * math.pi * t
+        page.mouse.move(
+            box["x"] + side * (0.5 + 0.3 * math.sin(angle)),
+            box["y"] + side * (0.5 - (0.35 - 0.1 * t) * math.cos(angle)),
+        )
+        page.wait_for_timeout(12)
+    page.wait_for_function(  # with the pen at rest and still down
+        "window.penCharts.at(-1)?.[0] >= window.penMoves.at(-1)[0]", timeout=20_000
+    )
+    moves, charts = page.evaluate("[window.penMoves, window.penCharts]")
+    page.mouse.up()
+    page.evaluate("window.penFollows = false")
+    return [
+        (next(painted for count, painted in charts if count >= move) - when) / 1000
+        for move, when in moves
+    ]
+
+
+def quantile_95(values: list[float]) -> float:
+    return round(statistics.quantiles(values, n=20, method="inclusive")[-1], 3)
 
 
 def open_pages(page: Page) -> None:
@@ -154,7 +225,7 @@ def main() -> int:
                 state="attached", timeout=60_000
             )
             first_screen = time.monotonic() - start
-            page.locator("canvas.upper-canvas").wait_for(timeout=60_000)
+            page.locator(PAD).wait_for(timeout=60_000)
             page.wait_for_timeout(1_500)
             latencies = []
             for k in range(options.strokes):
@@ -162,8 +233,14 @@ def main() -> int:
                     page.get_by_role("button", name="Clear", exact=True).click()
                     page.locator("button:disabled", has_text="Undo").first.wait_for()
                     page.wait_for_timeout(1_000)
-                    page.locator("canvas.upper-canvas").wait_for()
+                    page.locator(PAD).wait_for()
                 latencies.append(stroke(page, k))
+            follows = []
+            for k in range(SLOW_STROKES):
+                page.get_by_role("button", name="Clear", exact=True).click()
+                page.locator("button:disabled", has_text="Undo").first.wait_for()
+                page.locator(PAD).wait_for()
+                follows += slow_stroke(page, k)
             open_pages(page)
             memory = memory_of(server.pid)
         finally:
@@ -176,9 +253,10 @@ def main() -> int:
                 "server_healthy": round(healthy, 2),
                 "first_screen": round(first_screen, 2),
                 "pen_up_median": round(statistics.median(latencies), 3),
-                "pen_up_p95": round(
-                    statistics.quantiles(latencies, n=20, method="inclusive")[-1], 3
-                ),
+                "pen_up_p95": quantile_95(latencies),
+                "mid_stroke_median": round(statistics.median(follows), 3),
+                "mid_stroke_p95": quantile_95(follows),
+                "mid_stroke_moves": len(follows),
                 "server_memory_mb": memory and round(memory / 1e6),
                 "strokes": options.strokes,
                 "load": [round(value, 1) for value in os.getloadavg()],

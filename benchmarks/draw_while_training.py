@@ -18,7 +18,14 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from benchmarks.draw_latency import CHROMIUM_FLAGS, STROKES, free_port, stroke, wait_until_healthy
+from benchmarks.draw_latency import (
+    CHROMIUM_FLAGS,
+    PAD,
+    STROKES,
+    free_port,
+    stroke,
+    wait_until_healthy,
+)
 from benchmarks.measure import ROOT
 from bnnlib.runs import queue
 from bnnlib.runs.config import RunConfig
@@ -86,7 +93,7 @@ def measure(chromium: str, run: Run, strokes: int) -> dict:
             watching.get_by_text("images a second").wait_for(timeout=120_000)
             page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
             page.goto(f"http://localhost:{port}")
-            page.locator("canvas.upper-canvas").wait_for(timeout=60_000)
+            page.locator(PAD).wait_for(timeout=60_000)
             page.wait_for_timeout(3_000)
             latencies = []
             for k in range(strokes):
@@ -95,7 +102,7 @@ def measure(chromium: str, run: Run, strokes: int) -> dict:
                     page.locator("button:disabled", has_text="Undo").first.wait_for()
                     # the new canvas takes the old one's place, more slowly beside a training
                     page.wait_for_timeout(2_500)
-                    page.locator("canvas.upper-canvas").wait_for()
+                    page.locator(PAD).wait_for()
                 latencies.append(stroke(page, k))
             beat = run.status.beat
         finally:

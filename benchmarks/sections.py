@@ -145,6 +145,16 @@ def pages(device: str, quick: bool) -> Section:
             alone["first_screen"],
             alone["targets"]["first_screen"],
         ),
+        (
+            "a move of the pen to a chart that knows it, median (s)",
+            alone["mid_stroke_median"],
+            alone["targets"]["mid_stroke_median"],
+        ),
+        (
+            "a move of the pen to a chart that knows it, 95th percentile (s)",
+            alone["mid_stroke_p95"],
+            alone["targets"]["mid_stroke_p95"],
+        ),
         (f"{chart}, median (s)", alone["pen_up_median"], None),
         (f"{chart}, 95th percentile (s)", alone["pen_up_p95"], alone["targets"]["pen_up_p95"]),
         (f"{chart} beside a training that is watched, median (s)", beside["pen_up_median"], None),
@@ -159,8 +169,8 @@ def pages(device: str, quick: bool) -> Section:
         {"": name, "measured": value, "at most": target} for name, value, target in found
     ]
     notes = [
-        f"{alone['strokes']} strokes, 200 samples of both networks. "
-        "0.2 s of every wait are the canvas's own.",
+        f"{alone['strokes']} strokes, 200 samples of both networks at pen up; "
+        f"{alone['mid_stroke_moves']} moves of the pen, 100 samples while it is down.",
         "A chart counts when a frame is painted with it in sight.",
         "While it was watched the training took "
         f"{beside['training_images_per_second'] or 0:,} images a second.",

@@ -108,7 +108,7 @@ def drawn_image(strokes: Sequence[Stroke], start: NDArray[np.uint8] | None = Non
 
 
 def _rebuilt(strokes: Sequence[Stroke]) -> Tensor:
-    lines = [line for stroke in strokes for line in _on_sheet(stroke)]
+    lines = [line for stroke in strokes for line in on_sheet(stroke)]
     if not lines:
         return torch.zeros(FIELD, FIELD)
     points = np.concatenate(lines)
@@ -118,7 +118,7 @@ def _rebuilt(strokes: Sequence[Stroke]) -> Tensor:
     return image_from_strokes(lines)
 
 
-def _on_sheet(stroke: Stroke) -> list[NDArray[np.float64]]:
+def on_sheet(stroke: Stroke) -> list[NDArray[np.float64]]:
     """The parts of the pen's line on the sheet, each `[n, 2]` (Liang & Barsky 1984)."""
     points = np.array(stroke.points, dtype=np.float64)
     if points.min() >= 0 and points.max() <= SHEET:

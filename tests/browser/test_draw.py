@@ -28,7 +28,7 @@ def wait_for_strokes(page, count: int) -> None:
 
 
 def canvas(page):
-    pad = page.locator("canvas.upper-canvas[role=img]")  # with a name: the frame script has run
+    pad = page.get_by_role("img", name="Drawing canvas")
     expect(pad).to_have_count(1)
     return pad
 
@@ -45,16 +45,43 @@ def fresh_canvas(page) -> Iterator[None]:
     canvas(page)
 
 
-def stroke(page, *points) -> None:
+def on_screen(page, *points) -> list[tuple[float, float]]:
+    """Points of the sheet, 280 wide, where they are on the screen."""
     pad = canvas(page)
     pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
-    path = [(box["x"] + x, box["y"] + y) for x, y in points]
+    zoom = box["width"] / 280
+    return [(box["x"] + zoom * x, box["y"] + zoom * y) for x, y in points]
+
+
+def begin(page, *points) -> None:
+    """Draw a stroke and keep the pen down."""
+    path = on_screen(page, *points)
     page.mouse.move(*path[0])
     page.mouse.down()
     for point in path[1:]:
         page.mouse.move(*point, steps=6)
+
+
+def stroke(page, *points) -> None:
+    begin(page, *points)
     page.mouse.up()
+
+
+class Finger:
+    """A touch on the canvas through the browser's own protocol."""
+
+    def __init__(self, page) -> None:
+        self.page, self.session = page, page.context.new_cdp_session(page)
+
+    def send(self, kind: str, *points: tuple[float, float]) -> None:
+        touches = [
+            {"x": x, "y": y, "id": number}
+            for number, (x, y) in enumerate(on_screen(self.page, *points) if points else ())
+        ]
+        self.session.send(
+            "Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": touches}
+        )
 
 
 def clear(page) -> None:
@@ -143,15 +170,13 @@ def test_touch_draws_on_a_phone_without_scrolling_it(page_at):
     box = pad.bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 400
-    touch = page.context.new_cdp_session(page)
-    for number, (x, y) in enumerate(
-        [(140, 30), (276, 4)]
-    ):  # the second in the corner where a bin once lay
-        path = [{"x": box["x"] + x - 10 * k, "y": box["y"] + y + 20 * k} for k in range(10)]
-        touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [path[0]]})
-        for point in path[1:]:
-            touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
-        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    finger = Finger(page)
+    # The second begins in the corner where a bin once lay.
+    for number, (x, y) in enumerate([(140, 30), (276, 4)]):
+        finger.send("Start", (x, y))
+        for k in range(1, 10):
+            finger.send("Move", (x - 10 * k, y + 20 * k))
+        finger.send("End")
         wait_for_strokes(page, number + 1)
     assert pad.bounding_box()["y"] == box["y"]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -246,8 +271,103 @@ def test_the_chart_follows_a_change_of_theme_and_the_drawing_stays(page_at, unre
 def test_the_canvas_the_verdict_and_the_chart_are_above_the_fold(page_at):
     page = page_at()
     canvas(page)
-    for part in ("canvas.upper-canvas", ".verdict", ".js-plotly-plot .shapelayer path"):
+    for part in ("canvas.pad", ".verdict", ".js-plotly-plot .shapelayer path"):
         page.locator(part).first.wait_for(state="attached")
-    for part in ("canvas.upper-canvas", ".verdict", ".js-plotly-plot"):
+    for part in ("canvas.pad", ".verdict", ".js-plotly-plot"):
         box = page.locator(part).first.bounding_box()
         assert box["y"] + box["height"] <= 800, part
+
+
+def test_the_answer_moves_while_the_pen_is_down_and_the_address_waits(page_at):
+    page = page_at()
+    clear(page)
+    blank, address = dots(page), page.evaluate("location.search")
+    begin(page, (90, 60), (190, 60))
+    page.locator(SENTENCE).filter(has_not_text="blank").wait_for()
+    bar = dots(page, other_than=blank)
+    begin_more = on_screen(page, (120, 240))[0]
+    page.mouse.move(*begin_more, steps=8)
+    dots(page, other_than=bar)
+    assert page.evaluate("location.search") == address
+    assert page.locator(".verdict").first.get_by_text("of 100").count() == 1
+    page.mouse.up()
+    wait_for_strokes(page, 1)
+    page.locator(".verdict").first.get_by_text("of 200").wait_for()
+
+
+def test_a_stroke_may_leave_the_canvas_and_come_back(page_at):
+    page = page_at()
+    clear(page)
+    begin(page, (140, 60), (400, 100), (400, 180), (140, 240))
+    page.mouse.up()
+    wait_for_strokes(page, 1)
+    (one,) = drawn(page)
+    assert max(x for x, _ in one.points) > 350
+    assert abs(one.points[-1][0] - 140) <= 2
+
+
+def test_a_second_finger_draws_nothing_and_a_cancelled_touch_is_kept(page_at):
+    page = page_at(width=400, height=800, touch=True)
+    with fresh_canvas(page):
+        page.get_by_role("button", name="Clear", exact=True).tap()
+    page.get_by_text("The canvas is blank").wait_for()
+    finger = Finger(page)
+    finger.send("Start", (80, 60))
+    finger.send("Move", (80, 120))
+    finger.send("Start", (80, 120), (200, 60))
+    finger.send("Move", (80, 200), (200, 200))
+    finger.send("End")
+    wait_for_strokes(page, 1)
+    assert all(x < 100 for x, _ in drawn(page)[0].points)
+    finger.send("Start", (200, 60))
+    finger.send("Move", (200, 160))
+    finger.send("Cancel")
+    wait_for_strokes(page, 2)
+    assert all(x > 180 for x, _ in drawn(page)[1].points)
+
+
+def test_the_sheet_grows_with_its_room_and_keeps_its_drawing(page_at):
+    page = page_at(width=1900, height=1000)
+    clear(page)
+    stroke(page, (60, 60), (220, 220))
+    wait_for_strokes(page, 1)
+    large = canvas(page).bounding_box()["width"]
+    ink = """canvas => {
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      let white = 0;
+      for (let k = 0; k < data.length; k += 4) white += data[k] > 127;
+      return white / (canvas.width * canvas.height);
+    }"""
+    share = canvas(page).evaluate(ink)
+    page.set_viewport_size({"width": 700, "height": 600})
+    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+    expect(canvas(page)).not_to_have_css("width", f"{large}px")
+    small = canvas(page).bounding_box()["width"]
+    assert 280 <= small < large <= 600
+    page.wait_for_timeout(300)
+    assert canvas(page).evaluate(ink) == pytest.approx(share, rel=0.05)
+    stroke(page, (220, 60), (60, 220))
+    wait_for_strokes(page, 2)
+    assert drawn(page)[1].points == ((220, 60), (60, 220))
+
+
+def test_a_stroke_is_kept_when_another_page_is_opened_at_once(page_at):
+    page = page_at()
+    clear(page)
+    link = page.get_by_test_id("stSidebar").get_by_role("link", name="Train")
+    link.wait_for()
+    stroke(page, (140, 40), (140, 240))
+    link.click()
+    page.get_by_role("heading", level=1).filter(has_not_text="Draw a digit").wait_for()
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Draw").click()
+    wait_for_strokes(page, 1)
+
+
+def test_a_reload_keeps_the_drawing(page_at):
+    page = page_at()
+    clear(page)
+    stroke(page, (140, 40), (140, 240))
+    wait_for_strokes(page, 1)
+    page.reload()
+    stroke(page, (60, 140), (220, 140))
+    wait_for_strokes(page, 2)

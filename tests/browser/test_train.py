@@ -176,7 +176,7 @@ def test_a_run_outlives_page_browser_server_and_kill(dashboard, open_train, own_
     page.get_by_text(re.compile(r"images a second · \d.* left$")).wait_for()
 
     page.get_by_role("link", name="Draw", exact=True).click()  # another page, and back
-    page.locator("canvas.upper-canvas").first.wait_for()
+    page.locator("canvas[role=img]").first.wait_for()
     page.get_by_role("link", name="Train", exact=True).click()
     length = wait_for_curve(page, length)
 

@@ -1,8 +1,10 @@
 """The figure shows what it was given: samples, means, intervals, votes, uncertainties."""
 
+import json
 import re
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 import torch
 
@@ -102,3 +104,13 @@ def test_letters_stand_out_by_4_5_to_1(dark):
         bright, dim = sorted((luminance(colour), luminance(background)), reverse=True)
         assert (bright + 0.05) / (dim + 0.05) >= 4.5
     assert len(set(network_colours(dark))) == 2
+
+
+def test_plotly_finds_nothing_wrong_with_the_figure() -> None:
+    """It is made without plotly's own check, which takes longer than all else."""
+    made = answers_figure([series(0, baseline=True), series(1)], [0.5, 0.9], dark=False)
+    checked = go.Figure(made.to_dict())  # raises for what plotly does not know
+    plain, again = json.loads(made.to_json()), json.loads(checked.to_json())
+    assert plain["layout"].pop("template") == {}
+    again["layout"].pop("template")
+    assert plain == again

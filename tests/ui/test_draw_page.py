@@ -16,8 +16,8 @@ from bnnlib import deterministic_probs, load_checkpoint, sample_probs
 from bnnlib.drawing.codec import to_text
 from bnnlib.drawing.strokes import Stroke, drawn_image, make_stroke
 from bnnlib.storage.evaluations import Results, load_results, save_results
-from ui.draw.canvas import from_fabric, to_fabric
 from ui.draw.examples import BY_SLUG, EXAMPLES
+from ui.draw.fabric import from_fabric, to_fabric
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE = make_stroke([(140, 40), (140, 240)])

@@ -1,130 +1,59 @@
 """The drawing canvas: strokes in, strokes out.
 
-No other file uses streamlit-drawable-canvas, so it could be replaced here alone.
+There are two: the live one of `ui.draw.pad`, which sends the drawing while the pen is down, and
+streamlit-drawable-canvas, which sends it when the pen is lifted. The environment variable
+BNNLIB_CANVAS chooses: `live`, the default, or `fabric`. The other screens' code sees no difference.
 """
 
-from collections.abc import Sequence
-from typing import Any
+import os
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import streamlit as st
-from PIL import Image
 
-from bnnlib.drawing.strokes import SHEET, Stroke, make_stroke
+from bnnlib.drawing.strokes import Stroke
+from ui.draw import fabric, pad
 
-INK, PAPER = "#ffffff", "#000000"  # in both themes: white on black, as in MNIST
-CURVE_STEPS = np.linspace(0.25, 1, 4)[:, None]
+SETTING = "BNNLIB_CANVAS"
 
-# The component's own toolbar is invisible and covers the top right corner: strokes that start there
-# are lost. So it is hidden, and the page has its own Undo and Clear. The canvas is in a shadow
-# root, which only a script can reach. Where scripts are forbidden, the toolbar stays and works. The
-# script watches the canvas's container alone: to watch the whole page would slow the charts.
-FRAME_SCRIPT = """<script>
-(() => {
-  const dress = root => {
-    if (root.querySelector('style[data-pad]')) return;
-    const style = document.createElement('style');
-    style.dataset.pad = '';
-    style.textContent = '.dc-toolbar { display: none !important }';
-    root.append(style);
-  };
-  const unnamed = 'canvas.upper-canvas:not([role])';
-  const name = root => root.querySelectorAll(unnamed).forEach(canvas => {
-    canvas.setAttribute('role', 'img');
-    canvas.setAttribute('aria-label', 'Drawing canvas: draw a digit with mouse, pen or finger, ' +
-      'or choose an example below');
-  });
-  const sheet = document.getElementsByClassName('st-key-sheet');
-  const scan = () => sheet[0].querySelectorAll('*').forEach(node => {
-    if (node.shadowRoot) { dress(node.shadowRoot); name(node.shadowRoot); }
-  });
-  const observer = new MutationObserver(scan);
-  let watched;
-  const watch = () => {
-    if (!sheet[0]) return;
-    if (sheet[0] !== watched) {
-      watched = sheet[0];
-      observer.observe(watched, { childList: true, subtree: true });
-    }
-    scan();
-  };
-  clearInterval(window.watchSheet);
-  window.watchSheet = setInterval(watch, 500);
-  watch();
-})();
-</script>"""
+
+def canvas_kind() -> str:
+    """`live` or `fabric`; a wrong value of the setting means `live`."""
+    return "fabric" if os.environ.get(SETTING, "").strip().lower() == "fabric" else "live"
 
 
 def digit_canvas(
-    start: Sequence[Stroke], pen: int, key: str, under: np.ndarray | None = None
+    strokes: Sequence[Stroke],
+    pen: int,
+    key: str,
+    under: np.ndarray | None = None,
+    on_change: Callable[[], None] = lambda: None,
 ) -> None:
-    """A square canvas, white on black, with the strokes `start`; `drawn(key)` gives what is on it.
+    """A square canvas, white on black; `drawn(key)` gives what is on it.
 
-    `start` is used only when `key` is new. What is drawn must never be passed back as `start`: the
-    page would run again without end and lose strokes.
+    strokes: what a fresh canvas starts with; a canvas is fresh when its `key` is new.
     under: an image uint8 `[28, 28]` shown below the strokes.
+    on_change: called before the run that the canvas starts, also if another page is opened first.
     """
-    # Not at the top: it can only be imported in a running app.
-    from streamlit_drawable_canvas import st_canvas
-
-    background = None
-    if under is not None:
-        background = Image.fromarray(np.kron(under, np.ones((10, 10), np.uint8)))
-    with st.container(key="sheet"):
-        st_canvas(
-            stroke_width=pen,
-            stroke_color=INK,
-            background_color=PAPER,
-            background_image=background,
-            width=SHEET,
-            height=SHEET,
-            initial_drawing={"objects": [to_fabric(stroke) for stroke in start]},
-            key=key,
-        )
-    st.html(FRAME_SCRIPT, unsafe_allow_javascript=True)
+    show = fabric.show if canvas_kind() == "fabric" else pad.show
+    show(strokes, pen, key, under, on_change)
 
 
 def drawn(key: str) -> tuple[Stroke, ...] | None:
-    """What is on the canvas `key`; None if it was never shown.
+    """What is on the canvas `key`; None if nothing was drawn on it since it was made.
 
-    It can be asked before the canvas is shown. So an answer does not wait for the canvas, which
-    loads pandas when it is first shown.
+    It can be asked before the canvas is shown. So an answer does not wait for the canvas.
     """
-    value = st.session_state.get(key) or {}
-    if not (drawing := value.get("drawing")):
-        return None
-    return tuple(
-        stroke for thing in drawing["raw"].get("objects", []) if (stroke := from_fabric(thing))
-    )
+    value = st.session_state.get(key)
+    found = pad.strokes_of(value)
+    return fabric.strokes_of(value) if found is None else found
 
 
-def to_fabric(stroke: Stroke) -> dict[str, Any]:
-    """A stroke as the canvas's JSON has it."""
-    (x, y), *rest = stroke.points
-    lines: list[tuple[float, float]] = [*rest] or [(x + 0.01, y)]  # a dot is a very short line
-    path = [["M", x, y], *(["L", *point] for point in lines)]
-    style = {
-        "stroke": INK,
-        "strokeWidth": stroke.width,
-        "strokeLineCap": "round",
-        "strokeLineJoin": "round",
-        "fill": None,
-    }
-    return {"type": "Path", "path": path, **style}
+def pen_down(key: str) -> bool:
+    """Whether the pen is on the canvas `key`, so that the drawing will go on."""
+    return pad.pen_down(st.session_state.get(key))
 
 
-def from_fabric(thing: dict[str, Any]) -> Stroke | None:
-    """A stroke from the canvas's JSON, a path of lines and quadratic curves; else None."""
-    points: list[Any] = []
-    for command, *numbers in thing.get("path") or []:
-        end = np.array(numbers[-2:], dtype=float)
-        if command == "Q" and points:
-            begin, bend = points[-1], np.array(numbers[:2], dtype=float)
-            points += list(
-                (1 - CURVE_STEPS) ** 2 * begin
-                + 2 * CURVE_STEPS * (1 - CURVE_STEPS) * bend
-                + CURVE_STEPS**2 * end
-            )
-        elif len(numbers) >= 2:
-            points.append(end)
-    return make_stroke(points, thing.get("strokeWidth", 20)) if points else None
+def moves(key: str) -> int:
+    """How many moves of the pen on the canvas `key` the drawing knows, for a stopwatch."""
+    return pad.moves(st.session_state.get(key))

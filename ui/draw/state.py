@@ -28,6 +28,7 @@ PARAMETERS = (
 )
 READINGS = ("one", "several")  # how the user says that the ink is to be read
 MAX_SEED = 2**31 - 1
+LIVE_SAMPLES = 100  # at most so many samples while the pen is down, so that the answer keeps up
 MAX_TEXT = 6_000  # characters of a drawing in an address; longer ones are not shared
 
 
@@ -43,6 +44,9 @@ class DrawState:
     digit or "several", if the user says so; None to let the ink decide. part: the place of the
     digit whose answer is shown in full. canvas: the number of the canvas; with a new number the
     page shows a fresh canvas with `on_canvas` on it. address: the parameters last written.
+    pen_down: whether a stroke is being drawn. moves: how many moves of the pen `strokes` knows.
+    table: the numbers of the last answer for which the pen was up, as Markdown. below: the drawing
+    that each open part below the answers shows.
     """
 
     strokes: tuple[Stroke, ...] = EXAMPLES[0].strokes
@@ -60,12 +64,17 @@ class DrawState:
     canvas: int = 0
     on_canvas: tuple[Stroke, ...] = ()
     address: dict[str, str] = field(default_factory=dict)
+    pen_down: bool = False
+    moves: int = 0
+    table: str = ""
+    below: dict[str, tuple[Stroke, ...]] = field(default_factory=dict)
 
     def put(self, strokes: tuple[Stroke, ...], keep_sent: bool = False) -> None:
         """Put this drawing on a fresh canvas."""
         self.strokes = self.on_canvas = strokes
         self.canvas += 1
         self.tried = None
+        self.pen_down = False
         if not keep_sent:
             self.sent = self.parts = self.picture = self.reading = None
             self.part = 0
@@ -77,6 +86,17 @@ class DrawState:
         self.picture = picture
         self.sent = picture.reading.image, "From your picture"
         self.parts, self.whole = picture.reading.parts, picture.reading.whole
+
+    def open_below(self, part: str, is_open: bool) -> None:
+        """Note that this part below the answers shows the drawing, or that it is closed."""
+        self.below.pop(part, None)
+        if is_open:
+            self.below[part] = self.strokes
+
+    @property
+    def outdated(self) -> bool:
+        """Whether an open part below the answers shows another drawing than this one."""
+        return any(shown != self.strokes for shown in self.below.values())
 
     @property
     def image(self) -> Tensor:
