@@ -201,10 +201,10 @@ def limit_of(name: str, state: DrawState) -> Limit:
 
 
 def probability_line(limit: Limit) -> float:
-    """The mean probability that the figure marks as the limit; 0 for a rule by another measure."""
-    if not isinstance(limit, Rule):
-        return limit
-    return 1 - limit.threshold if limit.measure == "least_confidence" else 0
+    """The mean probability that the figure marks as the limit; 0 for a rule without one."""
+    if isinstance(limit, Rule):
+        return 1 - limit.limits.get("least_confidence", 1)
+    return limit
 
 
 def gallery() -> None:

@@ -38,7 +38,7 @@ def distance(options: argparse.Namespace) -> int:
             )
         keep(name, made)
         rule = rule_of(made)
-        print(f"{name}: {'no rule' if rule is None else rule_words(rule.rule)}.")
-        for measure, share in made.summary["distance"]["refused"].items():
-            print(f"  by {measure}: refuses {share:.1%} of the strangers")
+        print(f"{name} does not answer: {rule_words(rule.rule) if rule else 'no rule'}.")
+        for measures, share in made.summary["distance"]["refused"].items():
+            print(f"  by {measures}: refuses {share:.1%} of the strangers")
     return 0

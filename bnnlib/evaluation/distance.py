@@ -4,13 +4,13 @@ And by which measure of doubt the network should refuse.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from bnnlib import metrics
 from bnnlib.datasets.mnist import Digits, Split, held_out
+from bnnlib.errors import BnnlibError
 from bnnlib.metrics.answer import Rule
 from bnnlib.metrics.density import Directions
 from bnnlib.metrics.distance import Distance
@@ -24,7 +24,17 @@ MAX_BASIS = 3 * 2**15  # numbers in the basis: 197 kB as float16; a wide layer g
 FITTED_ON = 5_000  # images that the principal directions come from
 CHUNK = 2_048
 COVERAGE = 0.95  # of validation digits that the rule answers
-CANDIDATES = ("least_confidence", "predictive_entropy", "mutual_information")  # besides distance
+SAMPLES = 50  # sampled networks that learn the rule
+# The rules to choose from: the doubts of which every one must be low. The first one is taken where
+# there are no strangers to choose by.
+RULES = (
+    ("distance", "predictive_entropy"),
+    ("distance", "least_confidence"),
+    ("distance", "mutual_information"),
+    ("predictive_entropy",),
+    ("least_confidence",),
+    ("mutual_information",),
+)
 Progress = Callable[[float], object]
 
 
@@ -68,53 +78,65 @@ def with_distance(
 ) -> Results:
     """The results of an evaluation on test images, with a distance and a rule by which to answer.
 
-    Each measure of doubt has the threshold that answers 95 % of the validation digits. With
-    `strangers`, images `[M, 28, 28]` that are no digits, the rule takes the measure that refuses
-    most of them; without any, the distance. What it gives on the test images is told.
+    Every rule's limits are such that it answers 95 % of the validation digits. With `strangers`,
+    images `[M, 28, 28]` that are no digits, it is the rule that refuses most of them.
+    What it gives on the test images is told. Raises BnnlibError where these are not at hand.
     """
     source = str(network.card.get("source", "mnist"))
-    distance = fit_distance(network, digits.train, held_out(digits, "validation", source), progress)
-    rules = (results.summary.get("refusal") or {}).get("rules", {})
-    refused = {} if strangers is None else _refused(network, distance, rules, strangers)
-    best = max(refused, key=lambda name: refused[name]) if refused else "distance"
-    part = held_out(digits, "test", source)
-    near = 1 - _as_far(network, distance, part.images)
-    known = len(near) == len(results.wrong)  # the evaluation was made on these very images
-    answered = near <= COVERAGE
-    told: dict[str, Any] = {
-        "answered": answered.double().mean().item(),
-        "right": (~results.wrong[answered]).double().mean().item() if known else None,
-    }
-    rule = Rule("distance", COVERAGE)
-    if best != "distance":
-        rule = Rule(best, rules[best]["threshold"])
-        told = {name: rules[best][name] for name in told}
-    if told["right"] is None:
-        rule = None
+    validation, test = (held_out(digits, split, source) for split in ("validation", "test"))
+    distance = fit_distance(network, digits.train, validation, progress)
+    known = _doubts(network, distance, validation.images)
+    limits = {rule: rule_limits({name: known[name] for name in rule}) for rule in RULES}
+    refused = {}
+    if strangers is not None:
+        unknown = _doubts(network, distance, strangers)
+        refused = {rule: 1 - _share(answered(unknown, limits[rule])) for rule in RULES}
+    best = max(refused, key=lambda rule: refused[rule]) if refused else RULES[0]
+    doubts = {name: results.doubt(name) for name in best if name != "distance"}
+    doubts["distance"] = 1 - _as_far(network, distance, test.images)
+    if len(doubts["distance"]) != len(results.wrong):
+        raise BnnlibError(
+            f"The evaluation is of {len(results.wrong):,} test images and {len(test):,} are at "
+            "hand: evaluate the network again with these."
+        )
+    given = answered(doubts, limits[best])
     figures = {
-        **told,
+        "answered": _share(given),
+        "right": _share(~results.wrong[given]) if given.any() else None,
         "coverage": COVERAGE,
         "training_images": len(digits.train),
         "strangers": 0 if strangers is None else len(strangers),
-        "refused": refused,
+        "refused": {" or ".join(rule): share for rule, share in refused.items()},
     }
-    return results.with_distance(distance, rule, figures)
+    return results.with_distance(distance, Rule(limits[best]), figures)
 
 
-def _refused(
-    network: Network, distance: Distance, rules: dict[str, Any], strangers: Tensor
-) -> dict[str, float]:
-    """The share of the strangers that each measure refuses."""
-    probs = sample_probs(network, strangers, 30, 0, shared=True)
-    doubts = {name: metrics.MEASURES[name](probs) for name in CANDIDATES if name in rules}
-    shares = {
-        name: (doubt > rules[name]["threshold"]).double().mean().item()
-        for name, doubt in doubts.items()
-    }
-    far = 1 - _as_far(network, distance, strangers)
-    return {**shares, "distance": (far > COVERAGE).double().mean().item()}
+def rule_limits(doubts: dict[str, Tensor], coverage: float = COVERAGE) -> dict[str, float]:
+    """The limits, each as rarely passed, within which `coverage` of the images lie by all doubts.
+
+    doubts: by measure, `[B]` each, of images that should be answered.
+    """
+    p = torch.stack([metrics.conformal_p(doubt, doubt) for doubt in doubts.values()])
+    inside = p.amin(0) >= -metrics.refusal_threshold(-p.amin(0), coverage)
+    return {name: doubt[inside].max().item() for name, doubt in doubts.items()}
+
+
+def answered(doubts: dict[str, Tensor], limits: dict[str, float]) -> Tensor:
+    """Which images a rule with these limits answers, bool `[B]`."""
+    return torch.stack([doubts[name] <= limit for name, limit in limits.items()]).all(0)
+
+
+def _doubts(network: Network, distance: Distance, images: Tensor) -> dict[str, Tensor]:
+    """Every doubt that a rule may go by, `[B]` each."""
+    probs = sample_probs(network, images, SAMPLES, 0, shared=True)
+    sampled = {name: metrics.MEASURES[name](probs) for rule in RULES[3:] for name in rule}
+    return {**sampled, "distance": 1 - _as_far(network, distance, images)}
 
 
 def _as_far(network: Network, distance: Distance, images: Tensor) -> Tensor:
     parts = [distance.as_far(last_hidden(network, part)) for part in images.split(CHUNK)]
     return torch.cat(parts)
+
+
+def _share(hits: Tensor) -> float:
+    return hits.double().mean().item()

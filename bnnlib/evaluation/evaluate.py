@@ -159,14 +159,17 @@ def examine(
         }
     summary["notes"] = notes
     results = Results(summary, arrays)
-    if not plan.distance or plan.split != "test":
-        return results
-    return with_distance(
-        results,
-        network,
-        digits,
-        progress=lambda share: progress and progress(share, "the training images"),
-    )
+    if plan.distance and plan.split == "test":
+        try:
+            results = with_distance(
+                results,
+                network,
+                digits,
+                progress=lambda share: progress and progress(share, "the training images"),
+            )
+        except BnnlibError as error:
+            notes.append(f"no distance from the training images was fitted ({error})")
+    return results
 
 
 def trained_on(network: Network) -> str:

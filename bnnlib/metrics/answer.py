@@ -47,26 +47,27 @@ class Answer:
 
 @dataclass(frozen=True)
 class Rule:
-    """Answer where the doubt by `measure` is at most `threshold`.
+    """Answer where every one of these doubts is at most its limit.
 
-    measure: "distance" (the share of held-out digits that are nearer, 1 - as_far), or
-    "least_confidence", "predictive_entropy", "expected_entropy" or "mutual_information".
+    limits: by the name of the measure: "distance" (the share of held-out digits that are nearer,
+    1 - as_far), "least_confidence", "predictive_entropy", "expected_entropy" or
+    "mutual_information".
     """
 
-    measure: str
-    threshold: float
+    limits: dict[str, float]
 
     def answers(self, answer: Answer) -> bool:
-        """Whether the rule lets this answer stand; without a distance, one by distance does."""
-        if self.measure == "least_confidence":  # not 1 - p <= 1 - least, which rounds
-            return answer.probability >= 1 - self.threshold
+        """Whether this answer stands; an answer without a distance is not judged by it."""
         doubts = {
             "distance": 0.0 if answer.as_far is None else 1 - answer.as_far,
             "predictive_entropy": answer.total,
             "expected_entropy": answer.aleatoric,
             "mutual_information": answer.epistemic,
         }
-        return doubts[self.measure] <= self.threshold
+        # Not 1 - p <= limit, which rounds otherwise than p >= 1 - limit, an address's threshold.
+        return answer.probability >= 1 - self.limits.get("least_confidence", 1) and all(
+            doubts[name] <= limit for name, limit in self.limits.items() if name in doubts
+        )
 
 
 def stands(answer: Answer, limit: float | Rule) -> bool:

@@ -173,14 +173,16 @@ def farther(as_far: float) -> str:
 
 
 def rule_words(rule: Rule) -> str:
-    """When the rule does not let a network answer, after "Learnt for NAME:"."""
-    if rule.measure == "least_confidence":
-        return f"{1 - rule.threshold:.2f}"
-    if rule.measure == "distance":
-        return (
-            f"refuses what is farther from the training images than {rule.threshold:.1%} of digits"
-        )
-    return f"refuses above {rule.threshold:.3f} nats of {WORDS[rule.measure]}"
+    """When the rule does not let a network answer, after "Learnt for NAME: refuses"."""
+    words = []
+    for name, limit in rule.limits.items():
+        if name == "distance":
+            words.append(f"farther from the training images than {limit:.1%} of digits")
+        elif name == "least_confidence":
+            words.append(f"the winner's mean probability is below {1 - limit:.2f}")
+        else:
+            words.append(f"{WORDS[name]} above {limit:.3f} nats")
+    return " or ".join(words)
 
 
 def _between(answers: Sequence[Answer]) -> str | None:

@@ -67,7 +67,7 @@ class Results:
         figures: what is to be told of both, as JSON has it; it goes into the summary.
         """
         arrays = {DISTANCE + name: values for name, values in distance.arrays().items()}
-        told = {**figures, "rule": None if rule is None else vars(rule)}
+        told = {**figures, "rule": None if rule is None else rule.limits}
         return Results({**self.summary, "distance": told}, {**self.arrays, **arrays})
 
 
@@ -170,12 +170,12 @@ def rule_of(results: Results) -> AnswerRule | None:
     """The same of results that were read."""
     told = results.summary.get("distance") or {}
     if told.get("rule"):
-        return AnswerRule(Rule(**told["rule"]), told["answered"], told["right"])
+        return AnswerRule(Rule(told["rule"]), told["answered"], told["right"])
     if not (refusal := results.summary.get("refusal")):
         return None
     plain = refusal["rules"]["least_confidence"]
     return AnswerRule(
-        Rule("least_confidence", plain["threshold"]), plain["answered"], plain["right"]
+        Rule({"least_confidence": plain["threshold"]}), plain["answered"], plain["right"]
     )
 
 

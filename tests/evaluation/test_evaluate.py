@@ -178,7 +178,7 @@ def test_results_come_back_as_they_went(results: Results, checkpoint: Path) -> N
     assert all(torch.equal(back.arrays[name], values) for name, values in results.arrays.items())
     learnt, rule = results.summary["refusal"]["rules"]["least_confidence"], answer_rule(checkpoint)
     assert (rule.rule, rule.answered, rule.right) == (
-        Rule("least_confidence", learnt["threshold"]),
+        Rule({"least_confidence": learnt["threshold"]}),
         learnt["answered"],
         learnt["right"],
     )

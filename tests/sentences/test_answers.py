@@ -232,7 +232,7 @@ def test_the_kind_of_doubt():
 
 def test_a_rule_by_distance_says_who_does_not_know():
     near, far = (speaker("dropout", {4: 200}, 0.97, 0.2, 0.1, p) for p in (0.06, 0.04))
-    rule = Rule("distance", 0.95)
+    rule = Rule({"distance": 0.95, "predictive_entropy": 0.5})
     assert (
         sentence([near], rule)
         == "The dropout network says 4 (97 %), and all 200 sampled networks agree."
