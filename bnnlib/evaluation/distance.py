@@ -24,7 +24,7 @@ MAX_BASIS = 3 * 2**15  # numbers in the basis: 197 kB as float16; a wide layer g
 FITTED_ON = 5_000  # images that the principal directions come from
 CHUNK = 2_048
 COVERAGE = 0.95  # of validation digits that the rule answers
-SAMPLES = 50  # sampled networks that learn the rule
+SAMPLES, RULE_IMAGES = 30, 5_000  # sampled networks, and validation images, that learn the rule
 # The rules to choose from: the doubts of which every one must be low. The first one is taken where
 # there are no strangers to choose by.
 RULES = (
@@ -78,14 +78,14 @@ def with_distance(
 ) -> Results:
     """The results of an evaluation on test images, with a distance and a rule by which to answer.
 
-    Every rule's limits are such that it answers 95 % of the validation digits. With `strangers`,
+    Every rule's limits are such that it answers 95 % of validation digits. With `strangers`,
     images `[M, 28, 28]` that are no digits, it is the rule that refuses most of them.
     What it gives on the test images is told. Raises BnnlibError where these are not at hand.
     """
     source = str(network.card.get("source", "mnist"))
     validation, test = (held_out(digits, split, source) for split in ("validation", "test"))
     distance = fit_distance(network, digits.train, validation, progress)
-    known = _doubts(network, distance, validation.images)
+    known = _doubts(network, distance, validation.images[:RULE_IMAGES])
     limits = {rule: rule_limits({name: known[name] for name in rule}) for rule in RULES}
     refused = {}
     if strangers is not None:

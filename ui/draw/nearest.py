@@ -35,17 +35,24 @@ USUAL = 1_000  # held-out digits whose nearest training image says which distanc
 FITTED_ON = 5_000  # images for the directions of a network without a distance of its own
 
 
-@dataclass
+@dataclass(frozen=True)
 class Album:
-    """All training images as one network sees them: `points` float16 `[N, D]`.
+    """The training images as one network sees them: `points` float16 `[N, D]`.
 
-    usual: for held-out digits the distance of the nearest of them. Both are None until computed.
+    usual: for held-out digits the distance of the nearest of them, `[V]`.
     """
 
+    directions: Directions
+    points: Tensor
+    usual: Tensor
+
+
+@dataclass
+class Shelf:
+    """Where the album of a network is put by whoever opens the section first."""
+
     lock: threading.Lock = field(default_factory=threading.Lock)
-    directions: Directions | None = None
-    points: Tensor | None = None
-    usual: Tensor | None = None
+    album: Album | None = None
 
 
 def reminders(networks: Sequence[tuple[str, int]], image: Tensor) -> None:
@@ -67,8 +74,7 @@ def reminders(networks: Sequence[tuple[str, int]], image: Tensor) -> None:
 def row(name: str, place: int, image: Tensor, digits: Digits) -> str:
     """The nearest images of one network as HTML, with their labels and distances."""
     network = load_network(name)
-    album = filled_album(name, network, digits)
-    assert album.directions is not None and album.points is not None and album.usual is not None
+    album = album_of(name, network, digits)
     point = album.directions.project(last_hidden(network, image[None]))
     distances, places = (found[0] for found in nearest(point, album.points, SHOWN))
     usual = float(album.usual.median())
@@ -114,36 +120,33 @@ def source_note(digits: Digits) -> str:
     )
 
 
-def filled_album(name: str, network: Network, digits: Digits) -> Album:
-    """The album of a network, computed if nobody did yet, with a bar that shows how far it is."""
-    album = _album(*network_version(name), mnist_state())
-    if album.usual is not None:
-        return album
-    with st.spinner(f"Looking at {len(digits.train):,} images with {name} …"), album.lock:
-        if album.usual is None:
-            fill(album, name, network, digits)
-    return album
+def album_of(name: str, network: Network, digits: Digits) -> Album:
+    """The album of a network, made if nobody did yet, with a bar that shows how far it is."""
+    shelf = _shelf(*network_version(name), mnist_state())
+    if shelf.album is None:
+        with st.spinner(f"Looking at {len(digits.train):,} images with {name} …"), shelf.lock:
+            if shelf.album is None:  # another session may have made it meanwhile
+                shelf.album = make_album(name, network, digits)
+    return shelf.album
 
 
-def fill(album: Album, name: str, network: Network, digits: Digits) -> None:
-    kept = distance_of(name)
-    directions = (
-        kept.directions if kept else fit_directions(network, digits.train.images[:FITTED_ON])
-    )
-    with st.empty():
-        points = project(
-            network,
-            directions,
-            digits.train.images,
-            lambda share: st.progress(share, text=f"{share:.0%} of the images"),
-        ).half()
-        held = project(network, directions, digits.validation.images[:USUAL])
-        st.empty()
-    usual = [nearest(part, points, 1)[0][:, 0] for part in held.split(100)]
-    album.directions, album.points, album.usual = directions, points, torch.cat(usual)
+def make_album(name: str, network: Network, digits: Digits) -> Album:
+    kept, train = distance_of(name), digits.train.images
+    directions = kept.directions if kept else fit_directions(network, train[:FITTED_ON])
+    place = st.empty()
+    points = project(
+        network,
+        directions,
+        train,
+        lambda share: place.progress(share, text=f"{share:.0%} of the images"),
+    ).half()
+    place.empty()
+    held = project(network, directions, digits.validation.images[:USUAL])
+    usual = torch.cat([nearest(part, points, 1)[0][:, 0] for part in held.split(100)])
     give_back_memory()
+    return Album(directions, points, usual)
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)  # 3 MB each
-def _album(folder: str, modified: int, source: str) -> Album:
-    return Album()
+def _shelf(folder: str, modified: int, source: str) -> Shelf:
+    return Shelf()
