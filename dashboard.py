@@ -312,9 +312,10 @@ def learnt(name: str) -> str:
     found = answer_rule(name)
     if found is None:
         return f"{name} has no evaluation: {UNLEARNT:.2f}."
+    right = "" if found.right is None else f", {found.right:.1%} right"
     return (
         f"Learnt for {name}: {rule_words(found.rule)} "
-        f"(answers {found.answered:.0%} of test digits, {found.right:.1%} right)."
+        f"(answers {found.answered:.0%} of test digits{right})."
     )
 
 

@@ -54,7 +54,7 @@ def fit_distance(
 def fit_directions(network: Network, images: Tensor) -> Directions:
     """The principal directions of the images `[N, 28, 28]` in the last hidden layer."""
     most = min(DIRECTIONS, MAX_BASIS // width(network), len(images), width(network))
-    return Directions.fit(last_hidden(network, images), most)
+    return Directions.fit(_features(network, images), most)
 
 
 def project(
@@ -65,7 +65,7 @@ def project(
     for start in range(0, len(images), CHUNK):
         if progress is not None:
             progress(start / len(images))
-        parts.append(directions.project(last_hidden(network, images[start : start + CHUNK])))
+        parts.append(directions.project(_features(network, images[start : start + CHUNK])))
     return torch.cat(parts)
 
 
@@ -128,14 +128,21 @@ def answered(doubts: dict[str, Tensor], limits: dict[str, float]) -> Tensor:
 
 def _doubts(network: Network, distance: Distance, images: Tensor) -> dict[str, Tensor]:
     """Every doubt that a rule may go by, `[B]` each."""
-    probs = sample_probs(network, images, SAMPLES, 0, shared=True)
+    device = next(network.parameters()).device
+    generator = torch.Generator(device).manual_seed(0)
+    probs = sample_probs(network, images.to(device), SAMPLES, generator, shared=True).cpu()
     sampled = {name: metrics.MEASURES[name](probs) for rule in RULES[3:] for name in rule}
     return {**sampled, "distance": 1 - _as_far(network, distance, images)}
 
 
 def _as_far(network: Network, distance: Distance, images: Tensor) -> Tensor:
-    parts = [distance.as_far(last_hidden(network, part)) for part in images.split(CHUNK)]
+    parts = [distance.as_far(_features(network, part)) for part in images.split(CHUNK)]
     return torch.cat(parts)
+
+
+def _features(network: Network, images: Tensor) -> Tensor:
+    """On the CPU, wherever the network is."""
+    return last_hidden(network, images.to(next(network.parameters()).device)).cpu()
 
 
 def _share(hits: Tensor) -> float:

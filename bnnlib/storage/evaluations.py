@@ -144,12 +144,12 @@ class AnswerRule:
     """When a network should answer, as its evaluation found it.
 
     rule: answer where the doubt is at most so high. answered: the share of the test digits that it
-    then answers; right: the share of these that it answers rightly.
+    then answers; right: the share of these that it answers rightly, None if it answers none.
     """
 
     rule: Rule
     answered: float
-    right: float
+    right: float | None
 
 
 def answer_rule(name_or_path: str | Path) -> AnswerRule | None:
