@@ -59,7 +59,9 @@ def test_what_was_fitted_is_kept_beside_the_checkpoint_and_read_back(
     folder = save_checkpoint(tmp_path / "one", network, {"source": "mnist"})
     save_results(folder, evaluated)
     back = load_results(folder)
-    assert back is not None and back.distance is not None and evaluated.distance is not None
+    assert back is not None
+    assert back.distance is not None
+    assert evaluated.distance is not None
     images = torch.rand(5, 28, 28, generator=torch.Generator().manual_seed(3))
     features = last_hidden(network, images)
     assert torch.equal(back.distance.of(features), evaluated.distance.of(features))
@@ -75,7 +77,9 @@ def test_an_evaluation_without_a_distance_has_the_rule_it_had(network, few, tmp_
     plain = examine(network, few, Plan(samples=4, refusal=True))
     save_results(folder, plain)
     rule, back = answer_rule(folder), load_results(folder)
-    assert rule is not None and back is not None and back.distance is None
+    assert rule is not None
+    assert back is not None
+    assert back.distance is None
     kept = plain.summary["refusal"]["rules"]["least_confidence"]["threshold"]
     assert rule.rule.limits == {"least_confidence": kept}
 
