@@ -115,8 +115,9 @@ def source_note(digits: Digits) -> str:
         else f"MNIST is not here. Of {len(digits.train):,} embedded MNIST digits"
     )
     return (
-        f"{which}, the {SHOWN} nearest in the last hidden layer of the network that nothing is "
-        "sampled from. 1 times is usual: the median distance from a held-out digit to its nearest."
+        f"{which}, these are the {SHOWN} nearest in the last hidden layer, without sampling. "
+        "The numbers compare with the usual distance: the median one from a held-out digit to its "
+        "nearest image is 1.0."
     )
 
 
