@@ -7,15 +7,25 @@ from torch import Tensor
 from bnnlib import BnnlibError, deterministic_probs, sample_probs
 from bnnlib.drawing.strokes import ink
 from bnnlib.figures.answers import answers_figure, series_of
-from bnnlib.metrics.answer import Answer, make_answer
+from bnnlib.metrics.answer import Answer, Rule, make_answer
+from bnnlib.metrics.distance import Distance
 from bnnlib.networks import DropoutNetwork, Network
-from bnnlib.sentences.answers import Speaker, ink_note, sentence, speaker_names
+from bnnlib.networks.features import last_hidden
+from bnnlib.sentences.answers import (
+    Limit,
+    Speaker,
+    ink_note,
+    rule_words,
+    sentence,
+    speaker_names,
+)
 from bnnlib.sentences.several import several_sentence
 from ui import verdict
 from ui.draw import several
 from ui.draw.canvas import digit_canvas, drawn, moves, pen_down
 from ui.draw.examples import BY_SLUG, EXAMPLES
 from ui.draw.history import history, record
+from ui.draw.nearest import reminders
 from ui.draw.picture import from_picture
 from ui.draw.replay import what_if
 from ui.draw.state import LIVE_SAMPLES, DrawState, draw_state, write_address
@@ -25,12 +35,13 @@ from ui.loaders import (
     checkpoint_names,
     choose_networks,
     chosen_networks,
+    distance_of,
     load_network,
 )
 from ui.memory import spare_the_collector
 from ui.page import is_dark, page_setup, show_error
 
-LEARNT = "learnt"  # each network's threshold is the one that its own evaluation found
+LEARNT = "learnt"  # each network refuses by the rule that its own evaluation found
 UNLEARNT = 0.5  # the threshold of a network without an evaluation
 
 
@@ -149,7 +160,7 @@ def answers(state: DrawState, digits: several.Digits) -> None:
             show_error(error)
             continue
         names.append(name)
-        all_found.append(ask(networks[-1], digits.images, state))
+        all_found.append(ask(networks[-1], digits.images, state, distance_of(name)))
         found.append((place, all_found[-1][digits.shown(state)]))
     kinds = [network.config.kind for network in networks]
     speakers = [
@@ -157,34 +168,35 @@ def answers(state: DrawState, digits: several.Digits) -> None:
         for words, (_, answer) in zip(speaker_names(names, kinds), found, strict=True)
     ]
     note = None if state.sent else ink_note(ink(state.strokes))
-    thresholds = [threshold_of(name, state) for name in names]
-    said = sentence(speakers, thresholds)
+    limits = [limit_of(name, state) for name in names]
+    said = sentence(speakers, limits)
     dark = is_dark()
     series = [
         series_of(name, place, answer) for name, (place, answer) in zip(names, found, strict=True)
     ]
     # Made before anything is shown, so that sentence, cards and figure appear together.
-    figure = answers_figure(series, thresholds, dark)
+    figure = answers_figure(series, [probability_line(limit) for limit in limits], dark)
     figure.layout.meta = {"moves": state.moves}  # for benchmarks/draw_latency.py
     of_all = said
     if digits.several and speakers:
-        of_all = several_sentence(list(zip(*all_found, strict=True)), thresholds)
+        of_all = several_sentence(list(zip(*all_found, strict=True)), limits)
     st.html(f'<p class="sentence" role="status">{note or of_all}</p>')
     if not speakers:
         return
     if digits.several:
         places = [place for place, _ in found]
-        st.html(several.row(digits, names, all_found, thresholds, places, dark))
+        st.html(several.row(digits, names, all_found, limits, places, dark))
     several.choice(state, digits)
     if not digits.several:
         record(state, names, [answer for _, answer in found])
     cards = [
-        verdict.card(name, kind, answer, threshold, place, dark)
-        for name, kind, threshold, (place, answer) in zip(
-            names, kinds, thresholds, found, strict=True
-        )
+        verdict.card(name, kind, answer, limit, place, dark)
+        for name, kind, limit, (place, answer) in zip(names, kinds, limits, found, strict=True)
     ]
-    legend = verdict.legend(any(answer.deterministic is not None for _, answer in found))
+    legend = verdict.legend(
+        any(answer.deterministic is not None for _, answer in found),
+        any(answer.as_far is not None for _, answer in found),
+    )
     st.html(f'<div class="verdicts">{"".join(cards)}</div>{legend}')
     st.plotly_chart(
         figure,
@@ -198,29 +210,47 @@ def answers(state: DrawState, digits: several.Digits) -> None:
         if not state.pen_down:
             state.table = verdict.figures_table(names, [answer for _, answer in found])
         figures.markdown(state.table)
+    if note is None:
+        shown = [(name, place) for name, (place, _) in zip(names, found, strict=True)]
+        reminders(shown, digits.images[digits.shown(state)])
 
 
-def ask(network: Network, images: Tensor, state: DrawState) -> list[Answer]:
+def ask(
+    network: Network, images: Tensor, state: DrawState, distance: Distance | None
+) -> list[Answer]:
     """Sample the network's answer to each image, float `[n, 28, 28]`, with the state's seed."""
     generator = torch.Generator().manual_seed(state.seed)
     samples = min(state.samples, LIVE_SAMPLES) if state.pen_down else state.samples
     probs = sample_probs(network, images, answers_of(network, samples), generator)
     certain = deterministic_probs(network, images) if isinstance(network, DropoutNetwork) else None
+    far = None if distance is None else distance.as_far(last_hidden(network, images)).tolist()
     return [
-        make_answer(probs[:, [k]], None if certain is None else certain[[k]])
+        make_answer(
+            probs[:, [k]],
+            None if certain is None else certain[[k]],
+            None if far is None else far[k],
+        )
         for k in range(len(images))
     ]
 
 
-def threshold_of(name: str, state: DrawState) -> float:
-    """The mean probability of its winner below which this network does not know.
+def limit_of(name: str, state: DrawState) -> Limit:
+    """When this network does not know.
 
-    It is the one the user chose, or else the one that the network's own evaluation found.
+    It is below the mean probability of its winner that the user chose, or else by the rule that the
+    network's own evaluation found.
     """
     if state.threshold is not None:
         return state.threshold
-    rule = answer_rule(name)
-    return rule.threshold if rule else UNLEARNT
+    learnt = answer_rule(name)
+    return learnt.rule if learnt else UNLEARNT
+
+
+def probability_line(limit: Limit) -> float:
+    """The mean probability that the figure marks as the limit; 0 for a rule without one."""
+    if isinstance(limit, Rule):
+        return 1 - limit.limits.get("least_confidence", 1)
+    return limit
 
 
 def gallery() -> None:
@@ -298,6 +328,7 @@ def controls(state: DrawState) -> None:
         on_change=set_threshold,
         args=(state,),
         help="A network does not answer if the winner's mean probability is below this. "
+        "The learnt rule may go by another measure of doubt. "
         + " ".join(learnt(name) for name in dict.fromkeys(chosen_networks())),
     )
     five.button(
@@ -324,13 +355,14 @@ def set_threshold(state: DrawState) -> None:
 
 
 def learnt(name: str) -> str:
-    """The learnt threshold of the network, and how well the network answers with it."""
-    rule = answer_rule(name)
-    if rule is None:
+    """The learnt rule of the network, and how well the network answers with it."""
+    found = answer_rule(name)
+    if found is None:
         return f"{name} has no evaluation: {UNLEARNT:.2f}."
+    right = "" if found.right is None else f", {found.right:.1%} right"
     return (
-        f"Learnt for {name}: {rule.threshold:.2f} "
-        f"(answers {rule.answered:.0%} of test digits, {rule.right:.1%} right)."
+        f"Learnt for {name}: {rule_words(found.rule)} "
+        f"(answers {found.answered:.0%} of test digits{right})."
     )
 
 

@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -26,9 +27,13 @@ from bnnlib.drawing.cuts import Score
 from bnnlib.drawing.photo import read_photo
 from bnnlib.drawing.segment import segment_ink, segment_strokes
 from bnnlib.errors import BnnlibError
+from bnnlib.metrics.answer import Rule, make_answer
+from bnnlib.metrics.distance import Distance
 from bnnlib.metrics.uncertainty import MEASURES
 from bnnlib.networks import Network
+from bnnlib.networks.features import last_hidden
 from bnnlib.networks.recogniser import recogniser
+from bnnlib.storage.evaluations import load_results, rule_of
 
 SURE = 0.9
 SECTIONS = ("digits", "letters", "doodles", "photos", "simulated", "several")
@@ -68,12 +73,23 @@ def digits_result(probs: Tensor, labels: Tensor) -> Result:
     return result
 
 
-def others_result(inside: Tensor, probs: Tensor, kinds: Sequence[str]) -> Result:
-    """Figures about what is no digit, against digits: both `[S, B, C]`; AUROC by each measure."""
+def others_result(
+    inside: Tensor,
+    probs: Tensor,
+    kinds: Sequence[str],
+    distances: tuple[Tensor, Tensor] | None = None,
+) -> Result:
+    """Figures about what is no digit, against digits: both `[S, B, C]`; AUROC by each measure.
+
+    distances: from the training images, of the digits and of the others.
+    """
     confidence = probs.mean(0).amax(-1)
     result: Result = {"images": probs.shape[1], "named > 0.9": _share(confidence > SURE)}
-    for name, measure in MEASURES.items():
-        pair = metrics.against(measure(inside), measure(probs))
+    measured = {name: (measure(inside), measure(probs)) for name, measure in MEASURES.items()}
+    if distances is not None:
+        measured["distance"] = distances
+    for name, both in measured.items():
+        pair = metrics.against(*both)
         result[f"AUROC {name}"] = {
             "value": metrics.auroc(*pair),
             "interval": list(metrics.auroc_interval(*pair)),
@@ -137,17 +153,51 @@ def _drawn(drawings: Sequence[tuple[str, ink_data.Strokes]], digits: bool = Fals
     return Set(images, kinds, [int(kind) for kind in kinds] if digits else None)
 
 
-def measure(ask: Ask, sets: dict[str, Set]) -> Result:
-    """Every set's figures for one network."""
+def refused_result(
+    rule: Rule, probs: Tensor, distance: Tensor | None, labels: Tensor | None
+) -> Result:
+    """What the network's own rule refuses, in per cent, and how right the rest is.
+
+    distance: the share of held-out digits at least as far, `[B]`, or None.
+    """
+    far = [None] * probs.shape[1] if distance is None else distance.tolist()
+    answers = [make_answer(probs[:, [k]], as_far=far[k]) for k in range(probs.shape[1])]
+    given = torch.tensor([rule.answers(answer) for answer in answers])
+    result: Result = {"refused by the rule": _share(~given)}
+    if labels is not None and given.any():
+        right = torch.tensor([answer.digit for answer in answers]) == labels
+        result["right where the rule answers"] = _share(right[given])
+    return result
+
+
+def measure(
+    ask: Ask,
+    sets: dict[str, Set],
+    features: Ask | None = None,
+    distance: Distance | None = None,
+    rule: Rule | None = None,
+) -> Result:
+    """Every set's figures for one network; features and distance for a network that has one."""
     inside = ask(sets["pen digits"].images)
     results: Result = {}
+    near = None
+    if features is not None and distance is not None:
+        near = distance.of(features(sets["pen digits"].images))
     for name, part in sets.items():
         probs = inside if name == "pen digits" else ask(part.images)
-        if part.labels is None:
-            results[name] = others_result(inside, probs, part.kinds)
+        labels = None if part.labels is None else torch.tensor(part.labels)
+        both = far = None
+        if features is not None and distance is not None and near is not None:
+            seen = features(part.images)
+            both, far = (near, distance.of(seen)), distance.as_far(seen)
+        if labels is None:
+            results[name] = others_result(inside, probs, part.kinds, both)
+        else:
+            results[name] = digits_result(probs, labels)
+        if rule is not None:
+            results[name] |= refused_result(rule, probs, far, labels)
+        if labels is None:
             continue
-        labels = torch.tensor(part.labels)
-        results[name] = digits_result(probs, labels)
         if "photo" in name:
             right = probs.mean(0).argmax(-1) == labels
             results[name]["right per condition"] = {
@@ -274,8 +324,16 @@ def main() -> int:
         if set(options.only) - {"several"}:
             sets = read_sets(data, options.only, writers, options.photos)
             for name in options.names or ["bayesian-robust"]:
-                ask = asker(load_checkpoint(name), options.samples, options.seed)
-                results[name] = measure(ask, sets)
+                network, kept = load_checkpoint(name), load_results(name)
+                ask = asker(network, options.samples, options.seed)
+                rule = rule_of(kept) if kept else None
+                results[name] = measure(
+                    ask,
+                    sets,
+                    partial(last_hidden, network),
+                    kept.distance if kept else None,
+                    rule.rule if rule else None,
+                )
         if "several" in options.only:
             scored = recogniser(load_checkpoint((options.names or ["bayesian"])[0]))
             results["several"] = splits(data, writers, options.several, scored)

@@ -9,10 +9,10 @@ import torch
 from bnnlib.datasets.isolated import load_mnist_apart
 from bnnlib.datasets.mnist import Digits, find_mnist
 from bnnlib.errors import BnnlibError
+from bnnlib.metrics.distance import Distance
 from bnnlib.networks import EnsembleNetwork, Network
-from bnnlib.storage import evaluations as results
 from bnnlib.storage.checkpoints import SHIPPED, find_checkpoint, list_checkpoints, load_checkpoint
-from bnnlib.storage.evaluations import AnswerRule, cache_folder
+from bnnlib.storage.evaluations import AnswerRule, cache_folder, load_results, rule_of
 
 DEFAULT_NETWORKS = ("dropout", "bayesian")
 HOME = "dashboard.py"
@@ -69,16 +69,31 @@ def answer_rule(name: str) -> AnswerRule | None:
 
     None if it has no evaluation that can be read.
     """
+    return _judgement(name)[0]
+
+
+def distance_of(name: str) -> Distance | None:
+    """How far images are from the training images of the network called `name`.
+
+    All sessions share it, so treat it as read-only. None if its evaluation holds no distance.
+    """
+    return _judgement(name)[1]
+
+
+def _judgement(name: str) -> tuple[AnswerRule | None, Distance | None]:
     try:
         kept = cache_folder()
-        return _rule(*network_version(name), kept.stat().st_mtime_ns if kept.is_dir() else 0)
+        return _kept(*network_version(name), kept.stat().st_mtime_ns if kept.is_dir() else 0)
     except BnnlibError:
-        return None
+        return None, None
 
 
 @st.cache_resource(max_entries=20, show_spinner=False)
-def _rule(folder: str, modified: int, cache_modified: int) -> AnswerRule | None:
-    return results.answer_rule(folder)
+def _kept(
+    folder: str, modified: int, cache_modified: int
+) -> tuple[AnswerRule | None, Distance | None]:
+    results = load_results(folder)
+    return (rule_of(results), results.distance) if results else (None, None)
 
 
 def mnist_state() -> str:

@@ -9,18 +9,27 @@ from torch import Tensor
 
 from bnnlib.figures.embed import embed, to_png
 from bnnlib.figures.theme import network_colours
-from bnnlib.metrics.answer import Answer
+from bnnlib.metrics.answer import Answer, stands
+from bnnlib.sentences.answers import Limit, farther, kind_of_doubt
 
 KINDS = {"dropout": "Monte Carlo dropout", "bayesian": "Bayesian", "ensemble": "deep ensemble"}
 
 
-def card(name: str, kind: str, answer: Answer, threshold: float, place: int, dark: bool) -> str:
+DOUBTS = {
+    "unlike": "unlike anything seen in training",
+    "contradict": "the {voters} contradict each other",
+    "ambiguous": "an ambiguous digit: the {voters} agree on that",
+}
+
+
+def card(name: str, kind: str, answer: Answer, limit: Limit, place: int, dark: bool) -> str:
     """The card of one network's answer.
 
     It gives the digit or "I don't know", its probability, the votes and the answer without
-    sampling. threshold: the network does not know if its mean probability is below this.
+    sampling. limit: the network does not know if its mean probability is below this, or if this
+    rule says so; then the card says which kind of doubt it is.
     """
-    knows = answer.probability >= threshold
+    knows = stands(answer, limit)
     digit, votes = answer.digit, answer.votes
     others = ", ".join(
         f"{d}: {votes[d]}" for d in np.argsort(-votes, kind="stable") if votes[d] and d != digit
@@ -31,13 +40,16 @@ def card(name: str, kind: str, answer: Answer, threshold: float, place: int, dar
         baseline = (
             f"<li>without sampling: <b>{sure}</b> ({percent(answer.deterministic[sure])})</li>"
         )
+    voters = "members" if kind == "ensemble" else "samples"
+    doubt = None if knows else kind_of_doubt([answer])
+    why = f"<small>{DOUBTS[doubt].format(voters=voters)}</small>" if doubt else ""
     headline = f"{digit}" if knows else "?"
     words = (
         f"{percent(answer.probability)}"
         if knows
-        else f"I don't know<small>leans to {digit}, {percent(answer.probability)}</small>"
+        else f"I don't know<small>leans to {digit}, {percent(answer.probability)}</small>{why}"
     )
-    voters = "members" if kind == "ensemble" else "samples"
+    distance = "" if answer.as_far is None else f"<li>{farther(answer.as_far)}</li>"
     colour, label = network_colours(dark)[place], html.escape(name)
     return f"""<section class="verdict" style="--network: {colour}" aria-label="{label}">
   <h3>{label} <small>{KINDS[kind]}</small></h3>
@@ -45,11 +57,11 @@ def card(name: str, kind: str, answer: Answer, threshold: float, place: int, dar
   <span class="probability{"" if knows else " unsure"}">{words}</span></div>
   <ul><li>5 to 95 % of {voters}: {answer.low[digit]:.2f} to {answer.high[digit]:.2f}</li>
   <li>votes: <b>{votes[digit]} of {votes.sum()}</b>{f" ({others})" if others else ""}</li>
-  {baseline}</ul>
+  {baseline}{distance}</ul>
 </section>"""
 
 
-def legend(baseline: bool) -> str:
+def legend(baseline: bool, distance: bool = False) -> str:
     """What the marks of the figure mean."""
     marks = [
         ("dots", "a sampled network"),
@@ -57,6 +69,7 @@ def legend(baseline: bool) -> str:
         *([("diamond", "without sampling")] if baseline else []),
         ("plain", "aleatoric: each is unsure"),
         ("hatched", "epistemic: they disagree"),
+        *([("needle", "distance from the training images")] if distance else []),
     ]
     items = "".join(
         f'<li><i class="{mark}" aria-hidden="true"></i>{text}</li>' for mark, text in marks
@@ -93,6 +106,7 @@ def figures_table(names: Sequence[str], answers: Sequence[Answer]) -> str:
     splits = [
         f"- {n}: total uncertainty **{a.total:.3f} nats** = "
         f"{a.aleatoric:.3f} aleatoric + {a.epistemic:.3f} epistemic"
+        + ("" if a.as_far is None else f"; {farther(a.as_far)}")
         for n, a in zip(names, answers, strict=True)
     ]
     return "\n".join([*rows, "", *splits])

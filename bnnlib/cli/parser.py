@@ -84,6 +84,19 @@ def parser() -> argparse.ArgumentParser:
         help="measure all this and keep it with the checkpoint, for the Evaluate page",
     )
 
+    distance = verbs.add_parser(
+        "distance",
+        help="fit how far images are from the training images, and keep it with the evaluation",
+    )
+    distance.add_argument("names", nargs="+", metavar="NAME", help="a checkpoint's name or path")
+    distance.add_argument(
+        "--strangers",
+        nargs="+",
+        default=[],
+        metavar="SET",
+        help=f"choose the measure of doubt to refuse by on these {OOD_HELP}",
+    )
+
     predict = verbs.add_parser(
         "predict",
         help="ask about pictures of digits",

@@ -220,7 +220,10 @@ def _split(lines: Lines, count: int) -> Lines:
     while len(lines) < count:
         longest = max(range(len(lines)), key=lambda k: _length(lines[k]))
         line = lines[longest]
-        halves = [_along(line, np.linspace(*ends, MORPH_POINTS)) for ends in ((0, 0.5), (0.5, 1))]
+        ends = ((0.0, 0.5), (0.5, 1.0))
+        halves = [_along(line, np.linspace(a, b, MORPH_POINTS)) for a, b in ends]
+            _along(line, np.linspace(a, b, MORPH_POINTS)) for a, b in ((0.0, 0.5), (0.5, 1.0))
+        ]
         lines[longest : longest + 1] = halves
     return lines
 

@@ -12,6 +12,7 @@ from bnnlib.datasets.mnist import Digits, Split, held_out, to_float
 from bnnlib.datasets.ood import available_sets, load_ood
 from bnnlib.datasets.shifts import SHIFTS, shift_images
 from bnnlib.errors import BnnlibError
+from bnnlib.evaluation.distance import with_distance
 from bnnlib.evaluation.sections import (
     SHIFT_IMAGES,
     Asked,
@@ -36,7 +37,7 @@ class Plan:
     """What to find out. `ood`: names or paths of sets without digits; `shifts`: names in SHIFTS.
 
     refusal: learn on the validation images when to refuse. Sets, temperature scaling and refusal
-    ask the validation images too.
+    ask the validation images too. distance: fit how far images are from the training images.
     """
 
     split: str = "test"
@@ -46,6 +47,7 @@ class Plan:
     shifts: tuple[str, ...] = ()
     refusal: bool = False
     temperature_scaling: bool = False
+    distance: bool = False
 
     @staticmethod
     def full(samples: int = 100, seed: int = 0) -> "Plan":
@@ -57,6 +59,7 @@ class Plan:
             shifts=("rotation",),
             refusal=True,
             temperature_scaling=True,
+            distance=True,
         )
 
 
@@ -155,7 +158,18 @@ def examine(
             for kind, images in shifted.items()
         }
     summary["notes"] = notes
-    return Results(summary, arrays)
+    results = Results(summary, arrays)
+    if plan.distance and plan.split == "test":
+        try:
+            results = with_distance(
+                results,
+                network,
+                digits,
+                progress=lambda share: progress and progress(share, "the training images"),
+            )
+        except BnnlibError as error:
+            notes.append(f"no distance from the training images was fitted ({error})")
+    return results
 
 
 def trained_on(network: Network) -> str:

@@ -1,6 +1,8 @@
 """The figure of the Draw screen: sampled probabilities of every digit, and the uncertainties.
 
 Above: every sampled probability, one colour a network. Below: aleatoric and epistemic uncertainty.
+At the bottom, where it is known: how far the image is from the training images. It is no entropy,
+so it has an axis of its own.
 Figures take arrays and return plotly figures.
 """
 
@@ -27,6 +29,7 @@ from bnnlib.figures.theme import (
 from bnnlib.metrics.answer import Answer
 
 HEIGHT = 384
+STRIP_HEIGHT = 68  # more, where the distance is shown
 STRIP = 0.42  # width of one network's strip of dots; 1 is the distance from digit to digit
 DASH = 0.036  # width of a dot, in the same unit
 VOTES_LABEL = {
@@ -45,7 +48,8 @@ class Series:
     """One network in the figure, at `place` 0 (left) or 1 (right).
 
     samples: `[S, C]`. mean, low, high, votes: their summary, `[C]` each. aleatoric, epistemic: in
-    nats. baseline: `[C]`, the answer without sampling, or None.
+    nats. baseline: `[C]`, the answer without sampling, or None. as_far: the share of held-out
+    digits at least as far from the training images, or None.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Series:
     aleatoric: float
     epistemic: float
     baseline: NDArray[np.float32] | None = None
+    as_far: float | None = None
 
 
 def series_of(name: str, place: int, answer: Answer) -> Series:
@@ -73,6 +78,7 @@ def series_of(name: str, place: int, answer: Answer) -> Series:
         aleatoric=answer.aleatoric,
         epistemic=answer.epistemic,
         baseline=answer.deterministic,
+        as_far=answer.as_far,
     )
 
 
@@ -92,7 +98,11 @@ def answers_figure(
         shapes.append(_dots(one, centres, colour))
         annotations += _votes(one, text_colours(dark)[one.place])
         data += [*_marks(one, centres, dark), *_split_bar(one, colour, dark)]
-    layout = {**_layout(dark), "shapes": shapes, "annotations": annotations}
+        data += _needle(one, colour)
+    layout = _layout(dark)
+    if any(one.as_far is not None for one in series):
+        layout |= _distance_layout(layout)
+    layout = {**layout, "shapes": shapes, "annotations": annotations}
     # Plotly's check of every property takes 20 of 30 ms, and this is made while the pen moves. The
     # tests check it.
     return go.Figure(data, layout, _validate=False)
@@ -203,6 +213,66 @@ def _split_bar(one: Series, colour: str, dark: bool) -> list[dict[str, Any]]:
             "the disagreement between sampled networks<extra></extra>",
         },
     ]
+
+
+def _needle(one: Series, colour: str) -> list[dict[str, Any]]:
+    """The distance from the training images, on the scale of held-out digits."""
+    if one.as_far is None:
+        return []
+    needle = {
+        "type": "scatter",
+        "name": f"{one.name}: distance",
+        "x": [-np.log10(one.as_far)],
+        "y": [one.name],
+        "xaxis": "x3",
+        "yaxis": "y3",
+        "mode": "markers",
+        "cliponaxis": False,
+        "marker": {
+            "color": colour,
+            "size": 14,
+            "symbol": "line-ns-open",
+            "line": {"width": 5, "color": colour},
+        },
+        "hovertemplate": f"{one.name}: {one.as_far:.2%} of held-out digits are at least as far "
+        "from the training images<extra></extra>",
+    }
+    return [needle]
+
+
+def _distance_layout(layout: dict[str, Any]) -> dict[str, Any]:
+    """Room for the distance below the rest, which keeps its size in pixels."""
+    margins = layout["margin"]["t"] + layout["margin"]["b"]
+    old = HEIGHT - margins
+    new = old + STRIP_HEIGHT
+
+    def moved(domain: list[float]) -> list[float]:
+        return [1 - (1 - end) * old / new for end in domain]
+
+    return {
+        "height": HEIGHT + STRIP_HEIGHT,
+        "yaxis": {**layout["yaxis"], "domain": moved(layout["yaxis"]["domain"])},
+        "yaxis2": {**layout["yaxis2"], "domain": moved(layout["yaxis2"]["domain"])},
+        "xaxis3": {
+            **layout["xaxis2"],
+            "anchor": "y3",
+            "range": [0, 4.1],
+            "tickvals": [0, 1, 2, 3, 4],
+            "ticktext": ["all", "10 %", "1 %", "0.1 %", "0.01 %"],
+            "title": {
+                **layout["xaxis2"]["title"],
+                "text": "digits at least as far from the training images",
+            },
+        },
+        "yaxis3": {
+            **layout["yaxis2"],
+            "domain": [0, 24 / new],
+            "anchor": "x3",
+            "type": "category",
+            "range": [1.5, -0.5],
+            "autorange": False,
+        },
+    }
 
 
 def _votes(one: Series, colour: str) -> list[dict[str, Any]]:

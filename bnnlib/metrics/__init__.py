@@ -14,6 +14,7 @@ from bnnlib.metrics.calibration import (
     squared_calibration_error,
     squared_calibration_error_interval,
 )
+from bnnlib.metrics.conformal import conformal_p
 from bnnlib.metrics.detection import (
     against,
     auroc,
@@ -75,6 +76,7 @@ __all__ = [
     "briers",
     "check_labels",
     "check_probs",
+    "conformal_p",
     "confusion",
     "corrected_mutual_information",
     "detection",

@@ -15,7 +15,8 @@ class Answer:
 
     samples: `[S, C]`. mean, low, high: `[C]`; low and high are the 5 % and 95 % quantiles over the
     samples. votes: `[C]` counts. total = aleatoric + epistemic. deterministic: `[C]`, the answer
-    without sampling, or None where a network has none.
+    without sampling, or None where a network has none. as_far: the share of held-out digits that
+    are at least as far from the training images, in (0, 1]; None where that was not fitted.
     """
 
     samples: NDArray[np.float32]
@@ -26,6 +27,7 @@ class Answer:
     aleatoric: float
     epistemic: float
     deterministic: NDArray[np.float32] | None = None
+    as_far: float | None = None
 
     @property
     def total(self) -> float:
@@ -43,7 +45,39 @@ class Answer:
         return float(self.mean.max())
 
 
-def make_answer(probs: Tensor, deterministic: Tensor | None = None) -> Answer:
+@dataclass(frozen=True)
+class Rule:
+    """Answer where every one of these doubts is at most its limit.
+
+    limits: by the name of the measure: "distance" (the share of held-out digits that are nearer,
+    1 - as_far), "least_confidence", "predictive_entropy", "expected_entropy" or
+    "mutual_information".
+    """
+
+    limits: dict[str, float]
+
+    def answers(self, answer: Answer) -> bool:
+        """Whether this answer stands; an answer without a distance is not judged by it."""
+        doubts = {
+            "distance": 0.0 if answer.as_far is None else 1 - answer.as_far,
+            "predictive_entropy": answer.total,
+            "expected_entropy": answer.aleatoric,
+            "mutual_information": answer.epistemic,
+        }
+        # Not 1 - p <= limit, which rounds otherwise than p >= 1 - limit, an address's threshold.
+        return answer.probability >= 1 - self.limits.get("least_confidence", 1) and all(
+            doubts[name] <= limit for name, limit in self.limits.items() if name in doubts
+        )
+
+
+def stands(answer: Answer, limit: float | Rule) -> bool:
+    """Whether the answer is given: by a rule, or from this mean probability of its winner up."""
+    return limit.answers(answer) if isinstance(limit, Rule) else answer.probability >= limit
+
+
+def make_answer(
+    probs: Tensor, deterministic: Tensor | None = None, as_far: float | None = None
+) -> Answer:
     """Sum up the class probabilities of a single image, `[S, 1, C]`; `deterministic` `[1, C]`."""
     probs = probs.cpu()
     samples = probs[:, 0].numpy()
@@ -57,4 +91,5 @@ def make_answer(probs: Tensor, deterministic: Tensor | None = None) -> Answer:
         aleatoric=float(uncertainty.expected_entropy(probs)[0]),
         epistemic=float(uncertainty.mutual_information(probs)[0]),
         deterministic=None if deterministic is None else deterministic[0].cpu().numpy(),
+        as_far=as_far,
     )

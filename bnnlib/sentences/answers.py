@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bnnlib.metrics import WORDS
+from bnnlib.metrics.answer import Answer, Rule, stands
+
+Limit = float | Rule
+FAR = 0.02  # share of held-out digits at least as far, up to which an image is "unlike" them
+LEAN = 0.7  # of the mean probability: what two digits must have for it to lie between them
 DOUBT = 0.05  # nats of total uncertainty below which its cause is not mentioned
 FULL = 0.85  # share of the canvas with ink above which it counts as painted full
 SPEAKERS = {
@@ -15,25 +20,6 @@ SPEAKERS = {
     "ensemble": ("the ensemble", "members of the ensemble"),
 }
 DOT = 1.25  # small ink whose height and width differ by less than this factor is a dot
-
-
-class Answered(Protocol):
-    """What a sentence needs of an answer; `bnnlib.metrics.answer.Answer` is one."""
-
-    @property
-    def votes(self) -> NDArray[np.int64]: ...
-
-    @property
-    def aleatoric(self) -> float: ...
-
-    @property
-    def epistemic(self) -> float: ...
-
-    @property
-    def digit(self) -> int: ...
-
-    @property
-    def probability(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -45,7 +31,7 @@ class Speaker:
 
     the: str
     sampled: str
-    answer: Answered
+    answer: Answer
 
 
 def speaker_names(names: Sequence[str], kinds: Sequence[str]) -> list[tuple[str, str]]:
@@ -61,19 +47,19 @@ def speaker_names(names: Sequence[str], kinds: Sequence[str]) -> list[tuple[str,
     return [(name, f"{voters} of {name}") for name in names]
 
 
-def sentence(speakers: Sequence[Speaker], threshold: float | Sequence[float]) -> str:
+def sentence(speakers: Sequence[Speaker], limit: Limit | Sequence[Limit]) -> str:
     """One sentence about one or two answers.
 
-    threshold: a network does not know if the mean probability of its winner is below this; one for
-    all networks, or one each.
+    limit: a network does not know if the mean probability of its winner is below this, or if this
+    rule says so; one for all networks, or one each.
     """
     if not speakers:
         return "No network can answer: choose another checkpoint."
-    thresholds = [threshold] * len(speakers) if isinstance(threshold, (int, float)) else threshold
+    limits = limit if isinstance(limit, Sequence) else [limit] * len(speakers)
+    sure = [stands(s.answer, one) for s, one in zip(speakers, limits, strict=True)]
     if len(speakers) == 1:
-        return _capital(_alone(speakers[0], thresholds[0])) + "."
+        return _capital(_alone(speakers[0], sure[0])) + "."
     one, two = speakers
-    sure = [s.answer.probability >= least for s, least in zip(speakers, thresholds, strict=True)]
     if all(sure):
         if one.answer.digit == two.answer.digit:
             return f"Both say {one.answer.digit}{_dissent(speakers)}."
@@ -110,8 +96,8 @@ def ink_note(sheet: NDArray[np.float32]) -> str | None:
     return None
 
 
-def _alone(one: Speaker, threshold: float) -> str:
-    if one.answer.probability < threshold:
+def _alone(one: Speaker, sure: bool) -> str:
+    if not sure:
         return f"{one.the} does not know: {_leaning(one)}{_cause(one)}"
     return f"{_says(one)}{_dissent([one])}"
 
@@ -148,15 +134,64 @@ def _dissent(speakers: Sequence[Speaker]) -> str:
     return f", but {count} of {int(votes.sum())} {loudest.sampled} {says} {others}"
 
 
-def _cause(*speakers: Speaker) -> str:
-    """Which kind of uncertainty is the larger, summed over the networks."""
-    aleatoric = sum(s.answer.aleatoric for s in speakers)
-    epistemic = sum(s.answer.epistemic for s in speakers)
+def kind_of_doubt(answers: Sequence[Answer]) -> str | None:
+    """Why these answers are in doubt: "unlike", "contradict", "ambiguous", or None.
+
+    "unlike": nearly no held-out digit is as far from the training images. "contradict": most of the
+    uncertainty is epistemic. "ambiguous": most is aleatoric. None: there is little of either.
+    """
+    far = [one.as_far for one in answers if one.as_far is not None]
+    if far and max(far) <= FAR:
+        return "unlike"
+    aleatoric, epistemic = sum(a.aleatoric for a in answers), sum(a.epistemic for a in answers)
     if aleatoric + epistemic < DOUBT:
-        return ""
-    if epistemic > aleatoric:
-        return f"; most of the uncertainty is epistemic: the {_voter(speakers)}s disagree"
-    return f"; most of the uncertainty is aleatoric: each {_voter(speakers)} is itself unsure"
+        return None
+    return "contradict" if epistemic > aleatoric else "ambiguous"
+
+
+def _cause(*speakers: Speaker) -> str:
+    """Which kind of doubt it is, over all these networks."""
+    answers = [one.answer for one in speakers]
+    kind, voter = kind_of_doubt(answers), _voter(speakers)
+    if kind == "unlike":
+        share = max(one.as_far for one in answers if one.as_far is not None)
+        return f"; this is unlike anything seen in training: {farther(share)}"
+    if kind == "contradict":
+        return f"; most of the uncertainty is epistemic: the {voter}s contradict each other"
+    if kind == "ambiguous":
+        between = _between(answers)
+        unsure = f"{between}" if between else "is itself unsure"
+        return f"; most of the uncertainty is aleatoric: each {voter} {unsure}"
+    return ""
+
+
+def farther(as_far: float) -> str:
+    """The distance on the scale of held-out digits: "farther ... than 99.8 % of digits"."""
+    # Rounded down: never farther than all of them.
+    share = np.floor(1000 * (1 - as_far)) / 10 if as_far < 0.1 else round(100 * (1 - as_far))
+    return f"farther from the training images than {share:g} % of digits"
+
+
+def rule_words(rule: Rule) -> str:
+    """When the rule does not let a network answer, after "Learnt for NAME: refuses"."""
+    words = []
+    for name, limit in rule.limits.items():
+        if name == "distance":
+            words.append(f"farther from the training images than {limit:.1%} of digits")
+        elif name == "least_confidence":
+            words.append(f"the winner's mean probability is below {1 - limit:.2f}")
+        else:
+            words.append(f"{WORDS[name]} above {limit:.3f} nats")
+    return " or ".join(words)
+
+
+def _between(answers: Sequence[Answer]) -> str | None:
+    """ "sees a digit between 4 and 9", if all networks put the same two digits first."""
+    pairs = {tuple(sorted(np.argsort(-one.mean, kind="stable")[:2].tolist())) for one in answers}
+    if len(pairs) > 1 or any(np.sort(one.mean)[-2:].sum() < LEAN for one in answers):
+        return None
+    low, high = pairs.pop()
+    return f"sees a digit between {low} and {high}"
 
 
 def _voter(speakers: Sequence[Speaker]) -> str:

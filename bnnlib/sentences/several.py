@@ -2,37 +2,38 @@
 
 from collections.abc import Sequence
 
-from bnnlib.sentences.answers import Answered
+from bnnlib.metrics.answer import Answer, stands
+from bnnlib.sentences.answers import Limit
 
 NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
 CLEAR, DOUBTFUL = 0.2, 0.6  # below the first a split is clear, above the second doubtful
 UNKNOWN = "?"
 
 
-def digit_said(answers: Sequence[Answered], thresholds: Sequence[float]) -> str:
+def digit_said(answers: Sequence[Answer], limits: Sequence[Limit]) -> str:
     """The digit that all networks say of one part, or "?" if one does not know or they differ.
 
-    answers: each network's of this part. thresholds: a network does not know if the mean
-    probability of its winner is below its own.
+    answers: each network's of this part. limits: each network's own; it does not know if the mean
+    probability of its winner is below this, or if this rule says so.
     """
     digits = {answer.digit for answer in answers}
-    known = all(a.probability >= least for a, least in zip(answers, thresholds, strict=True))
+    known = all(stands(a, limit) for a, limit in zip(answers, limits, strict=True))
     return str(digits.pop()) if known and len(digits) == 1 else UNKNOWN
 
 
-def several_sentence(answers: Sequence[Sequence[Answered]], thresholds: Sequence[float]) -> str:
+def several_sentence(answers: Sequence[Sequence[Answer]], limits: Sequence[Limit]) -> str:
     """ "Two digits: 4 and 2.", with a "?" for each part that the networks do not agree on.
 
     answers: for each part, in reading order, each network's.
     """
-    said = [digit_said(part, thresholds) for part in answers]
+    said = [digit_said(part, limits) for part in answers]
     sentence = f"{number(len(said))} digits: {', '.join(said[:-1])} and {said[-1]}."
     if UNKNOWN not in said:
         return sentence
     unsure = contrary = False
     for part, word in zip(answers, said, strict=True):
         if word == UNKNOWN:
-            known = all(a.probability >= t for a, t in zip(part, thresholds, strict=True))
+            known = all(stands(a, limit) for a, limit in zip(part, limits, strict=True))
             contrary, unsure = contrary or known, unsure or not known
     reasons = ["a network does not know"] * unsure + [
         "the networks contradict each other"

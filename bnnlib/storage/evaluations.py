@@ -19,6 +19,8 @@ from torch import Tensor
 
 from bnnlib.errors import BnnlibError
 from bnnlib.metrics import MEASURES
+from bnnlib.metrics.answer import Rule
+from bnnlib.metrics.distance import NAMES, Distance
 from bnnlib.places import cache_folder
 from bnnlib.storage.checkpoints import find_checkpoint
 from bnnlib.storage.files import write_whole
@@ -26,6 +28,7 @@ from bnnlib.storage.files import write_whole
 FORMAT = 1
 FILE = "evaluation.safetensors"
 PER_IMAGE = ("labels", "predicted", *MEASURES)
+DISTANCE = "distance/"  # before the names of the distance's arrays
 LATER = ("nlls", "briers")  # of each image too; files of earlier versions lack them
 
 
@@ -35,7 +38,8 @@ class Results:
 
     `labels`, `predicted` and each measure of doubt `[B]`; `nlls` and `briers` `[B]`, which files of
     earlier versions lack; `confusion` `[C, C]`; `reliability` `[3, bins]` (count, confidence,
-    accuracy); `histogram/SET/MEASURE` `[bins]` counts.
+    accuracy); `histogram/SET/MEASURE` `[bins]` counts; `distance/NAME`, what `distance` is made of,
+    which files of earlier versions lack.
     """
 
     summary: dict[str, Any]
@@ -49,6 +53,22 @@ class Results:
     def doubt(self, measure: str) -> Tensor:
         """A measure of doubt, float32 `[B]`."""
         return self.arrays[measure].float()
+
+    @property
+    def distance(self) -> Distance | None:
+        """How far an image is from the training images; None if the file lacks it."""
+        if DISTANCE + NAMES[0] not in self.arrays:
+            return None
+        return Distance.from_arrays({name: self.arrays[DISTANCE + name] for name in NAMES})
+
+    def with_distance(self, distance: Distance, rule: Rule | None, figures: Any) -> "Results":
+        """These results with a distance, and the rule by which to answer, if it is not None.
+
+        figures: what is to be told of both, as JSON has it; it goes into the summary.
+        """
+        arrays = {DISTANCE + name: values for name, values in distance.arrays().items()}
+        told = {**figures, "rule": None if rule is None else rule.limits}
+        return Results({**self.summary, "distance": told}, {**self.arrays, **arrays})
 
 
 def weights_hash(folder: Path) -> str:
@@ -121,31 +141,42 @@ def load_results(name_or_path: str | Path) -> Results | None:
 
 @dataclass(frozen=True)
 class AnswerRule:
-    """Answer where the winner's mean probability is at least `threshold`.
+    """When a network should answer, as its evaluation found it.
 
-    It was learnt so that 95 % of the validation digits are answered. answered: the share of the
-    test digits that it then answers; right: the share of these that it answers rightly.
+    rule: answer where the doubt is at most so high. answered: the share of the test digits that it
+    then answers; right: the share of these that it answers rightly, None if it answers none.
     """
 
-    threshold: float
+    rule: Rule
     answered: float
-    right: float
+    right: float | None
 
 
 def answer_rule(name_or_path: str | Path) -> AnswerRule | None:
     """When this checkpoint should answer.
 
-    None if it was not evaluated with a refusal rule, or if its results cannot be read.
+    It is the rule learnt with the distance. An evaluation without one has a rule by the winner's
+    mean probability, learnt so that 95 % of the validation digits are answered. None if the
+    checkpoint was not evaluated with a refusal rule, or if its results cannot be read.
     """
     try:
         results = load_results(name_or_path)
+        return None if results is None else rule_of(results)
     except BnnlibError:
         return None
-    refusal = (results.summary if results else {}).get("refusal")
-    if not refusal:
+
+
+def rule_of(results: Results) -> AnswerRule | None:
+    """The same of results that were read."""
+    told = results.summary.get("distance") or {}
+    if told.get("rule"):
+        return AnswerRule(Rule(told["rule"]), told["answered"], told["right"])
+    if not (refusal := results.summary.get("refusal")):
         return None
-    rule = refusal["rules"]["least_confidence"]
-    return AnswerRule(1 - rule["threshold"], rule["answered"], rule["right"])
+    plain = refusal["rules"]["least_confidence"]
+    return AnswerRule(
+        Rule({"least_confidence": plain["threshold"]}), plain["answered"], plain["right"]
+    )
 
 
 def _read(file: Path) -> Results:
@@ -160,7 +191,9 @@ def _read(file: Path) -> Results:
         raise ValueError("its arrays do not fit together")
     if not all(torch.isfinite(values).all() for values in arrays.values()):
         raise ValueError("it holds values that are no finite numbers")
-    return Results(_renewed(summary), arrays)
+    results = Results(_renewed(summary), arrays)
+    results.distance  # noqa: B018  # raises for arrays that do not fit together
+    return results
 
 
 def _renewed(summary: dict[str, Any]) -> dict[str, Any]:

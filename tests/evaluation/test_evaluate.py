@@ -18,6 +18,7 @@ from bnnlib.errors import BnnlibError
 from bnnlib.evaluation.compare import Difference
 from bnnlib.evaluation.evaluate import Plan, evaluate, examine
 from bnnlib.evaluation.sections import EDGES, SHIFT_IMAGES
+from bnnlib.metrics.answer import Rule
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
 from bnnlib.networks.sampling import sample_probs
 from bnnlib.sentences import evaluation as sentences
@@ -176,8 +177,8 @@ def test_results_come_back_as_they_went(results: Results, checkpoint: Path) -> N
     assert back.arrays.keys() == results.arrays.keys()
     assert all(torch.equal(back.arrays[name], values) for name, values in results.arrays.items())
     learnt, rule = results.summary["refusal"]["rules"]["least_confidence"], answer_rule(checkpoint)
-    assert (rule.threshold, rule.answered, rule.right) == (
-        pytest.approx(1 - learnt["threshold"]),
+    assert (rule.rule, rule.answered, rule.right) == (
+        Rule({"least_confidence": learnt["threshold"]}),
         learnt["answered"],
         learnt["right"],
     )

@@ -1,5 +1,6 @@
 """The figure shows what it was given: samples, means, intervals, votes, uncertainties."""
 
+import dataclasses
 import json
 import re
 
@@ -114,3 +115,18 @@ def test_plotly_finds_nothing_wrong_with_the_figure() -> None:
     assert plain["layout"].pop("template") == {}
     again["layout"].pop("template")
     assert plain == again
+
+
+def test_the_distance_has_an_axis_of_its_own_and_adds_to_no_bar():
+    plain, far = series(0), dataclasses.replace(series(1), as_far=0.001)
+    figure = answers_figure([plain, far], 0.5, False)
+    traces = {trace.name: trace for trace in figure.data}
+    assert traces["two: distance"].x[0] == pytest.approx(3)  # 0.1 %, three decades
+    assert (traces["two: distance"].xaxis, traces["two: epistemic"].xaxis) == ("x3", "x2")
+    assert "one: distance" not in traces
+    assert figure.layout.xaxis3.ticktext[3] == "0.1 %"
+    without = answers_figure([plain, dataclasses.replace(far, as_far=None)], 0.5, False)
+    assert "xaxis3" not in without.layout
+    for axis in ("yaxis", "yaxis2"):  # as high in pixels as without it
+        sizes = [np.ptp(f.layout[axis].domain) * (f.layout.height - 44) for f in (figure, without)]
+        assert sizes[0] == pytest.approx(sizes[1])

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from bnnlib.drawing.strokes import SHEET, ink, make_stroke
-from bnnlib.sentences.answers import Speaker, ink_note, sentence, speaker_names
+from bnnlib.metrics.answer import Rule
+from bnnlib.sentences.answers import (
+    FAR,
+    Speaker,
+    ink_note,
+    kind_of_doubt,
+    sentence,
+    speaker_names,
+)
 
 
 def speaker(
@@ -15,6 +23,8 @@ def speaker(
     probability: float,
     aleatoric: float = 0.2,
     epistemic: float = 0.1,
+    as_far: float | None = None,
+    mean: dict[int, float] | None = None,
 ) -> Speaker:
     counts = np.array([votes.get(digit, 0) for digit in range(10)])
     answer = SimpleNamespace(
@@ -23,6 +33,9 @@ def speaker(
         probability=probability,
         aleatoric=aleatoric,
         epistemic=epistemic,
+        total=aleatoric + epistemic,
+        as_far=as_far,
+        mean=np.array([(mean or {}).get(digit, 0.1) for digit in range(10)]),
     )
     return Speaker(*speaker_names([kind], [kind])[0], answer)
 
@@ -79,7 +92,11 @@ def test_disagreement_is_told_before_dissent():
     ("aleatoric", "epistemic", "cause"),
     [
         (0.9, 0.2, "; most of the uncertainty is aleatoric: each sampled network is itself unsure"),
-        (0.2, 0.9, "; most of the uncertainty is epistemic: the sampled networks disagree"),
+        (
+            0.2,
+            0.9,
+            "; most of the uncertainty is epistemic: the sampled networks contradict each other",
+        ),
         (0.01, 0.0, ""),
     ],
 )
@@ -175,3 +192,52 @@ def test_a_blank_a_dot_and_a_painted_canvas_get_their_sentence_and_digits_get_no
     assert "painted full" in ink_note(ink(full))
     assert ink_note(ink([make_stroke([(140, 40), (140, 240)])])) is None
     assert ink_note(ink([make_stroke([(140, 120), (140, 160)])])) is None
+
+
+def test_two_digits_that_all_lean_to_are_named():
+    mean = {4: 0.5, 9: 0.4, 7: 0.02}
+    doubt = {"aleatoric": 0.9, "epistemic": 0.1, "mean": mean}
+    said = sentence([speaker("dropout", {4: 90, 9: 10}, 0.5, **doubt)], 0.8)
+    assert said.endswith("aleatoric: each sampled network sees a digit between 4 and 9.")
+    other = {**doubt, "mean": {4: 0.5, 7: 0.4}}
+    both = [
+        speaker("dropout", {4: 90}, 0.5, **doubt),
+        speaker("bayesian", {4: 90}, 0.5, **other),
+    ]
+    assert sentence(both, 0.8).endswith("each sampled network is itself unsure.")
+
+
+@pytest.mark.parametrize(
+    ("as_far", "share"), [(1 / 10_001, "99.9"), (0.0021, "99.7"), (0.02, "98")]
+)
+def test_an_image_unlike_the_training_images_is_said_to_be(as_far, share):
+    one = speaker("dropout", {4: 200}, 0.6, 0.9, 0.1, as_far)
+    assert sentence([one], 0.9) == (
+        "The dropout network does not know: it leans to 4 (60 %); this is unlike anything seen in "
+        f"training: farther from the training images than {share} % of digits."
+    )
+
+
+def test_the_kind_of_doubt():
+    def kind(*answers):
+        return kind_of_doubt([speaker("dropout", {4: 9}, 0.5, *one).answer for one in answers])
+
+    assert kind((0.9, 0.1, 0.5)) == "ambiguous"
+    assert kind((0.1, 0.9, 0.5)) == "contradict"
+    assert kind((0.1, 0.9, FAR)) == "unlike"
+    assert kind((0.1, 0.9, FAR), (0.1, 0.9, 0.5)) == "contradict"  # near for one of the networks
+    assert kind((0.1, 0.9, FAR), (0.9, 0.0, None)) == "unlike"
+    assert kind((0.01, 0.0, 0.5)) is None
+
+
+def test_a_rule_by_distance_says_who_does_not_know():
+    near, far = (speaker("dropout", {4: 200}, 0.97, 0.2, 0.1, p) for p in (0.06, 0.04))
+    rule = Rule({"distance": 0.95, "predictive_entropy": 0.5})
+    assert (
+        sentence([near], rule)
+        == "The dropout network says 4 (97 %), and all 200 sampled networks agree."
+    )
+    assert sentence([far], rule).startswith(
+        "The dropout network does not know: it leans to 4 (97 %)"
+    )
+    assert sentence([far, near], (0.5, rule)).startswith("Both say 4")

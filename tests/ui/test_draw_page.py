@@ -370,3 +370,39 @@ def test_the_way_to_the_first_answer_loads_nothing_it_does_not_need() -> None:
     assert not {"pyro", "torchvision", "mlxtend", "sklearn", "torch._dynamo", "sympy"} & set(
         done.stdout.split()
     )
+
+
+def test_the_nearest_images_are_looked_for_only_when_the_section_is_open(monkeypatch, few) -> None:
+    monkeypatch.setattr("ui.draw.nearest.load_digits", lambda: few)
+    app = opened(example="clear-3")
+    assert '<div class="reminders">' not in pieces(app)
+    app.session_state["reminders"] = True
+    checked(app.run())
+    (shown,) = re.findall(r'<div class="reminders">.*?</div>', pieces(app), re.DOTALL)
+    labels = re.findall(r"<b>(\d)</b>", shown)
+    assert len(labels) == 10  # five of each network
+    assert labels.count("3") >= 8
+    assert len(re.findall(r'alt="Training image \d+, a \d', shown)) == 10
+    assert any("MNIST is not here. Of 300 embedded" in c.value for c in app.caption)
+    # An image of the training set is nearest to itself.
+    app.session_state["sent_image"] = (few.train.images[7].numpy(), "Training image 7")
+    checked(app.run())
+    (shown,) = re.findall(r'<div class="reminders">.*?</div>', pieces(app), re.DOTALL)
+    first = re.findall(r'<ol><li><img[^>]*alt="(Training image \d+), a \d, ([\d.]+) times', shown)
+    assert first == [("Training image 7", "0.0")] * 2
+
+
+def test_a_network_with_a_distance_says_how_far_the_drawing_is() -> None:
+    far, near = cards(opened(example="letter-a")), cards(opened(example="clear-3"))
+    shares = [
+        float(re.search(r"farther from the training images than ([\d.]+) %", card["bayesian"])[1])
+        for card in (far, near)
+    ]
+    assert shares[0] > 95 > shares[1]
+    assert "I don't know" in far["bayesian"]
+
+
+def test_a_chosen_threshold_shows_what_it_showed_before_there_were_rules() -> None:
+    app = opened(example="letter-a", threshold="0")
+    assert not any("I don't know" in card for card in cards(app).values())
+    assert "does not know" not in sentence(app)

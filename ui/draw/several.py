@@ -16,8 +16,9 @@ from bnnlib.drawing.strokes import Stroke
 from bnnlib.errors import BnnlibError
 from bnnlib.figures.embed import embed, to_png
 from bnnlib.figures.theme import network_colours
-from bnnlib.metrics.answer import Answer
+from bnnlib.metrics.answer import Answer, stands
 from bnnlib.networks.recogniser import recogniser
+from bnnlib.sentences.answers import Limit
 from bnnlib.sentences.several import digit_said, split_note
 from ui.draw.state import DrawState
 from ui.loaders import chosen_networks, load_network
@@ -111,7 +112,7 @@ def row(
     digits: Digits,
     names: Sequence[str],
     answers: Sequence[Sequence[Answer]],
-    thresholds: Sequence[float],
+    limits: Sequence[Limit],
     places: Sequence[int],
     dark: bool,
 ) -> str:
@@ -122,12 +123,12 @@ def row(
     colours = network_colours(dark)
     items = []
     for k, image in enumerate(digits.images):
-        said = digit_said([one[k] for one in answers], thresholds)
+        said = digit_said([one[k] for one in answers], limits)
         lines = "".join(
             f'<span style="--network: {colours[place]}"><i aria-hidden="true"></i>'
-            f"<b>{one[k].digit if one[k].probability >= least else '?'}</b> "
+            f"<b>{one[k].digit if stands(one[k], limit) else '?'}</b> "
             f'{percent(one[k].probability)} <small class="name">{escape(name)}</small></span>'
-            for name, one, least, place in zip(names, answers, thresholds, places, strict=True)
+            for name, one, limit, place in zip(names, answers, limits, places, strict=True)
         )
         picture = embed(to_png(Image.fromarray((image.numpy() * 255).round().astype(np.uint8))))
         alt = f"Digit {k + 1} of {len(digits.images)}, answered as {said}"
