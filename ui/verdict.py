@@ -11,7 +11,12 @@ from bnnlib.figures.embed import embed, to_png
 from bnnlib.figures.theme import network_colours
 from bnnlib.metrics.answer import Answer
 
-KINDS = {"dropout": "Monte Carlo dropout", "bayesian": "Bayesian", "ensemble": "deep ensemble"}
+KINDS = {
+    "dropout": "Monte Carlo dropout",
+    "bayesian": "Bayesian",
+    "ensemble": "deep ensemble",
+    "laplace": "last-layer Laplace",
+}
 
 
 def card(name: str, kind: str, answer: Answer, threshold: float, place: int, dark: bool) -> str:
