@@ -1,4 +1,4 @@
-"""The networks: dropout, Bayesian, an ensemble and a Laplace approximation, asked in the same way."""
+"""The networks: dropout, Bayesian, ensemble and Laplace approximation, asked in the same way."""
 
 from bnnlib.networks.bayesian import BayesianConfig, BayesianNetwork
 from bnnlib.networks.dropout import DropoutConfig, DropoutNetwork
