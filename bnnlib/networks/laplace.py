@@ -115,13 +115,18 @@ class LaplaceNetwork(nn.Module):
 
         It maps `[B, 28, 28]` to log-probabilities `[B, C]`.
         """
+        last_layer = self.draw_last_layer(generator)
+        return lambda images: last_layer(self.features(images))
+
+    def draw_last_layer(self, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+        """`draw` for whoever has the features already.
+
+        It maps `[B, H]` to log-probabilities `[B, C]`. All that is drawn differs here alone.
+        """
         last = self.layers[-1]
         noise = torch.randn(self.scale.shape, generator=generator, device=generator.device)
         change = self.class_basis @ (self.scale * noise)
         weight = last.weight + change[:, :-1] @ self.feature_basis.t()
         bias = last.bias + change[:, -1]
 
-        def answer(images: Tensor) -> Tensor:
-            return linear(self.features(images), weight, bias).float().log_softmax(-1)
-
-        return answer
+        return lambda features: linear(features, weight, bias).float().log_softmax(-1)

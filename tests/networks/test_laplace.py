@@ -115,6 +115,20 @@ def test_a_drawn_network_answers_two_images_with_the_same_weights(laplace: Lapla
     assert not torch.allclose(sampled[0], sampled[1], atol=1e-3)
 
 
+@pytest.mark.parametrize("rows", [1, 3, 100])
+def test_many_drawn_networks_pass_each_image_through_the_hidden_layers_once(
+    laplace: LaplaceNetwork, rows: int, monkeypatch
+) -> None:
+    generator = seeded(6)
+    expected = torch.stack([laplace.draw(generator)(IMAGES).exp() for _ in range(5)])
+    asked, features = [], laplace.features
+    monkeypatch.setattr("bnnlib.networks.sampling.MAX_ROWS", rows)
+    monkeypatch.setattr(laplace, "features", lambda x: asked.append(len(x)) or features(x))
+    assert torch.allclose(sample_probs(laplace, IMAGES, 5, 6, shared=True), expected, atol=1e-6)
+    assert sum(asked) == len(IMAGES)
+    assert max(asked) <= rows
+
+
 def test_an_unfitted_one_is_the_dropout_network_with_all_units(dropout: DropoutNetwork) -> None:
     network, exact = LaplaceNetwork.of(dropout), deterministic_probs(dropout, IMAGES)
     for shared in (True, False):
