@@ -8,7 +8,14 @@ import pytest
 import torch
 
 from bnnlib.datasets.mnist import Digits, find_mnist, load_mnist
-from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
+from bnnlib.networks import (
+    BayesianConfig,
+    BayesianNetwork,
+    DropoutConfig,
+    DropoutNetwork,
+    LaplaceNetwork,
+    Network,
+)
 from bnnlib.runs.config import RunConfig
 from bnnlib.runs.folder import create_run
 from bnnlib.runs.run import Run
@@ -64,13 +71,18 @@ def few(embedded: Digits) -> Digits:
     return Digits(*(split.select(torch.arange(n)) for split, n in splits), source="embedded")
 
 
-@pytest.fixture(params=["dropout", "bayesian"])
-def network(request: pytest.FixtureRequest) -> DropoutNetwork | BayesianNetwork:
+@pytest.fixture(params=["dropout", "bayesian", "laplace"])
+def network(request: pytest.FixtureRequest) -> Network:
     """A small untrained network of each kind in turn."""
     generator = torch.Generator().manual_seed(0)
+    if request.param == "bayesian":
+        return BayesianNetwork(BayesianConfig(hidden=SMALL), generator)
+    dropout = DropoutNetwork(DropoutConfig(hidden=SMALL), generator)
     if request.param == "dropout":
-        return DropoutNetwork(DropoutConfig(hidden=SMALL), generator)
-    return BayesianNetwork(BayesianConfig(hidden=SMALL), generator)
+        return dropout
+    laplace, width = LaplaceNetwork.of(dropout), SMALL[-1]
+    laplace.set_posterior(torch.eye(10), torch.eye(width), torch.full((10, width + 1), 0.5))
+    return laplace
 
 
 @pytest.fixture

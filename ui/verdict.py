@@ -12,7 +12,12 @@ from bnnlib.figures.theme import network_colours
 from bnnlib.metrics.answer import Answer, stands
 from bnnlib.sentences.answers import Limit, farther, kind_of_doubt
 
-KINDS = {"dropout": "Monte Carlo dropout", "bayesian": "Bayesian", "ensemble": "deep ensemble"}
+KINDS = {
+    "dropout": "Monte Carlo dropout",
+    "bayesian": "Bayesian",
+    "ensemble": "deep ensemble",
+    "laplace": "last-layer Laplace",
+}
 
 
 DOUBTS = {

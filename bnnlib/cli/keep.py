@@ -1,4 +1,4 @@
-"""What `train` and `ensemble` do at the end: keep the network as a checkpoint and measure it."""
+"""What `train`, `ensemble` and `laplace` do at the end: keep a checkpoint and measure it."""
 
 import sys
 import tempfile

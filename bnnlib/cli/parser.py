@@ -54,6 +54,18 @@ def parser() -> argparse.ArgumentParser:
         "--replace", action="store_true", help="replace the checkpoint that is in the folder"
     )
 
+    laplace = verbs.add_parser(
+        "laplace",
+        help="give a dropout network's last layer a posterior (last-layer Laplace approximation)",
+    )
+    laplace.add_argument("name", metavar="NAME", help="a dropout checkpoint's name or path")
+    laplace.add_argument(
+        "--out", help="folder of the new checkpoint (default: checkpoints/my-laplace)"
+    )
+    laplace.add_argument(
+        "--replace", action="store_true", help="replace the checkpoint that is in the folder"
+    )
+
     evaluate = verbs.add_parser(
         "evaluate",
         help="figures on held-out images",

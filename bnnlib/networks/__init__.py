@@ -1,13 +1,14 @@
-"""The networks: a dropout MLP, a Bayesian MLP and an ensemble, asked in the same way."""
+"""The networks: dropout, Bayesian, ensemble and Laplace approximation, asked in the same way."""
 
 from bnnlib.networks.bayesian import BayesianConfig, BayesianNetwork
 from bnnlib.networks.dropout import DropoutConfig, DropoutNetwork
 from bnnlib.networks.ensemble import EnsembleConfig, EnsembleNetwork
+from bnnlib.networks.laplace import LaplaceConfig, LaplaceNetwork
 
 Trainable = DropoutNetwork | BayesianNetwork
-Network = Trainable | EnsembleNetwork
+Network = Trainable | EnsembleNetwork | LaplaceNetwork
 TrainableConfig = DropoutConfig | BayesianConfig
-Config = TrainableConfig | EnsembleConfig
+Config = TrainableConfig | EnsembleConfig | LaplaceConfig
 
 __all__ = [
     "BayesianConfig",
@@ -17,6 +18,8 @@ __all__ = [
     "DropoutNetwork",
     "EnsembleConfig",
     "EnsembleNetwork",
+    "LaplaceConfig",
+    "LaplaceNetwork",
     "Network",
     "Trainable",
     "TrainableConfig",

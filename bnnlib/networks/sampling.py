@@ -6,7 +6,7 @@ from torch import Tensor
 from bnnlib.datasets.mnist import to_float
 from bnnlib.errors import BnnlibError
 from bnnlib.layers.products import keep_freed_memory
-from bnnlib.networks import DropoutNetwork, EnsembleNetwork, Network
+from bnnlib.networks import DropoutNetwork, EnsembleNetwork, LaplaceNetwork, Network
 
 # Rows of activations at once: 2,048 x 1,024 floats are 8 MB a layer; more no longer fit the cache.
 MAX_ROWS = 2_048
@@ -52,8 +52,16 @@ def _ask_shared(
 ) -> None:
     """Fill `[S, B, C]` by S networks whose weights are drawn and that answer all images each.
 
-    An ensemble's members answer once each.
+    An ensemble's members answer once each. The drawn networks of a Laplace approximation share
+    their hidden layers, so each image passes through these once.
     """
+    if isinstance(network, LaplaceNetwork):
+        last_layers = [network.draw_last_layer(generator) for _ in out]
+        for b in range(0, len(x), MAX_ROWS):
+            features = network.features(x[b : b + MAX_ROWS])
+            for probs, last_layer in zip(out, last_layers, strict=True):
+                probs[b : b + MAX_ROWS] = last_layer(features).exp_()
+        return
     turns = len(network.members) if isinstance(network, EnsembleNetwork) else len(out)
     for s, probs in enumerate(out):
         if s >= turns:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from bnnlib.errors import BnnlibError
-from bnnlib.networks import BayesianConfig, EnsembleConfig, TrainableConfig
+from bnnlib.networks import BayesianConfig, EnsembleConfig, LaplaceConfig, TrainableConfig
 from bnnlib.storage.cards import config_from_card
 from bnnlib.training.config import TRAINING, TrainingConfig, check_network
 from bnnlib.training.presets import preset
@@ -83,6 +83,8 @@ def _network(fields: dict[str, Any]) -> TrainableConfig:
         network = config_from_card(fields)
         if isinstance(network, EnsembleConfig):
             raise BnnlibError("an ensemble is assembled, not trained")
+        if isinstance(network, LaplaceConfig):
+            raise BnnlibError("a Laplace approximation is fitted to a trained network")
     except BnnlibError as error:
         raise BnnlibError(
             f"it describes no network that can be built: {error.__cause__ or error}"

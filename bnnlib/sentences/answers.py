@@ -18,6 +18,7 @@ SPEAKERS = {
     "dropout": ("the dropout network", "sampled dropout networks"),
     "bayesian": ("the Bayesian network", "sampled Bayesian networks"),
     "ensemble": ("the ensemble", "members of the ensemble"),
+    "laplace": ("the Laplace network", "sampled Laplace networks"),
 }
 DOT = 1.25  # small ink whose height and width differ by less than this factor is a dot
 

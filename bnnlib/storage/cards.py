@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bnnlib.errors import BnnlibError
-from bnnlib.networks import BayesianConfig, Config, DropoutConfig, EnsembleConfig
+from bnnlib.networks import BayesianConfig, Config, DropoutConfig, EnsembleConfig, LaplaceConfig
 from bnnlib.storage.files import write_whole
 
 FORMAT = 1
@@ -20,6 +20,7 @@ CONFIGS: dict[str, Any] = {
     "dropout": DropoutConfig,
     "bayesian": BayesianConfig,
     "ensemble": EnsembleConfig,
+    "laplace": LaplaceConfig,
 }
 
 

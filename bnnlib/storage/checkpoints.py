@@ -19,7 +19,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from bnnlib.errors import BnnlibError
-from bnnlib.networks import BayesianNetwork, DropoutNetwork, EnsembleNetwork, Network
+from bnnlib.networks import (
+    BayesianNetwork,
+    DropoutNetwork,
+    EnsembleNetwork,
+    LaplaceNetwork,
+    Network,
+)
 from bnnlib.places import checkpoint_folders
 from bnnlib.storage.cards import FORMAT, config_from_card, read_card, write_card
 from bnnlib.storage.files import staged
@@ -39,6 +45,7 @@ NETWORKS: dict[str, Any] = {
     "dropout": DropoutNetwork,
     "bayesian": BayesianNetwork,
     "ensemble": EnsembleNetwork,
+    "laplace": LaplaceNetwork,
 }
 
 

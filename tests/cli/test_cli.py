@@ -9,12 +9,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from bnnlib import save_checkpoint
 from bnnlib.cli.parser import main
 from bnnlib.datasets.mnist import Digits
-from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork, Network
+from bnnlib.networks import (
+    BayesianConfig,
+    BayesianNetwork,
+    DropoutConfig,
+    DropoutNetwork,
+    LaplaceNetwork,
+    Network,
+)
 from bnnlib.storage import checkpoints
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +32,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def shelf(tmp_path: Path, monkeypatch) -> Path:
     """An empty `checkpoints/`."""
     monkeypatch.setattr(checkpoints, "FOLDER", tmp_path / "checkpoints")
-    monkeypatch.setattr("bnnlib.cli.train.FOLDER", tmp_path / "checkpoints")
+    for module in ("train", "laplace"):
+        monkeypatch.setattr(f"bnnlib.cli.{module}.FOLDER", tmp_path / "checkpoints")
     return tmp_path / "checkpoints"
 
 
@@ -47,7 +56,7 @@ def one_name(shelf: Path) -> str:
 @pytest.fixture
 def scarce(few: Digits, monkeypatch) -> Digits:
     """Only a few digits at hand, for the commands too."""
-    for module in ("train", "ensemble", "evaluate"):
+    for module in ("train", "ensemble", "laplace", "evaluate"):
         monkeypatch.setattr(f"bnnlib.cli.{module}.load_mnist", lambda: few)
     return few
 
@@ -226,6 +235,59 @@ def test_train_keeps_a_checkpoint_with_its_card(
     )  # the card's figures are those of the stored weights
     figures = json.loads(capsys.readouterr().out)
     assert figures["nll"] == pytest.approx(card["figures"]["test"]["nll"])
+
+
+def test_laplace_keeps_a_checkpoint_with_its_card(
+    shelf: Path, scarce: Digits, capsys, monkeypatch
+) -> None:
+    """The fit itself is tested in tests/training; it needs a library that is optional."""
+
+    def fitted(network: DropoutNetwork, train) -> tuple[LaplaceNetwork, float]:
+        assert len(train) == 300
+        laplace = LaplaceNetwork.of(network)
+        laplace.set_posterior(torch.eye(10), torch.eye(8), torch.full((10, 9), 0.5))
+        return laplace, 4.0
+
+    monkeypatch.setattr("bnnlib.cli.laplace.fit_laplace", fitted)
+    monkeypatch.setattr("bnnlib.cli.laplace.version", lambda package: "0.3")
+    save_checkpoint(
+        shelf / "base",
+        DropoutNetwork(DropoutConfig(hidden=(8,))),
+        {"source": "embedded", "seed": 5},
+    )
+    assert main(["laplace", "base"]) == 0
+    streams = capsys.readouterr()
+    assert "prior precision 4" in streams.err
+    assert "validation error" in streams.out
+    card = checkpoints.read_card(shelf / "my-laplace")
+    assert (card["kind"], card["source"]) == ("laplace", "embedded")
+    assert card["command"] == "python -m bnnlib laplace base"
+    assert card["prior_precision"] == 4.0
+    assert card["network"] == {"seed": 5}
+    assert card["split"] == {"train": 300, "validation": 100, "test": 100}
+    assert (card["figures"]["test"]["images"], card["figures"]["test"]["samples"]) == (100, 100)
+    assert float(checkpoints.load_checkpoint("my-laplace").scale[0, 0]) == 0.5
+    assert main(["laplace", "base"]) == 2
+    assert "--replace" in capsys.readouterr().err
+    assert main(["laplace", "base", "--replace"]) == 0
+
+
+def test_laplace_refuses_what_it_cannot_be_fitted_to(
+    one_name: str, shelf: Path, scarce: Digits, capsys, one_sentence
+) -> None:
+    save_checkpoint(
+        shelf / "other", DropoutNetwork(DropoutConfig(hidden=(8,))), {"source": "mnist"}
+    )
+    for name, words in (
+        (one_name, "mine is of kind bayesian"),
+        ("other", "was trained on mnist, but the digits at hand are embedded"),
+        ("none", "There is no checkpoint 'none'"),
+    ):
+        assert main(["laplace", name]) == 2
+        message = capsys.readouterr().err
+        assert words in message
+        assert one_sentence(message)
+    assert not (shelf / "my-laplace").exists()
 
 
 def test_the_same_command_gives_the_same_weights(shelf: Path, scarce: Digits, capsys) -> None:

@@ -14,6 +14,7 @@ def seeded(seed: int) -> torch.Generator:
 
 IMAGES = torch.rand(7, 28, 28, generator=seeded(0))
 
+every_layer_drawn = pytest.mark.parametrize("network", ["dropout", "bayesian"], indirect=True)
 both_ways = pytest.mark.parametrize("shared", [True, False], ids=["shared", "each image its own"])
 
 
@@ -50,6 +51,7 @@ def test_bytes_are_scaled(network: Network, shared: bool) -> None:
     )
 
 
+@every_layer_drawn
 @pytest.mark.parametrize(("images", "samples"), [(7, 5), (40, 1), (1, 40), (3, 40), (40, 40)])
 @both_ways
 def test_memory_stays_bounded_whatever_is_asked(
@@ -92,6 +94,7 @@ def test_chunks_change_nothing_where_networks_are_shared(network: Network, monke
     assert torch.allclose(sample_probs(network, IMAGES, 3, 0, shared=True), whole, atol=1e-6)
 
 
+@every_layer_drawn
 def test_many_images_share_their_networks_and_few_do_not(network: Network, monkeypatch) -> None:
     asked = []
     monkeypatch.setattr(

@@ -15,6 +15,8 @@ KINDS = {
     "dropout": "Dropout network: units are dropped at random, also when it answers",
     "bayesian": "Bayesian network: a normal distribution over every weight",
     "ensemble": "Deep ensemble: a few networks trained apart, which answer in turn",
+    "laplace": "Laplace approximation: a normal distribution over the last layer's weights, "
+    "fitted to a trained dropout network",
 }
 SOURCES = {"mnist": "the full MNIST", "embedded": "the embedded digits"}
 FIGURES = {
