@@ -194,10 +194,10 @@ def test_drawings_of_a_file_join_those_of_the_visit_and_a_bad_file_gets_a_senten
     app = send(opened(visit=True), sent(ONE))
     saved = to_json(app.session_state["drawings"])
     assert [entry.strokes for entry in from_json(saved)] == [(ONE,)]
-    app.file_uploader[0].upload(("drawings.json", saved.encode(), "application/json"))
+    app.file_uploader[0].upload("drawings.json", saved.encode(), "application/json")
     checked(app.run())
     assert len(app.session_state["drawings"]) == 2
-    app.file_uploader[0].upload(("x.json", b"{}", "application/json"))
+    app.file_uploader[0].upload("x.json", b"{}", "application/json")
     checked(app.run())
     assert "holds no drawings saved here" in app.error[0].value
     assert len(app.session_state["drawings"]) == 2
