@@ -1,7 +1,7 @@
 """What the mean network makes of an image in its last hidden layer, for distances between images.
 
-No weights are sampled: a dropout network keeps all units, a Bayesian network takes its means, and
-an ensemble puts the features of its members side by side.
+No weights are sampled: a dropout network keeps all units (so does its Laplace approximation), a
+Bayesian network takes its means, and an ensemble puts the features of its members side by side.
 """
 
 import torch
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bnnlib.layers.bayesian_linear import BayesianLinear
-from bnnlib.networks import BayesianNetwork, DropoutNetwork, Network
+from bnnlib.networks import EnsembleNetwork, Network
 from bnnlib.networks.sampling import MAX_ROWS, check_images
 
 
@@ -27,12 +27,12 @@ def last_hidden(network: Network, images: Tensor) -> Tensor:
 
 def width(network: Network) -> int:
     """How many features `last_hidden` gives."""
-    members = 1 if isinstance(network, DropoutNetwork | BayesianNetwork) else len(network.members)
+    members = len(network.members) if isinstance(network, EnsembleNetwork) else 1
     return members * network.config.hidden[-1]
 
 
 def _last_hidden(network: Network, x: Tensor) -> Tensor:
-    if not isinstance(network, DropoutNetwork | BayesianNetwork):
+    if isinstance(network, EnsembleNetwork):
         return torch.cat([_last_hidden(member, x) for member in network.members], -1)
     h = x.flatten(1)
     for layer in network.layers[:-1]:

@@ -10,6 +10,7 @@ from bnnlib.networks import (
     DropoutConfig,
     DropoutNetwork,
     EnsembleNetwork,
+    LaplaceNetwork,
 )
 from bnnlib.networks.features import last_hidden, width
 
@@ -30,6 +31,13 @@ def test_dropout_features_lead_to_its_answer_with_all_units_kept(images) -> None
     with torch.no_grad():
         answer = network.layers[-1](features).log_softmax(-1)
         torch.testing.assert_close(answer, network(images))
+
+
+def test_a_laplace_approximation_has_the_features_of_its_dropout_network(images) -> None:
+    network = DropoutNetwork(DropoutConfig((12, 8)), seeded(1))
+    laplace = LaplaceNetwork.of(network)
+    assert width(laplace) == 8
+    torch.testing.assert_close(last_hidden(laplace, images), last_hidden(network, images))
 
 
 @pytest.mark.parametrize("bias", [True, False])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bnnlib.errors import BnnlibError
-from bnnlib.networks import BayesianNetwork, DropoutNetwork
+from bnnlib.networks import BayesianNetwork, DropoutNetwork, LaplaceNetwork
 from bnnlib.networks.bayesian import BayesianConfig
 from bnnlib.networks.dropout import DropoutConfig
 from bnnlib.networks.saliency import ink_map
@@ -17,14 +17,17 @@ def lead(network, image, found, seed):
     return float((log_probs[:, found.winner] - log_probs[:, found.rival]).mean())
 
 
-@pytest.mark.parametrize("kind", ["dropout", "bayesian"])
+@pytest.mark.parametrize("kind", ["dropout", "bayesian", "laplace"])
 def test_the_gradient_is_that_of_the_lead(kind) -> None:
     torch.manual_seed(0)
     network = (
-        DropoutNetwork(DropoutConfig(hidden=(16,)))
-        if kind == "dropout"
-        else BayesianNetwork(BayesianConfig(hidden=(16,)))
+        BayesianNetwork(BayesianConfig(hidden=(16,)))
+        if kind == "bayesian"
+        else DropoutNetwork(DropoutConfig(hidden=(16,)))
     )
+    if kind == "laplace":
+        network = LaplaceNetwork.of(network)
+        network.set_posterior(torch.eye(10), torch.eye(16), torch.full((10, 17), 0.3))
     image = torch.rand(28, 28, generator=torch.Generator().manual_seed(1)) * 0.8 + 0.1
     found = ink_map(network, image, 20, 3)
     assert found.lead == pytest.approx(lead(network, image, found, 3), abs=1e-5)
