@@ -189,7 +189,8 @@ def copied(name: str, folder: Path, threshold: float | None) -> str:
     if threshold is not None:
         rule = {"threshold": 1 - threshold, "answered": 0.9504, "right": 0.9982}
         found = load_results(ROOT / "checkpoints" / name)
-        summary = {**found.summary, "refusal": {"rules": {"least_confidence": rule}}}
+        rules = {"rules": {"least_confidence": rule}}
+        summary = {**found.summary, "refusal": rules, "distance": None}
         save_results(folder / name, Results(summary, found.arrays))
     return str(folder / name)
 
