@@ -222,8 +222,6 @@ def _split(lines: Lines, count: int) -> Lines:
         line = lines[longest]
         ends = ((0.0, 0.5), (0.5, 1.0))
         halves = [_along(line, np.linspace(a, b, MORPH_POINTS)) for a, b in ends]
-            _along(line, np.linspace(a, b, MORPH_POINTS)) for a, b in ((0.0, 0.5), (0.5, 1.0))
-        ]
         lines[longest : longest + 1] = halves
     return lines
 
