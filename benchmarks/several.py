@@ -103,7 +103,13 @@ def ink_split_right(
     score: Score | None = None,
 ) -> bool:
     """Whether there are as many parts as digits, each within a fifth of a digit's height."""
-    ink, columns = ink_side_by_side(images, random, touch)
+    return split_right(*ink_side_by_side(images, random, touch), score)
+
+
+def split_right(
+    ink: NDArray[np.float64], columns: Sequence[tuple[int, int]], score: Score | None = None
+) -> bool:
+    """Whether the ink splits into digits with these first and last columns."""
     boxes = segment_ink(ink, score).boxes
     return len(boxes) == len(columns) and all(
         abs(box[0] - first) <= 16 and abs(box[2] - last) <= 16

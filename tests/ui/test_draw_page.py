@@ -368,7 +368,7 @@ def test_the_way_to_the_first_answer_loads_nothing_it_does_not_need() -> None:
         text=True,
         check=True,
     )
-    assert not {"pyro", "torchvision", "mlxtend", "sklearn", "torch._dynamo", "sympy"} & set(
+    assert not {"pyro", "torchvision", "mlxtend", "sklearn", "torch._dynamo", "sympy", "cv2"} & set(
         done.stdout.split()
     )
 

@@ -94,7 +94,7 @@ def test_a_picture_survives_another_page_and_its_image_a_reload(digit: np.ndarra
     again = opened(picture=text)
     assert np.array_equal(again.session_state["draw"].sent[0], image)
     assert sentence(again) == sentence(app)
-    checked(app.switch_page("pages/3_Evaluate.py").run())
+    checked(app.switch_page("pages/2_Train.py").run())
     checked(app.switch_page("dashboard.py").run())
     state = app.session_state["draw"]
     assert np.array_equal(state.sent[0], image)
