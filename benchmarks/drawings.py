@@ -160,7 +160,7 @@ def refused_result(
 
     distance: the share of held-out digits at least as far, `[B]`, or None.
     """
-    far = [None] * probs.shape[1] if distance is None else distance.tolist()
+    far: list[float | None] = [None] * probs.shape[1] if distance is None else distance.tolist()
     answers = [make_answer(probs[:, [k]], as_far=far[k]) for k in range(probs.shape[1])]
     given = torch.tensor([rule.answers(answer) for answer in answers])
     result: Result = {"refused by the rule": _share(~given)}

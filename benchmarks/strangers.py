@@ -9,6 +9,7 @@ keeps both with the checkpoint.
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -80,7 +81,7 @@ def candidates(train: Tensor, labels: Tensor, sets: Sets) -> dict[str, Sets]:
     return found
 
 
-def _gaussian(points: Tensor, labels: Tensor) -> dict:
+def _gaussian(points: Tensor, labels: Tensor) -> dict[str, Callable[[Tensor], Tensor]]:
     """Distances by Gaussians: of each class, or with the covariance that all classes share."""
     own = ClassGaussians.fit(points, labels)
     centred = points - own.means[labels]

@@ -27,7 +27,7 @@ COVERAGE = 0.95  # of validation digits that the rule answers
 SAMPLES, RULE_IMAGES = 30, 5_000  # sampled networks, and validation images, that learn the rule
 # The rules to choose from: the doubts of which every one must be low. The first one is taken where
 # there are no strangers to choose by.
-RULES = (
+RULES: tuple[tuple[str, ...], ...] = (
     ("distance", "predictive_entropy"),
     ("distance", "least_confidence"),
     ("distance", "mutual_information"),
@@ -87,7 +87,7 @@ def with_distance(
     distance = fit_distance(network, digits.train, validation, progress)
     known = _doubts(network, distance, validation.images[:RULE_IMAGES])
     limits = {rule: rule_limits({name: known[name] for name in rule}) for rule in RULES}
-    refused = {}
+    refused: dict[tuple[str, ...], float] = {}
     if strangers is not None:
         unknown = _doubts(network, distance, strangers)
         refused = {rule: 1 - _share(answered(unknown, limits[rule])) for rule in RULES}
