@@ -29,6 +29,7 @@ from bnnlib.networks import BayesianNetwork, DropoutNetwork, Trainable
 
 SHARPNESS = 0.7  # v; docs/recipes.md says what was tried
 NETWORKS = 2  # sampled for each outlier
+SHARE = 0.5  # outliers in a step for each digit: with two networks each they cost as much
 
 
 def disagreement(logits: Tensor, sharpness: float = SHARPNESS) -> Tensor:
@@ -65,8 +66,9 @@ class Outliers:
         self.network, self.images, self.weight, self.how = network, images, weight, how
         self.precision, self.noise, self.bend = precision, noise, bend
 
-    def differentiate(self, size: int) -> Tensor:
-        """Add the gradient of weight * R, the mean over `size` images; returns R's mean."""
+    def differentiate(self, digits: int) -> Tensor:
+        """Add the gradient of weight * R beside that of so many digits; returns R's mean."""
+        size = max(1, round(SHARE * digits))
         index = torch.randint(
             len(self.images), (size,), generator=self.bend, device=self.images.device
         )
