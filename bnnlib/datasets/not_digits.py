@@ -101,7 +101,7 @@ def is_for_training(category: str) -> bool:
 
 
 def pool(
-    folder: Path, digits: Sequence[tuple[int, Strokes]], seed: int, each: int = OF_EACH
+    folder: Path, digits: Sequence[tuple[int, Strokes]], seed: int, each: int
 ) -> tuple[Tensor, Learnt]:
     """Images to learn doubt from, uint8 `[3 * each, 28, 28]`, and whose they are.
 

@@ -57,7 +57,9 @@ def load_material(config: TrainingConfig, digits: Digits) -> Material:
                 "What is no digit is learnt beside pen digits, whose parts it needs: "
                 "give --pen with --not-digits."
             )
-        outliers, met = not_digits.pool(Path(config.not_digits), drawn, config.seed)
+        outliers, met = not_digits.pool(
+            Path(config.not_digits), drawn, config.seed, not_digits.OF_EACH
+        )
         told["not_digits"] = {
             "letters of writers": sorted(met.writers),
             "letters left out": "".join(sorted(pen.LIKE_DIGITS)),

@@ -105,7 +105,7 @@ def test_nothing_left_to_report_or_to_learn_is_said(
         load_ood(str(folder / "UJIpenchars-w04.txt"), embedded.validation, learnt=met)
     assert one_sentence(error.value)
     with pytest.raises(BnnlibError, match="no letters to learn") as error:
-        not_digits.pool(folder / "deeper", [], seed=0)
+        not_digits.pool(folder / "deeper", [], seed=0, each=4)
     assert one_sentence(error.value)
     (folder / "deeper" / "cat.ndjson").write_text("{}")
     with pytest.raises(BnnlibError, match="line 1 holds no drawing") as error:
