@@ -63,7 +63,7 @@ PRESETS: dict[tuple[str, str], tuple[TrainableConfig, TrainingConfig]] = {
     ("dropout", "pen"): (
         DropoutConfig(input_dropout=0.1, hidden_dropout=0.2),
         TrainingConfig(
-            epochs=4,
+            epochs=8,
             batch_size=256,
             average=0.998,
             augment="full",
@@ -74,7 +74,7 @@ PRESETS: dict[tuple[str, str], tuple[TrainableConfig, TrainingConfig]] = {
     ("bayesian", "pen"): (
         BayesianConfig(),
         TrainingConfig(
-            epochs=4,
+            epochs=8,
             batch_size=256,
             temperature=0.005,
             average=0.998,
