@@ -7,7 +7,7 @@ Prints a table; `--json FILE` keeps every figure with its 95 % interval.
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from benchmarks.photographs import CONDITIONS, photograph
 from benchmarks.several import enlarged, ink_split_right, strokes_split_right
 from bnnlib import load_checkpoint, load_mnist, metrics, sample_probs
 from bnnlib.datasets.mnist import data_folders
+from bnnlib.datasets.not_digits import learnt_of
 from bnnlib.drawing.cuts import Score
 from bnnlib.drawing.photo import read_photo
 from bnnlib.drawing.segment import segment_ink, segment_strokes
@@ -119,24 +120,25 @@ class Set:
 
 
 def read_sets(
-    data: Path, sections: Sequence[str], writers: Sequence[int], photos: int
+    data: Path,
+    sections: Sequence[str],
+    writers: Sequence[int],
+    photos: int,
+    learnt: Collection[str] = (),
 ) -> dict[str, Set]:
-    """The images of every section, made once for all networks; the pen digits always."""
+    """The images of every section, made once for all networks; the pen digits always.
+
+    learnt: categories of doodles to leave out.
+    """
     digits = ink_data.pen_digits(data, writers)
     sets = {"pen digits": _drawn([(str(label), strokes) for label, strokes in digits], True)}
     if "digits" in sections:
         drawn = [c for c in ink_data.pen_characters(data, range(1, 7)) if c[0].isdigit()]
         sets["UJI digits"] = _drawn(drawn, True)
     if "letters" in sections:
-        sets["letters"] = _drawn(
-            [
-                (label, strokes)
-                for label, strokes in ink_data.pen_characters(data, (5, 6))
-                if label.isalpha() and label not in ink_data.LIKE_DIGITS
-            ]
-        )
+        sets["letters"] = _drawn(ink_data.letters(data, (5, 6)))
     if "doodles" in sections:
-        sets["doodles"] = _drawn(ink_data.doodles(data))
+        sets["doodles"] = _drawn(ink_data.doodles(data, learnt))
     if "photos" in sections and (files := ink_data.photographs(data)):
         images = torch.stack([read_photo(path).image for _, _, path in files])
         sets["photos"] = Set(
@@ -322,13 +324,16 @@ def main() -> int:
     results: Result = {}
     try:
         if set(options.only) - {"several"}:
-            sets = read_sets(data, options.only, writers, options.photos)
-            for name in options.names or ["bayesian-robust"]:
-                network, kept = load_checkpoint(name), load_results(name)
-                ask = asker(network, options.samples, options.seed)
+            names = options.names or ["bayesian-robust"]
+            networks = {name: load_checkpoint(name) for name in names}
+            # All networks are asked about the same images: those that none of them learnt.
+            learnt = {word for one in networks.values() for word in learnt_of(one.card).categories}
+            sets = read_sets(data, options.only, writers, options.photos, learnt)
+            for name, network in networks.items():
+                kept = load_results(name)
                 rule = rule_of(kept) if kept else None
                 results[name] = measure(
-                    ask,
+                    asker(network, options.samples, options.seed),
                     sets,
                     partial(last_hidden, network),
                     kept.distance if kept else None,

@@ -44,8 +44,7 @@ def read(data: Path, reporting: bool) -> Sets:
     if reporting:
         digits, mnist = ink_data.pen_digits(data, ink_data.REPORTING), load_mnist().test
         writers = (5, 6)
-    drawn = ink_data.pen_characters(data, writers)
-    letters = [s for kind, s in drawn if kind.isalpha() and kind not in ink_data.LIKE_DIGITS]
+    letters = [strokes for _, strokes in ink_data.letters(data, writers)]
     doodles = ink_data.doodles(data)
     half = set(sorted({kind for kind, _ in doodles})[reporting::2])
     return {

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from bnnlib.cli.evaluate import keep
 from bnnlib.datasets.mnist import load_mnist
+from bnnlib.datasets.not_digits import learnt_of
 from bnnlib.datasets.ood import load_ood
 from bnnlib.errors import BnnlibError
 from bnnlib.evaluation.distance import with_distance
@@ -22,17 +23,21 @@ def distance(options: argparse.Namespace) -> int:
     names = list(dict.fromkeys(options.names))
     found = {name: load_results(find_checkpoint(name)) for name in names}
     digits = load_mnist()
-    sets = [load_ood(name, digits.validation).images for name in options.strangers]
     for name, results in found.items():
         if results is None:
             raise BnnlibError(
                 f"{name} has no evaluation to keep the distance with: "
                 f"run python -m bnnlib evaluate {name} --save, which fits it too."
             )
+        network = load_checkpoint(name)
+        learnt = learnt_of(network.card)
+        sets = [
+            load_ood(given, digits.validation, learnt=learnt).images for given in options.strangers
+        ]
         with tqdm(total=100, unit="%", file=sys.stderr, leave=False, desc=name) as bar:
             made = with_distance(
                 results,
-                load_checkpoint(name),
+                network,
                 digits,
                 torch.cat(sets) if sets else None,
                 partial(_set, bar),

@@ -20,7 +20,8 @@ SHIFTS = (
 )  # of bnnlib.datasets.shifts
 OOD_HELP = (
     "pictures that are no digits: fashion-mnist, fashion-matched, kmnist, emnist-letters, "
-    "letters, noise, all (those at hand), a folder of pictures, or a UNIPEN file"
+    "letters, doodles, noise, all (those at hand), a folder of pictures or of doodles, "
+    "or a UNIPEN file"
 )
 
 

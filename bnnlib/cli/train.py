@@ -19,6 +19,7 @@ from bnnlib.runs.run import Run
 from bnnlib.runs.worker import work
 from bnnlib.storage.checkpoints import FOLDER
 from bnnlib.training.config import SETTINGS, TRAINING, TrainingConfig, replace, with_width
+from bnnlib.training.material import load_material
 from bnnlib.training.presets import preset
 from bnnlib.training.report import EpochReport, line
 from bnnlib.training.session import fit, make_card, progress
@@ -38,21 +39,25 @@ def train(options: argparse.Namespace) -> int:
     config, training = configs_from(options)
     out = Path(options.out) if options.out else FOLDER / f"my-{options.kind}"
     out = prepare_folder(out, options.replace)
+    network = build(config, training.seed, training.start)
     digits = load_mnist()
+    material = load_material(training, digits)
     print(
         f"Training a {options.kind} network, objective {training.objective}. "
         f"Data: {digits.description}.",
         file=sys.stderr,
     )
-    network = build(config, training.seed)
     diverged: DivergedError | None = None
     with Progress(training) as bar:
         try:
-            trainer = fit(network, digits, training, bar.epoch, bar.batch)
+            trainer = fit(
+                network, material.lessons, training, bar.epoch, bar.batch, material.outliers
+            )
         except DivergedError as error:
             trainer, diverged = error.trainer, error
     if trainer.history:
-        card = make_card(network, training, progress(trainer, digits), _command(sys.argv[1:]))
+        told = progress(trainer, digits, material.told)
+        card = make_card(network, training, told, _command(sys.argv[1:]))
         out = keep(out, network, card)
         print(
             f"Kept epoch {trainer.best_epoch} in {out}; "
@@ -135,6 +140,11 @@ def configs_from(options: argparse.Namespace) -> tuple[TrainableConfig, Training
             "or train with --objective elbo."
         )
     pick_device(training.device)
+    if options.preset == "pen" and not (training.pen and training.not_digits):
+        raise BnnlibError(
+            "The preset pen learns from files that are not part of the project: "
+            "give --pen FILE and --not-digits FOLDER."
+        )
     return config, training
 
 
@@ -150,8 +160,12 @@ def parse_classes(text: str) -> tuple[int, ...]:
 
 def _command(arguments: list[str]) -> str:
     """The command that made a network, without the folders on its maker's machine."""
-    kept, skip = [], False
+    kept, skip, shorten = [], False, False
     for argument in arguments:
+        if shorten or argument.startswith(("--pen=", "--not-digits=", "--start=")):
+            flag, equals, value = argument.rpartition("=")
+            argument = flag + equals + Path(value).name
+        shorten = argument in ("--pen", "--not-digits", "--start")
         where = argument.split("=")[0] in ("--out", "--run")
         if not (skip or where or argument in ("--resume", "--replace")):
             kept.append(argument)

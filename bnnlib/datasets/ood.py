@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from bnnlib.datasets.mnist import Split, data_folders
+from bnnlib.datasets.not_digits import DOODLES, Learnt, doodles, writer_of
+from bnnlib.datasets.pen import rendered, to_bytes
 from bnnlib.drawing.raster import image_from_file, image_from_strokes
 from bnnlib.drawing.unipen import read_unipen
 from bnnlib.errors import BnnlibError
@@ -28,6 +30,7 @@ SETS = {
     "kmnist": "KMNIST: cursive Japanese characters",
     "emnist-letters": "EMNIST letters: handwritten letters made as MNIST was",
     "letters": "letters drawn with a pen on a tablet",
+    "doodles": "doodles: drawings of things by strangers, from The Quick, Draw! Dataset",
     "noise": "uniform noise, independent in every pixel",
 }
 # name: torchvision's class, which is also its folder, and whether the raw images are transposed
@@ -59,11 +62,18 @@ def available_sets() -> list[str]:
     return [name for name in SETS if _at_hand(name)]
 
 
-def load_ood(name_or_path: str, digits: Split, part: str = "test", seed: int = 0) -> OodSet:
+def load_ood(
+    name_or_path: str,
+    digits: Split,
+    part: str = "test",
+    seed: int = 0,
+    learnt: Learnt = Learnt(),
+) -> OodSet:
     """A set by its name in SETS, or from a folder of pictures, a UNIPEN file, or a folder of those.
 
     digits: whose ink `fashion-matched` takes. part: `train` or `test`, for sets that have both.
-    seed: of the noise and of the matching. At most 10,000 images.
+    seed: of the noise and of the matching. learnt: writers of letters and categories of doodles
+    that are left out, because the network learnt from them. At most 10,000 images.
     Raises BnnlibError if data are missing or damaged, or are digits themselves.
     """
     if name_or_path == "noise":
@@ -75,9 +85,13 @@ def load_ood(name_or_path: str, digits: Split, part: str = "test", seed: int = 0
         folder = _pen_folder()
         if folder is None:
             raise _missing("letters", "UNIPEN files pen/UJIpenchars-*.txt")
-        return OodSet(
-            "letters", _letters(sorted(folder.glob("UJIpenchars-*.txt"))), SETS["letters"]
-        )
+        files = sorted(folder.glob("UJIpenchars-*.txt"))
+        return _letters_set("letters", files, SETS["letters"], learnt)
+    if name_or_path == "doodles":
+        folder = _doodle_folder()
+        if folder is None:
+            raise _missing("doodles", "Quick, Draw!'s files doodles/*.ndjson")
+        return _doodles_set("doodles", folder, SETS["doodles"], learnt)
     if name_or_path == "fashion-matched":
         clothes = load_ood("fashion-mnist", digits, part).images
         return OodSet(name_or_path, match_ink(clothes, digits.images, seed), SETS[name_or_path])
@@ -85,9 +99,10 @@ def load_ood(name_or_path: str, digits: Split, part: str = "test", seed: int = 0
         return OodSet(name_or_path, _torchvision(name_or_path, part), SETS[name_or_path])
     path = Path(name_or_path)
     if path.is_file():
-        return OodSet(path.stem, _letters([path]), f"letters drawn with a pen, from {path.name}")
+        words = f"letters drawn with a pen, from {path.name}"
+        return _letters_set(path.stem, [path], words, learnt)
     if path.is_dir():
-        return _folder(path)
+        return _folder(path, learnt)
     raise BnnlibError(
         f"There is no set {name_or_path!r}: "
         f"give the path of a folder of pictures or one of these names: {', '.join(SETS)}."
@@ -114,6 +129,8 @@ def _at_hand(name: str) -> bool:
         return True
     if name == "letters":
         return _pen_folder() is not None
+    if name == "doodles":
+        return _doodle_folder() is not None
     return _root("fashion-mnist" if name == "fashion-matched" else name, "test") is not None
 
 
@@ -122,6 +139,11 @@ def _pen_folder() -> Path | None:
         (data / "pen" for data in data_folders() if any((data / "pen").glob("UJIpenchars-*.txt"))),
         None,
     )
+
+
+def _doodle_folder() -> Path | None:
+    folders = [data / "doodles" for data in data_folders()]
+    return next((folder for folder in folders if any(folder.glob(DOODLES))), None)
 
 
 def _stems(name: str, part: str) -> tuple[str, ...]:
@@ -200,7 +222,41 @@ def _letters(files: list[Path]) -> Tensor:
     return torch.stack(images).mul(255).round().to(torch.uint8)
 
 
-def _folder(path: Path) -> OodSet:
+def _letters_set(name: str, files: list[Path], words: str, learnt: Learnt) -> OodSet:
+    """The letters of the writers that are not learnt; raises BnnlibError if there are none."""
+    fresh = [file for file in files if writer_of(file) not in learnt.writers]
+    if not fresh:
+        raise BnnlibError(
+            f"The network learnt from the letters of every writer in {files[0].parent}: "
+            "give letters of other writers."
+        )
+    note = None
+    if left_out := sorted(set(map(writer_of, files)) & learnt.writers):
+        numbers = ", ".join(map(str, left_out))
+        note = f"the letters of writers {numbers} are left out: this network learnt from them"
+    return OodSet(name, _letters(fresh), words, note)
+
+
+def _doodles_set(name: str, folder: Path, words: str, learnt: Learnt) -> OodSet:
+    """The doodles of the categories that are not learnt; raises BnnlibError if there are none."""
+    drawn = doodles(folder)
+    fresh = [strokes for word, strokes in drawn if word not in learnt.categories]
+    if not fresh:
+        raise BnnlibError(
+            f"The network learnt from every category of doodles in {folder}: "
+            "give doodles of other categories."
+        )
+    note = None
+    words_drawn = {word for word, _ in drawn}
+    if left_out := len(words_drawn & learnt.categories):
+        note = (
+            f"{left_out} of {len(words_drawn)} categories of doodles are left out: "
+            "this network learnt from them"
+        )
+    return OodSet(name, to_bytes(rendered(fresh[:MAX_IMAGES])), words, note)
+
+
+def _folder(path: Path, learnt: Learnt) -> OodSet:
     """The pictures in `path` and its subfolders; raises BnnlibError if there are none.
 
     A picture that is not 28 x 28 and grey is converted as `predict` converts one.
@@ -227,7 +283,10 @@ def _folder(path: Path) -> OodSet:
     if not pictures:
         pens = [file for file in files if file.suffix.lower() == ".txt"]
         if pens:
-            return OodSet(path.name, _letters(pens), f"letters drawn with a pen, from {path.name}")
+            words = f"letters drawn with a pen, from {path.name}"
+            return _letters_set(path.name, pens, words, learnt)
+        if any(file.suffix == ".ndjson" for file in files):
+            return _doodles_set(path.name, path, f"doodles, from {path.name}", learnt)
         what = f"none of its {len(files)} files is a picture" if files else "it is empty"
         raise BnnlibError(f"{path} holds no pictures ({what}): give a folder of PNG or JPEG files.")
     images, converted = [], 0

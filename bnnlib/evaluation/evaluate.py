@@ -9,6 +9,7 @@ from torch import Tensor
 
 from bnnlib import metrics
 from bnnlib.datasets.mnist import Digits, Split, held_out, to_float
+from bnnlib.datasets.not_digits import learnt_of
 from bnnlib.datasets.ood import available_sets, load_ood
 from bnnlib.datasets.shifts import SHIFTS, shift_images
 from bnnlib.errors import BnnlibError
@@ -101,7 +102,8 @@ def examine(
         if plan.refusal or plan.temperature_scaling or plan.ood
         else None
     )
-    sets = [load_ood(name, digits.validation, "test", plan.seed) for name in plan.ood]
+    learnt = learnt_of(network.card)
+    sets = [load_ood(name, digits.validation, "test", plan.seed, learnt) for name in plan.ood]
     reference = (
         load_ood("fashion-mnist", digits.validation, "train")
         if sets and "fashion-mnist" in available_sets()

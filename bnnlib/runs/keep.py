@@ -1,5 +1,6 @@
 """The best network of a run, and that network as a checkpoint."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from bnnlib.networks import Trainable
 from bnnlib.runs.config import RunConfig, command
 from bnnlib.runs.run import Run
 from bnnlib.storage.checkpoints import save_checkpoint
-from bnnlib.training.session import make_card
+from bnnlib.training.session import make_card, without_places
 from bnnlib.training.start import build
 
 
@@ -25,7 +26,8 @@ def keep_as_checkpoint(run: Run, folder: Path) -> Path:
             f"The run {run.name!r} has finished no epoch yet: there is no network to keep."
         )
     network = best_network(config, state)
-    card = make_card(network, config.training, state, command(config))
+    told = dataclasses.replace(config, training=without_places(config.training))
+    card = make_card(network, config.training, state, command(told))
     card["preset"] = config.preset
     return save_checkpoint(folder, network, card)
 

@@ -23,6 +23,7 @@ from bnnlib.runs.run import STATE, Run
 from bnnlib.runs.turn import StoppedError, locked_run, stop_requests, turn
 from bnnlib.storage.files import remove_leftovers
 from bnnlib.storage.tensors import write_state
+from bnnlib.training.material import Material, load_material
 from bnnlib.training.report import EpochReport, line
 from bnnlib.training.session import SAMPLES, in_words, measure, progress, stored, train_epochs
 from bnnlib.training.start import build
@@ -100,9 +101,12 @@ def train_run(run: Run, heart: Heart, stop: threading.Event) -> None:
             )
         return
     heart.beat.phase = "reading the digits"
-    digits, pinned = load_mnist(), run.pinned()
-    network = build(config.network, config.training.seed)
-    trainer = Trainer(network, digits.train, digits.validation, config.training)
+    material, pinned = load_material(config.training, load_mnist()), run.pinned()
+    digits, lessons = material.digits, material.lessons
+    network = build(config.network, config.training.seed, config.training.start)
+    trainer = Trainer(
+        network, lessons.train, lessons.validation, config.training, material.outliers
+    )
     if state is None:
         say(
             run,
@@ -122,14 +126,14 @@ def train_run(run: Run, heart: Heart, stop: threading.Event) -> None:
         nonlocal answers
         now = ask(trainer, pinned, answers.shape[1])  # as many as before: 30 in earlier versions
         answers = torch.cat([answers, now[None]])
-        keep(run, trainer, digits, answers)
+        keep(run, trainer, material, answers)
         say(run, line(report))
         pace.epoch()
 
     train_epochs(trainer, after_epoch, pace.batch)
     pace.end()
     figures = measure(stored(trainer, digits), digits, pace.check)
-    keep(run, trainer, digits, answers, figures)
+    keep(run, trainer, material, answers, figures)
     say(run, f"Kept epoch {trainer.best_epoch}: {in_words(figures)}.")
 
 
@@ -147,7 +151,7 @@ def ask(trainer: Trainer, pinned: Tensor, samples: int) -> Tensor:
 def keep(
     run: Run,
     trainer: Trainer,
-    digits: Digits,
+    material: Material,
     answers: Tensor,
     figures: dict[str, Any] | None = None,
 ) -> None:
@@ -160,7 +164,8 @@ def keep(
     if figures is not None:
         state = {key: value for key, value in state.items() if key not in FOR_TRAINING}
         state["best"] = {name: value.half() for name, value in trainer.best.items()}
-    state |= {"answers": answers, "figures": figures, **progress(trainer, digits)}
+    told = progress(trainer, material.digits, material.told)
+    state |= {"answers": answers, "figures": figures, **told}
     write_state(run.folder / STATE, state)
     run.write_history(state["history"])
 

@@ -38,6 +38,8 @@ SHIPPED = (
     "ensemble",
     "dropout-robust",
     "bayesian-robust",
+    "dropout-pen",
+    "bayesian-pen",
     "bayesian-published",
 )
 WEIGHTS = "weights.safetensors"

@@ -170,6 +170,39 @@ class TrainingConfig:
         choices=AUGMENTATIONS,
         flag=True,
     )
+    start: str = setting(
+        "",
+        "Start from",
+        "The checkpoint whose weights training starts from.",
+        str,
+        none="a checkpoint's name or path; else random weights",
+        flag=True,
+    )
+    pen: str = setting(
+        "",
+        "Pen digits",
+        "Learn digits drawn with a pen too: four images of each by writers 1-18. The best epoch is "
+        "chosen by writers 19-24 too.",
+        str,
+        none="the file pendigits-orig-tra.txt",
+        flag=True,
+    )
+    not_digits: str = setting(
+        "",
+        "What is no digit",
+        "Learn to doubt letters, doodles and other shapes: there the sampled networks shall "
+        "contradict each other. The last epoch is kept.",
+        str,
+        none="a folder with UJIpenchars-w*.txt and *.ndjson in it or in its subfolders",
+        flag=True,
+    )
+    outliers: float = setting(
+        1.0,
+        "Weight of what is no digit",
+        "How much contradiction on what is no digit counts beside the digits' loss.",
+        high=100.0,
+        flag=True,
+    )
     classes: tuple[int, ...] = setting(
         tuple(range(10)),
         "Digits to train on",

@@ -5,7 +5,10 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from bnnlib.datasets.mnist import Digits
 from bnnlib.evaluation.evaluate import evaluate
@@ -25,13 +28,15 @@ def fit(
     config: TrainingConfig,
     callback: Callback | None = None,
     on_batch: BatchHook | None = None,
+    outliers: Tensor | None = None,
 ) -> Trainer:
     """Train `network` in place; leave it with its best parameters (`Trainer.best`).
 
     `callback` sees every epoch's report and may return True to stop. Ctrl-C stops too and keeps
     the best so far. Raises DivergedError if training diverges, with the best network in place.
+    outliers: what is no digit, see `Trainer`.
     """
-    trainer = Trainer(network, digits.train, digits.validation, config)
+    trainer = Trainer(network, digits.train, digits.validation, config, outliers)
     try:
         train_epochs(trainer, callback, on_batch)
     except KeyboardInterrupt:
@@ -52,9 +57,12 @@ def train_epochs(
     trainer.finish()
 
 
-def progress(trainer: Trainer, digits: Digits) -> dict[str, Any]:
-    """Where a training stands, as its card and its run's state have it."""
+def progress(
+    trainer: Trainer, digits: Digits, told: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Where a training stands, as its card and its run's state have it; told: of `Material`."""
     return {
+        "told": dict(told or {}),
         "source": digits.source,
         "split": {
             "train": len(trainer.train),
@@ -100,13 +108,20 @@ def make_card(
 ) -> dict[str, Any]:
     """What a checkpoint's card says of its making. progress: of `progress()` or a run's state."""
     card = {
-        "training": dataclasses.asdict(training),
+        "training": dataclasses.asdict(without_places(training)),
         "seed": training.seed,
         **{name: progress[name] for name in ("source", "split", "best_epoch", "history")},
         "command": command,
     }
+    card |= progress.get("told", {})
     if isinstance(network, BayesianNetwork):
         card["sigma_ratios"] = network.sigma_ratios()
     if progress.get("figures"):
         card["figures"] = progress["figures"]
     return card
+
+
+def without_places(training: TrainingConfig) -> TrainingConfig:
+    """The settings with the names of files and folders alone: their place is nobody else's."""
+    given = {name: Path(getattr(training, name)).name for name in ("start", "pen", "not_digits")}
+    return dataclasses.replace(training, **given)

@@ -11,6 +11,7 @@ from bnnlib.networks import (
     Trainable,
     TrainableConfig,
 )
+from bnnlib.storage.checkpoints import load_checkpoint
 
 
 def pick_device(name: str) -> torch.device:
@@ -24,12 +25,28 @@ def pick_device(name: str) -> torch.device:
         raise BnnlibError(f"There is no device {name!r} here: choose auto or cpu.") from error
 
 
-def build(config: TrainableConfig, seed: int) -> Trainable:
-    """An untrained network; the same seed gives the same start."""
+def build(config: TrainableConfig, seed: int, start: str = "") -> Trainable:
+    """An untrained network; the same seed gives the same start.
+
+    start: the checkpoint whose weights it has instead. Raises BnnlibError if there is none, or if
+    it has another shape or kind.
+    """
     generator = torch.Generator().manual_seed(seed)
-    if isinstance(config, DropoutConfig):
-        return DropoutNetwork(config, generator)
-    return BayesianNetwork(config, generator)
+    network: Trainable = (
+        DropoutNetwork(config, generator)
+        if isinstance(config, DropoutConfig)
+        else BayesianNetwork(config, generator)
+    )
+    if start:
+        given = load_checkpoint(start).state_dict()
+        shapes = {name: value.shape for name, value in network.state_dict().items()}
+        if shapes != {name: value.shape for name, value in given.items()}:
+            raise BnnlibError(
+                f"The checkpoint {start!r} is of another kind or size than the network to train: "
+                "start from one of the same kind and width."
+            )
+        network.load_state_dict(given)
+    return network
 
 
 def chosen_images(split: Split, classes: tuple[int, ...], images: int | None = None) -> Split:

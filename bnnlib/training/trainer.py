@@ -27,6 +27,7 @@ from bnnlib.training.optimiser import (
     make_schedule,
     moving_average,
 )
+from bnnlib.training.outliers import Outliers
 from bnnlib.training.report import EpochReport
 from bnnlib.training.start import chosen_images, pick_device
 
@@ -50,11 +51,19 @@ class Trainer:
 
     A resumed one has the losses of one that never stopped. `history`: the epochs that are over.
     `best`: the weights of the best epoch by validation NLL (the last, with the article's
-    objective), `best_epoch` its number, 0 before the first.
+    objective or with outliers), `best_epoch` its number, 0 before the first.
+
+    outliers: images of what is no digit, uint8 `[M, 28, 28]`, where the sampled networks learn to
+    contradict each other.
     """
 
     def __init__(
-        self, network: Trainable, train: Split, validation: Split, config: TrainingConfig
+        self,
+        network: Trainable,
+        train: Split,
+        validation: Split,
+        config: TrainingConfig,
+        outliers: Tensor | None = None,
     ) -> None:
         self.device = pick_device(config.device)
         train = chosen_images(train, config.classes, config.images)
@@ -81,6 +90,17 @@ class Trainer:
         self.compiled = CompiledStep(
             lambda x, y: self._differentiate(x, y, config.temperature), network.parameters()
         )
+        self.outliers = None
+        if outliers is not None:
+            self.outliers = Outliers(
+                network,
+                outliers.to(self.device),
+                config.outliers,
+                config.augment,
+                PRECISIONS[config.precision],
+                self.noise,
+                self.bend,
+            )
         self.history: list[EpochReport] = []
         self.best: dict[str, Tensor] = _copy(network)
         self.best_epoch = 0
@@ -93,7 +113,7 @@ class Trainer:
         """Train for one epoch and validate. Raises DivergedError if the loss is not finite."""
         started, epoch, n = time.perf_counter(), len(self.history), len(self.train)
         temperature = self._temperature(epoch)
-        loss, nll, correct, kl, clean, adversarial = self._learn(temperature, on_batch)
+        loss, nll, correct, kl, clean, adversarial, doubt = self._learn(temperature, on_batch)
         self._learn_prior()
         error = validation_nll = ece = math.nan
         if math.isfinite(loss):
@@ -119,6 +139,7 @@ class Trainer:
             seconds=time.perf_counter() - started,
             clean_loss=clean if halves else None,
             adversarial_loss=adversarial if halves else None,
+            outlier_loss=doubt / self.steps_per_epoch if self.outliers else None,
         )
         self._keep_best(report)
         self.history.append(report)
@@ -127,7 +148,8 @@ class Trainer:
     def _learn(self, temperature: float, on_batch: BatchHook | None) -> list[float]:
         """One pass over the training images.
 
-        Returns the sums of `Loss`'s reported, nll, correct, kl, clean and adversarial.
+        Returns the sums of `Loss`'s reported, nll, correct, kl, clean and adversarial, and of the
+        outliers' term.
         """
         config = self.config
         fixed = None if config.shuffle else torch.Generator().manual_seed(config.seed + 1)
@@ -135,7 +157,7 @@ class Trainer:
         article = config.objective == "published" and isinstance(self.network, BayesianNetwork)
         # Apple's MPS has no float64.
         wide = torch.float32 if self.device.type == "mps" else torch.float64
-        sums = torch.zeros(6, device=self.device, dtype=wide)
+        sums = torch.zeros(7, device=self.device, dtype=wide)
         nothing = torch.zeros((), device=self.device, dtype=wide)
         for step, index in enumerate(order.to(self.device).split(config.batch_size)):
             images = augment(self.train.images[index], config.augment, self.bend)
@@ -147,12 +169,13 @@ class Trainer:
                 if config.compile and full
                 else self._differentiate(images, labels, temperature)
             )
+            doubt = self.outliers.differentiate(len(labels)) if self.outliers else None
             self.optimiser.step()
             self.schedule.step()
             if self.averaged is not None:
                 self.averaged.update_parameters(self.network)
             correct = self._asked_again(images, labels) if article else loss.correct
-            parts = (loss.reported, loss.nll, correct, loss.kl, loss.clean, loss.adversarial)
+            parts = (loss.reported, loss.nll, correct, loss.kl, loss.clean, loss.adversarial, doubt)
             sums += torch.stack([nothing if part is None else part.to(wide) for part in parts])
             if on_batch is not None:
                 on_batch(step + 1, self.steps_per_epoch)
@@ -232,7 +255,8 @@ class Trainer:
 
     def _keep_best(self, report: EpochReport) -> None:
         past = [r.validation_nll for r in self.history]
-        if self.config.objective == "published" or not past or report.validation_nll <= min(past):
+        last = self.config.objective == "published" or self.outliers is not None
+        if last or not past or report.validation_nll <= min(past):
             self.best, self.best_epoch = _copy(self.answering), report.epoch
 
     def state_dict(self) -> dict:

@@ -21,6 +21,8 @@ from ui.page import show_error
 from ui.train.widgets import widget
 
 KINDS = {"bayesian": "Bayesian", "dropout": "Dropout"}
+# Those that need no files of one's own.
+NAMES = {name: what for name, what in PRESET_NAMES.items() if name != "pen"}
 FURTHER = (
     "lr",
     "batch_size",
@@ -47,12 +49,12 @@ def train_form(digits: Digits) -> None:
     )
     base = st.segmented_control(
         "Preset",
-        PRESET_NAMES,
+        NAMES,
         default="quick",
         key="form_preset",
         required=True,
         help="Where the settings below start: "
-        + "; ".join(f"**{name}**: {what}" for name, what in PRESET_NAMES.items())
+        + "; ".join(f"**{name}**: {what}" for name, what in NAMES.items())
         + ".",
     )
     st.caption(f"{base}: {PRESET_NAMES[base]}.")

@@ -82,6 +82,10 @@ def _origin(card: dict[str, Any]) -> str:
     parts = [KINDS.get(str(card.get("kind")), "A network") + "."]
     split = card.get("split")
     images = split.get("train") if isinstance(split, dict) else None
+    pen = card.get("pen") if isinstance(card.get("pen"), dict) else {}
+    drawn = pen.get("images") if isinstance(pen.get("images"), int) else 0
+    if drawn and isinstance(images, int):
+        images -= drawn  # of the digits' source alone
     if (source := SOURCES.get(str(card.get("source")))) is not None:
         how_many = f"{images:,} images of " if isinstance(images, int) else ""
         parts.append(f"Trained on {how_many}{source}")
@@ -90,6 +94,18 @@ def _origin(card: dict[str, Any]) -> str:
         parts[-1] += f"; epoch {best} of {len(history)} was kept"
     if isinstance(created := card.get("created"), str):
         parts[-1] += f", {created[:10]}"
+    if drawn:
+        parts[-1] += "."
+        parts.append(f"It learnt from {drawn:,} images of digits drawn with a pen too")
+    if isinstance(others := card.get("not_digits"), dict):
+        parts[-1] += "."
+        writers, words = others.get("letters of writers"), others.get("doodles of")
+        if isinstance(writers, list) and isinstance(words, list):
+            parts.append(
+                "Its sampled networks learnt to contradict each other on what is no digit: "
+                f"letters of {len(writers)} writers, doodles of {len(words)} categories, "
+                "and shapes made at random"
+            )
     return " ".join(parts) + "."
 
 
@@ -127,7 +143,8 @@ def _rows(values: Any, labels: dict[str, str]) -> list[tuple[str, str]]:
     return [
         (label, _plain(values[field]))
         for field, label in labels.items()
-        if values.get(field) is not None
+        if values.get(field) not in (None, "")
+        and (field != "outliers" or values.get("not_digits"))  # without them it means nothing
     ]
 
 

@@ -1,0 +1,146 @@
+"""Shapes made at random that are no digit, to learn doubt from; some are made of digits' parts."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnnlib.drawing.warp import Strokes, Warp, warped
+
+TURNED = "234567"  # digits that are none when mirrored or on their side
+
+
+def shape(digits: Sequence[tuple[int, Strokes]], random: np.random.Generator) -> Strokes:
+    """A shape made at random that is no digit; some are made of parts of these digits."""
+    kinds: list[Callable[[], Strokes]] = [
+        lambda: _glyph(random),
+        lambda: _glyph(random),
+        lambda: _figures(random),
+        lambda: _scribble(random),
+        lambda: _side_by_side(digits, random),
+        lambda: _exchanged(digits, random),
+        lambda: _crossed(digits, random),
+        lambda: _turned(digits, random),
+    ]
+    return kinds[random.integers(len(kinds))]()
+
+
+def _glyph(random: np.random.Generator) -> Strokes:
+    """Lines and arcs between the points of a grid, as a letter of some alphabet has them."""
+    grid = np.array([(x, y) for x in (0.0, 0.5, 1.0) for y in (0.0, 0.5, 1.0)])
+    grid = grid * random.uniform(0.4, 1, 2) + random.normal(0, 0.05, grid.shape)
+    strokes = []
+    here = random.integers(9)
+    for _ in range(random.integers(3, 6)):
+        there = (here + random.integers(1, 9)) % 9
+        strokes.append(_arc(grid[here], grid[there], random.choice([0, 0, 0.3, 0.6, -0.3, -0.6])))
+        here = there if random.random() < 0.6 else random.integers(9)
+    return strokes
+
+
+def _arc(start: NDArray, end: NDArray, bulge: float) -> NDArray[np.float64]:
+    t = np.linspace(0, 1, 12)[:, None]
+    across = np.array([end[1] - start[1], start[0] - end[0]])
+    return start + t * (end - start) + 4 * t * (1 - t) * bulge * across
+
+
+def _figures(random: np.random.Generator) -> Strokes:
+    """Two to five polygons, boxes, ellipses and lines."""
+    strokes = []
+    for _ in range(random.integers(2, 6)):
+        kind, size = random.integers(4), random.uniform(0.15, 0.6)
+        centre = random.uniform(-0.6, 0.6, 2)
+        if kind == 0:
+            line = random.uniform(-1, 1, (random.integers(3, 7), 2))
+            line = np.concatenate([line, line[:1]])
+        elif kind == 1:
+            line = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)]) * random.uniform(
+                0.4, 1, 2
+            )
+        elif kind == 2:
+            angles = random.uniform(0, 6) + np.linspace(0, random.uniform(3, 6.5), 24)
+            line = np.stack([np.cos(angles), np.sin(angles)], 1) * random.uniform(0.3, 1, 2)
+        else:
+            line = random.uniform(-1.5, 1.5, (2, 2))
+        strokes.append(centre + size * line)
+    return strokes
+
+
+def _scribble(random: np.random.Generator) -> Strokes:
+    """A zigzag, a spiral or a wandering line."""
+    kind = random.integers(3)
+    if kind == 0:
+        n = random.integers(5, 13)
+        heights = random.uniform(0.2, 1) * (-1.0) ** np.arange(n) + random.normal(0, 0.1, n)
+        return [np.stack([np.linspace(-1, 1, n), heights], 1)]
+    if kind == 1:
+        angles = np.linspace(0, random.uniform(11, 25), 80)
+        line = np.stack([np.cos(angles), np.sin(angles)], 1)
+        return [line * (random.uniform(0.1, 0.3) + angles[:, None] / 15)]
+    knots = np.cumsum(random.normal(0, 0.5, (random.integers(8, 14), 2)), axis=0)
+    places = np.linspace(0, len(knots) - 1, 80)
+    line = np.stack([np.interp(places, range(len(knots)), knots[:, k]) for k in (0, 1)], 1)
+    smooth = np.ones(7) / 7
+    return [np.stack([np.convolve(line[:, k], smooth, "valid") for k in (0, 1)], 1)]
+
+
+def _some(
+    digits: Sequence[tuple[int, Strokes]], random: np.random.Generator, among: str = "0123456789"
+) -> Strokes:
+    """A digit at random, scaled to an extent of 1, its upper left corner at 0."""
+    while True:
+        label, strokes = digits[random.integers(len(digits))]
+        if str(label) in among:
+            points = np.concatenate(strokes)
+            extent = max(float(np.ptp(points, axis=0).max()), 1e-9)
+            return [(stroke - points.min(0)) / extent for stroke in strokes]
+
+
+def _side_by_side(digits: Sequence[tuple[int, Strokes]], random: np.random.Generator) -> Strokes:
+    """Two or three digits in a row or one above the other, some of them touching."""
+    strokes: Strokes = []
+    place, axis = 0.0, int(random.random() < 0.15)
+    for _ in range(random.integers(2, 4)):
+        one = _some(digits, random)
+        shift = np.zeros(2)
+        shift[axis], shift[1 - axis] = place, random.normal(0, 0.1)
+        strokes += [stroke + shift for stroke in one]
+        place += float(np.concatenate(one)[:, axis].max()) + random.uniform(-0.05, 0.4)
+    return strokes
+
+
+def _exchanged(digits: Sequence[tuple[int, Strokes]], random: np.random.Generator) -> Strokes:
+    """The start of one digit, and the end of another one laid over it or beside it, moved."""
+    first = _part(_some(digits, random), 0, random.uniform(0.4, 0.8))
+    second = _part(_some(digits, random), random.uniform(0.2, 0.6), 1)
+    shift = random.uniform(-0.6, 0.6, 2)
+    turned = warped(second, Warp(rotation=180, mirror=0.5), random)
+    return first + [stroke + shift for stroke in turned]
+
+
+def _part(strokes: Strokes, start: float, end: float) -> Strokes:
+    """The part of the ink between these shares of its points."""
+    total = sum(map(len, strokes))
+    kept, seen = [], 0
+    for stroke in strokes:
+        low, high = round(start * total) - seen, round(end * total) - seen
+        part = stroke[max(0, low) : max(0, high)]
+        seen += len(stroke)
+        if len(part):
+            kept.append(part)
+    return kept or strokes
+
+
+def _crossed(digits: Sequence[tuple[int, Strokes]], random: np.random.Generator) -> Strokes:
+    """A digit with two to four long lines through it."""
+    return _some(digits, random) + [
+        random.uniform(-0.3, 1.3, (2, 2)) for _ in range(random.integers(2, 5))
+    ]
+
+
+def _turned(digits: Sequence[tuple[int, Strokes]], random: np.random.Generator) -> Strokes:
+    """A digit mirrored, or lying on its side."""
+    strokes = _some(digits, random, TURNED)
+    if random.random() < 0.5:
+        return [stroke * (-1, 1) for stroke in strokes]
+    return [stroke[:, ::-1] * random.choice([(1, -1), (-1, 1)]) for stroke in strokes]
