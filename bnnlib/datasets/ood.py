@@ -231,7 +231,9 @@ def _letters_set(name: str, files: list[Path], words: str, learnt: Learnt) -> Oo
             "give letters of other writers."
         )
     note = None
-    if left_out := sorted(set(map(writer_of, files)) & learnt.writers):
+    if left_out := sorted(
+        {writer for file in files if (writer := writer_of(file)) in learnt.writers}
+    ):
         numbers = ", ".join(map(str, left_out))
         note = f"the letters of writers {numbers} are left out: this network learnt from them"
     return OodSet(name, _letters(fresh), words, note)

@@ -89,7 +89,7 @@ def _some(
 ) -> Strokes:
     """A digit at random, scaled to an extent of 1, its upper left corner at 0."""
     while True:
-        label, strokes = digits[random.integers(len(digits))]
+        label, strokes = digits[int(random.integers(len(digits)))]
         if str(label) in among:
             points = np.concatenate(strokes)
             extent = max(float(np.ptp(points, axis=0).max()), 1e-9)

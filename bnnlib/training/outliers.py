@@ -92,8 +92,13 @@ class Outliers:
 
         h = images.flatten(1)
         for k, layer in enumerate(network.layers):
-            how = {"generator": self.noise, "precision": self.precision, "kl_weight": 0.0}
-            given = LinearNormal(h, **layer.posterior, **how)
+            given = LinearNormal(
+                h,
+                **layer.posterior,
+                generator=self.noise,
+                precision=self.precision,
+                kl_weight=0.0,
+            )
             # Layer 1's moments serve all networks.
             z = given.rsample(torch.Size([NETWORKS]) if k == 0 else torch.Size())
             h = F.leaky_relu(z) if k < len(network.layers) - 1 else z

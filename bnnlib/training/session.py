@@ -123,5 +123,9 @@ def make_card(
 
 def without_places(training: TrainingConfig) -> TrainingConfig:
     """The settings with the names of files and folders alone: their place is nobody else's."""
-    given = {name: Path(getattr(training, name)).name for name in ("start", "pen", "not_digits")}
-    return dataclasses.replace(training, **given)
+    return dataclasses.replace(
+        training,
+        start=Path(training.start).name,
+        pen=Path(training.pen).name,
+        not_digits=Path(training.not_digits).name,
+    )

@@ -82,9 +82,9 @@ def _origin(card: dict[str, Any]) -> str:
     parts = [KINDS.get(str(card.get("kind")), "A network") + "."]
     split = card.get("split")
     images = split.get("train") if isinstance(split, dict) else None
-    pen = card.get("pen") if isinstance(card.get("pen"), dict) else {}
-    drawn = pen.get("images") if isinstance(pen.get("images"), int) else 0
-    if drawn and isinstance(images, int):
+    pen = card.get("pen")
+    drawn = pen.get("images") if isinstance(pen, dict) else None
+    if isinstance(drawn, int) and isinstance(images, int):
         images -= drawn  # of the digits' source alone
     if (source := SOURCES.get(str(card.get("source")))) is not None:
         how_many = f"{images:,} images of " if isinstance(images, int) else ""
