@@ -40,6 +40,7 @@ SHIPPED = (
     "bayesian-robust",
     "dropout-pen",
     "bayesian-pen",
+    "laplace",
     "bayesian-published",
 )
 WEIGHTS = "weights.safetensors"
