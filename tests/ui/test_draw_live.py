@@ -118,7 +118,7 @@ def test_while_the_pen_is_down_fewer_samples_answer_and_the_address_waits() -> N
     assert "of 100" in pieces(app)
     assert "of 200" not in pieces(app)
     assert dict(app.query_params) == before
-    assert "drawings" not in app.session_state  # nothing is finished
+    assert app.session_state["drawings"] == []  # nothing is finished
     send(app, sent(ONE, number=2))
     assert "of 200" in pieces(app)
     assert "drawing" in app.query_params
