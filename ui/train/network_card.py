@@ -94,13 +94,13 @@ def _origin(card: dict[str, Any]) -> str:
         parts[-1] += f"; epoch {best} of {len(history)} was kept"
     if isinstance(created := card.get("created"), str):
         parts[-1] += f", {created[:10]}"
-    if drawn:
+    if isinstance(drawn, int) and drawn:
         parts[-1] += "."
         parts.append(f"It learnt from {drawn:,} images of digits drawn with a pen too")
     if isinstance(others := card.get("not_digits"), dict):
-        parts[-1] += "."
         writers, words = others.get("letters of writers"), others.get("doodles of")
         if isinstance(writers, list) and isinstance(words, list):
+            parts[-1] += "."
             parts.append(
                 "Its sampled networks learnt to contradict each other on what is no digit: "
                 f"letters of {len(writers)} writers, doodles of {len(words)} categories, "
