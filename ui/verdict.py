@@ -21,9 +21,9 @@ KINDS = {
 
 
 DOUBTS = {
-    "unlike": "unlike anything seen in training",
+    "unlike": "unlike anything seen",
     "contradict": "the {voters} contradict each other",
-    "ambiguous": "an ambiguous digit: the {voters} agree on that",
+    "ambiguous": "an ambiguous digit",
 }
 
 
@@ -54,7 +54,10 @@ def card(name: str, kind: str, answer: Answer, limit: Limit, place: int, dark: b
         if knows
         else f"I don't know<small>leans to {digit}, {percent(answer.probability)}</small>{why}"
     )
-    distance = "" if answer.as_far is None else f"<li>{farther(answer.as_far)}</li>"
+    distance = ""
+    if answer.as_far is not None:
+        far = farther(answer.as_far)
+        distance = f'<li title="{far}">{far.replace("from the training images ", "")}</li>'
     colour, label = network_colours(dark)[place], html.escape(name)
     return f"""<section class="verdict" style="--network: {colour}" aria-label="{label}">
   <h3>{label} <small>{KINDS[kind]}</small></h3>
@@ -69,12 +72,12 @@ def card(name: str, kind: str, answer: Answer, limit: Limit, place: int, dark: b
 def legend(baseline: bool, distance: bool = False) -> str:
     """What the marks of the figure mean."""
     marks = [
-        ("dots", "a sampled network"),
+        ("dots", "a sample"),
         ("mean", "mean, 5 to 95 %"),
         *([("diamond", "without sampling")] if baseline else []),
-        ("plain", "aleatoric: each is unsure"),
-        ("hatched", "epistemic: they disagree"),
-        *([("needle", "distance from the training images")] if distance else []),
+        ("plain", "aleatoric: unsure"),
+        ("hatched", "epistemic: disagree"),
+        *([("needle", "distance")] if distance else []),
     ]
     items = "".join(
         f'<li><i class="{mark}" aria-hidden="true"></i>{text}</li>' for mark, text in marks
