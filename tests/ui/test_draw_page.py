@@ -396,8 +396,7 @@ def test_the_nearest_images_are_looked_for_only_when_the_section_is_open(monkeyp
 def test_a_network_with_a_distance_says_how_far_the_drawing_is() -> None:
     far, near = cards(opened(example="letter-a")), cards(opened(example="clear-3"))
     shares = [
-        float(re.search(r"farther than ([\d.]+) %", card["bayesian"])[1])
-        for card in (far, near)
+        float(re.search(r"farther than ([\d.]+) %", card["bayesian"])[1]) for card in (far, near)
     ]
     assert shares[0] > 95 > shares[1]
     assert "I don't know" in far["bayesian"]
