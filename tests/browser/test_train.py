@@ -195,7 +195,7 @@ def test_a_run_outlives_page_browser_server_and_kill(dashboard, open_train, own_
     )  # one of each digit: nothing was drawn in this session
 
     os.kill(pid, signal.SIGKILL)
-    page.get_by_text("The process ended without a word").wait_for()
+    page.get_by_text("The process ended without saying why").wait_for()
     kept = len(run.history())
     assert kept >= length
     page.get_by_role("button", name="Resume").click()
