@@ -44,21 +44,20 @@ SLOW_STROKES, SLOW = 8, 2.0  # strokes followed move by move, and how many secon
 PAD = "canvas[role=img]"
 OTHER_PAGES = ("Uncertain digits", "Train", "Evaluate")
 
-# The new chart counts when a frame has been painted with it: other dots than before are in sight,
-# and the old chart is not. All times are the page's own.
+# The new chart counts when a frame has been painted with it: every chart in sight knows the last
+# move of the stroke (see FOLLOW). All times are the page's own.
 WATCH = """() => {
+  const pad = document.querySelector('.st-key-sheet .stBidiComponent [data-testid]')
+    .shadowRoot.querySelector('canvas').pad;
   const seen = chart => chart.getBoundingClientRect().height > 0
-    && getComputedStyle(chart).visibility === 'visible';
-  const shapes = chart => [...chart.querySelectorAll('.shapelayer path')];
-  const dots = () => [...document.querySelectorAll('.js-plotly-plot')].filter(seen)
-    .flatMap(chart => shapes(chart).map(path => path.getAttribute('d'))).join();
+    && getComputedStyle(chart).visibility === 'visible' && chart.querySelector('.shapelayer path');
   window.penUp = null; window.newChart = null;
-  const before = dots();
   document.addEventListener('pointerup', () => { window.penUp = performance.now(); },
     { once: true, capture: true });
   const look = () => {
-    const now = dots();
-    if (window.penUp !== null && now && now !== before)
+    const known = [...document.querySelectorAll('.js-plotly-plot')].filter(seen)
+      .map(chart => chart.layout?.meta?.moves ?? -1);
+    if (window.penUp !== null && known.length && Math.min(...known) >= pad.moves)
       requestAnimationFrame(() => { window.newChart = performance.now(); });
     else requestAnimationFrame(look);
   };
@@ -132,7 +131,8 @@ def stroke(page: Page, k: int) -> float:
     assert box is not None
     page.evaluate(CALM)
     page.evaluate(WATCH)
-    x, y = box["x"] + 30 + 220 * ((k * 0.618) % 1), box["y"] + 30
+    # Near the middle: side by side, strokes would be several digits.
+    x, y = box["x"] + 130 + 50 * ((k * 0.618) % 1), box["y"] + 30
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 40 * math.sin(k), y + 120, steps=6)
