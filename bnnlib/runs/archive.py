@@ -16,8 +16,17 @@ from bnnlib.runs.folder import add_run, list_runs
 from bnnlib.runs.heartbeat import this_process, write_beat
 from bnnlib.runs.keep import best_network
 from bnnlib.runs.limits import MAX_ARCHIVE, MAX_RUNS, MAX_UNPACKED
-from bnnlib.runs.run import CONFIG, HISTORY, LOG, PINNED, STATE, Run, checked_pinned, parse_history
-from bnnlib.runs.worker import FOR_TRAINING
+from bnnlib.runs.run import (
+    CONFIG,
+    FOR_TRAINING,
+    HISTORY,
+    LOG,
+    PINNED,
+    STATE,
+    Run,
+    checked_pinned,
+    parse_history,
+)
 from bnnlib.storage.files import write_text
 from bnnlib.storage.names import check_name
 from bnnlib.storage.tensors import read_state, write_state

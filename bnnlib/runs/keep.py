@@ -11,7 +11,6 @@ from bnnlib.networks import Trainable
 from bnnlib.runs.config import RunConfig, command
 from bnnlib.runs.run import Run
 from bnnlib.storage.checkpoints import save_checkpoint
-from bnnlib.training.session import make_card, without_places
 from bnnlib.training.start import build
 
 
@@ -25,6 +24,9 @@ def keep_as_checkpoint(run: Run, folder: Path) -> Path:
         raise BnnlibError(
             f"The run {run.name!r} has finished no epoch yet: there is no network to keep."
         )
+    # Here, not above: training loads Pyro and 150 MB, which a server that shows runs does without.
+    from bnnlib.training.session import make_card, without_places
+
     network = best_network(config, state)
     told = dataclasses.replace(config, training=without_places(config.training))
     card = make_card(network, config.training, state, command(told))

@@ -37,6 +37,8 @@ CONFIG, HISTORY, LOG, PINNED, STATE = (
     "pinned.safetensors",
     "state.safetensors",
 )
+# Parts of the state that a finished run does not need.
+FOR_TRAINING = ("network", "averaged", "optimiser", "schedule", "order", "noise", "bend")
 LOG_TAIL = 20_000  # characters of the log that are shown
 
 

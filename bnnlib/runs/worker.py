@@ -19,7 +19,7 @@ from bnnlib.errors import BnnlibError
 from bnnlib.networks.sampling import sample_probs
 from bnnlib.runs.heartbeat import Heart
 from bnnlib.runs.pace import Pace, note, say
-from bnnlib.runs.run import STATE, Run
+from bnnlib.runs.run import FOR_TRAINING, STATE, Run
 from bnnlib.runs.turn import StoppedError, locked_run, stop_requests, turn
 from bnnlib.storage.files import remove_leftovers
 from bnnlib.storage.tensors import write_state
@@ -30,8 +30,6 @@ from bnnlib.training.start import build
 from bnnlib.training.trainer import Trainer
 
 PINNED_SAMPLES = SAMPLES  # sampled networks that answer each pinned image, an epoch
-# Parts of the state that a finished run does not need.
-FOR_TRAINING = ("network", "averaged", "optimiser", "schedule", "order", "noise", "bend")
 
 
 def work(run: Run) -> int:
