@@ -56,9 +56,10 @@ class LaplaceNetwork(nn.Module):
             Linear(i, o) for i, o in pairwise(sizes)
         )
         features, classes = sizes[-2:]
-        self.register_buffer("class_basis", torch.eye(classes))
-        self.register_buffer("feature_basis", torch.eye(features))
-        self.register_buffer("scale", torch.zeros(classes, features + 1))  # not fitted: a point
+        # Not fitted: a point. Not torch.eye, which on the meta device loads the compiler (150 MB).
+        self.register_buffer("class_basis", torch.zeros(classes, classes))
+        self.register_buffer("feature_basis", torch.zeros(features, features))
+        self.register_buffer("scale", torch.zeros(classes, features + 1))
 
     @staticmethod
     def of(network: DropoutNetwork) -> "LaplaceNetwork":
