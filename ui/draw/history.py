@@ -27,6 +27,7 @@ from bnnlib.figures.embed import embed, to_png
 from bnnlib.figures.evaluation import reliability_figure
 from bnnlib.metrics.answer import Answer
 from bnnlib.metrics.calibration import reliability
+from ui.draw.below import closed_part
 from ui.draw.state import DrawState
 from ui.page import is_dark, show_error
 
@@ -79,14 +80,9 @@ def place_of(state: DrawState) -> int | None:
 @st.fragment
 def history(state: DrawState) -> None:
     """A closed expander, which shows nothing until it is opened."""
-    part = st.expander(
-        "This visit: your drawings, were the answers right?",
-        key=NAME,
-        icon=":material/history:",
-        on_change="rerun",
-    )
-    state.open_below(NAME, bool(part.open))
-    if not part.open:
+    title = "This visit: your drawings, were the answers right?"
+    part = closed_part(state, title, NAME, ":material/history:")
+    if part is None:
         return
     with part:
         entries = visit()

@@ -15,6 +15,7 @@ from bnnlib.figures.replay import Track, replay_figure
 from bnnlib.metrics import uncertainty
 from bnnlib.networks import Network
 from bnnlib.networks.saliency import InkMap, ink_map
+from ui.draw.below import closed_part
 from ui.draw.examples import BY_SLUG, EXAMPLES
 from ui.draw.state import LIVE_SAMPLES, DrawState
 from ui.loaders import answers_of, chosen_networks, load_network, network_version
@@ -27,14 +28,9 @@ CONFIG = {"displayModeBar": False, "responsive": True}
 @st.fragment
 def what_if(state: DrawState) -> None:
     """A closed expander, which computes nothing until it is opened."""
-    part = st.expander(
-        "What if it were turned, thicker, half erased …",
-        key=NAME,
-        icon=":material/tune:",
-        on_change="rerun",
-    )
-    state.open_below(NAME, bool(part.open))
-    if not part.open:
+    title = "What if it were turned, thicker, half erased …"
+    part = closed_part(state, title, NAME, ":material/tune:")
+    if part is None:
         return
     with part:
         change, other = choices()
