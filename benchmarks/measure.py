@@ -88,6 +88,16 @@ def use_cpu_time() -> None:
     clock = time.thread_time
 
 
+def has_bf16(device: str) -> bool:
+    """Whether bf16 products are the machine's own: emulated ones take twenty times as long."""
+    return device != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def precisions(device: str) -> tuple[str, ...]:
+    """Those worth training in on this machine."""
+    return ("fp32", "bf16") if has_bf16(device) else ("fp32",)
+
+
 def synchronise() -> None:
     """Wait for a GPU that is still at work."""
     if torch.cuda.is_available():

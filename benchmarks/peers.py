@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks.measure import has_bf16
 from benchmarks.peer import N_TRAIN, PRIOR, SCALE, SIZES, Peer, adam
 from benchmarks.stock_pyro import stock_pyro
 from bnnlib.networks import BayesianConfig, BayesianNetwork
@@ -23,6 +24,7 @@ PLAIN, STOCK, TORCHBNN = "plain MLP", "stock Pyro HiddenLayer", "torchbnn"
 FASTBNNS, MOMENTS = "fastbnns", "fastbnns, moments"
 OURS, OURS_BF16 = "bnnlib", "bnnlib, bf16"
 OURS_COMPILED, OURS_BF16_COMPILED = "bnnlib, compiled", "bnnlib, bf16, compiled"
+NO_BF16 = "bf16 is left out: this processor has no such products."
 ALL_OURS = (OURS, OURS_BF16, OURS_COMPILED, OURS_BF16_COMPILED)
 
 
@@ -195,8 +197,11 @@ def batch(device: str, size: int = 128) -> tuple[Tensor, Tensor]:
 
 
 def build(device: str, names: tuple[str, ...] = tuple(PEERS)) -> tuple[dict[str, Peer], list[str]]:
-    """The peers that are installed, and what to say of those that are not."""
+    """The peers that are installed and that the machine can run, and what to say of the others."""
     peers, missing = {}, []
+    if not has_bf16(device) and set(names) & {OURS_BF16, OURS_BF16_COMPILED}:
+        names = tuple(name for name in names if name not in (OURS_BF16, OURS_BF16_COMPILED))
+        missing.append(NO_BF16)
     for name in names:
         try:
             peers[name] = PEERS[name](*batch(device))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from benchmarks import peers
-from benchmarks.measure import Times, interleaved
+from benchmarks.measure import Times, has_bf16, interleaved
 from benchmarks.section import Row, Section
 from benchmarks.training_step import SHAPES
 from bnnlib import sample_probs
@@ -28,17 +28,19 @@ def sampling(device: str, quick: bool) -> Section:
     tasks: dict[str, Callable[[], object]] = {
         OURS: lambda: sample_probs(bayesian, many, s, 0),
         DROPOUT: lambda: sample_probs(dropout, many, s, 0),
-        "bnnlib, Bayesian, bf16 products": lambda: sample_probs(
-            bayesian, many, s, 0, precision=torch.bfloat16
-        ),
     }
-    scale = {}
-    low = many.flatten(1).to(torch.bfloat16)
-    for name, x, matmul in (
+    scale: dict[str, float] = {}
+    floors: list[tuple[str, Tensor, Callable[..., Tensor]]] = [
         ("the products alone, fp32 by torch's @", many.flatten(1), torch.matmul),
         (FLOOR, many.flatten(1), product),
-        ("the products alone, bf16", low, product),
-    ):
+    ]
+    if has_bf16(device):
+        tasks["bnnlib, Bayesian, bf16 products"] = lambda: sample_probs(
+            bayesian, many, s, 0, precision=torch.bfloat16
+        )
+        low = many.flatten(1).to(torch.bfloat16)
+        floors.append(("the products alone, bf16", low, product))
+    for name, x, matmul in floors:
         tasks[name], scale[name] = partial(_products, x, matmul), float(s)
     for name, peer in built.items():
         if name not in (*peers.ALL_OURS, peers.PLAIN, peers.MOMENTS):

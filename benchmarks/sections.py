@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 
 from benchmarks import measure, peers, stock_pyro
+from benchmarks.epoch import epoch
 from benchmarks.measure import ROOT, in_a_process, interleaved
 from benchmarks.sampling import sampling
 from benchmarks.section import Row, Section
@@ -25,11 +26,12 @@ def ceiling(device: str, quick: bool) -> Section:
     """How many products a second the machine does, 2,048 x 2,048 x 2,048."""
     a = torch.randn(2_048, 2_048, device=device)
     low = a.to(torch.bfloat16)
-    tasks = {
+    tasks: dict[str, Callable[[], object]] = {
         "fp32, torch's @": lambda: a @ a,
         "fp32, as bnnlib takes it": lambda: product(a, a),
-        "bf16": lambda: product(low, low),
     }
+    if measure.has_bf16(device):
+        tasks["bf16"] = lambda: product(low, low)
     times = interleaved(tasks, 3 if quick else 10)
     work = 2 * 2_048**3 / 1e9
     rows: list[Row] = [
@@ -51,7 +53,7 @@ def accuracy(device: str, quick: bool) -> Section:
         )
     config, training = preset("bayesian", "default")
     rows: list[Row] = []
-    for precision in ("fp32", "bf16"):
+    for precision in measure.precisions(device):
         trainer = Trainer(
             build(config, 0),
             digits.train,
@@ -187,6 +189,7 @@ def pages(device: str, quick: bool) -> Section:
 SECTIONS: dict[str, Callable[[str, bool], Section]] = {
     "step": training_step,
     "stock": stock_pyro_again,
+    "epoch": epoch,
     "sampling": sampling,
     "ceiling": ceiling,
     "accuracy": accuracy,

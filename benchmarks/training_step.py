@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmarks import peers
-from benchmarks.measure import Times, in_a_process, interleaved, middle
+from benchmarks.measure import Times, has_bf16, in_a_process, interleaved, middle
 from benchmarks.section import Row, Section
 from bnnlib.layers.products import product
 
@@ -38,8 +38,9 @@ def training_step(device: str, quick: bool) -> Section:
     matmuls: dict[str, tuple[torch.dtype, Callable[..., Tensor]]] = {
         "fp32 by torch's @": (torch.float32, torch.matmul),
         "fp32": (torch.float32, product),
-        "bf16": (torch.bfloat16, product),
     }
+    if has_bf16(device):
+        matmuls["bf16"] = torch.bfloat16, product
     alone = "the six products of a layer alone, {}".format
     for name, how in matmuls.items():
         tasks[alone(name)] = _six_products(device, *how)
@@ -48,17 +49,22 @@ def training_step(device: str, quick: bool) -> Section:
     if device == "cpu":
         for row in rows:
             row |= _memory(str(row[""])) if row[""] in built else dict.fromkeys(MEMORY)
-    ours, bf16, compiled, both = (times[name] for name in peers.ALL_OURS)
+    ours, compiled = times[peers.OURS], times[peers.OURS_COMPILED]
     headlines: dict[str, float | list[float]] = {
         "stock Pyro / ours, step": times[peers.STOCK].over(ours),
         "ours / plain MLP, step": ours.over(times[peers.PLAIN]),
-        "bf16 compiled / fp32, step": both.over(ours),
-        "bf16 / fp32, step, neither compiled": bf16.over(ours),
-        "bf16 / fp32, step, both compiled": both.over(compiled),
-        "bf16 / fp32, the products of a step alone": times[alone("bf16")].over(
-            times[alone("fp32")]
-        ),
+        "compiled / not compiled, step": compiled.over(ours),
     }
+    if has_bf16(device):
+        bf16, both = times[peers.OURS_BF16], times[peers.OURS_BF16_COMPILED]
+        headlines |= {
+            "bf16 compiled / fp32, step": both.over(ours),
+            "bf16 / fp32, step, neither compiled": bf16.over(ours),
+            "bf16 / fp32, step, both compiled": both.over(compiled),
+            "bf16 / fp32, the products of a step alone": times[alone("bf16")].over(
+                times[alone("fp32")]
+            ),
+        }
     if peers.TORCHBNN in times:
         headlines["ours / torchbnn, step"] = ours.over(times[peers.TORCHBNN])
     peak = {row[""]: row.get(MEMORY[0]) for row in rows}
