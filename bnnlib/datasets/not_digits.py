@@ -14,11 +14,11 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from bnnlib.datasets.pen import LIKE_DIGITS, rendered_anew
-from bnnlib.datasets.shapes import shape
+from bnnlib.datasets.pen import LIKE_DIGITS
+from bnnlib.datasets.rendering import rendered_anew
+from bnnlib.datasets.shapes import mixture, shape
 from bnnlib.drawing.unipen import read_unipen
 from bnnlib.drawing.warp import Strokes, Warp
 from bnnlib.errors import BnnlibError
@@ -26,7 +26,7 @@ from bnnlib.errors import BnnlibError
 LIKE_DIGITS_DRAWN = frozenset({"circle"})  # a doodle that looks like a 0
 LETTERS, DOODLES = "UJIpenchars-w*.txt", "*.ndjson"
 LETTER_WRITERS = range(1, 5)  # to learn from; the others are for reporting
-OF_EACH = 8_000  # images of letters, of doodles and of shapes that a training learns from
+OF_EACH = 30_000  # images of each of the four kinds that a training learns from
 WARPS = {
     "letters": Warp(rotation=15, shear=0.2, aspect=0.4, bend=0.02),
     "doodles": Warp(rotation=20, shear=0.15, aspect=0.4, bend=0.02, mirror=0.5),
@@ -103,29 +103,33 @@ def is_for_training(category: str) -> bool:
 def pool(
     folder: Path, digits: Sequence[tuple[int, Strokes]], seed: int, each: int
 ) -> tuple[Tensor, Learnt]:
-    """Images to learn doubt from, uint8 `[3 * each, 28, 28]`, and whose they are.
+    """Images to learn doubt from, uint8 `[4 * each, 28, 28]`, and whose they are.
 
-    A third are letters of `LETTER_WRITERS`, a third doodles of the categories for training, both
-    from `folder` or its subfolders and each warped anew; a third are shapes, some of them made of
-    parts of `digits`. Raises BnnlibError where letters or doodles are missing.
+    A quarter are letters of `LETTER_WRITERS`, a quarter doodles of the categories for training,
+    both from `folder` or its subfolders; a quarter are shapes, some of them made of parts of
+    `digits`, and a quarter mixtures of parts of letters, doodles and digits. Each is warped anew.
+    Raises BnnlibError where letters or doodles are missing.
     """
     random = np.random.default_rng(seed)
     files = [path for path in sorted(folder.rglob(LETTERS)) if writer_of(path) in LETTER_WRITERS]
+    found = [(word, strokes) for word, strokes in doodles(folder) if is_for_training(word)]
     drawn = {
         "letters": [strokes for path in files for _, strokes in letters(path)],
-        "doodles": [strokes for word, strokes in doodles(folder) if is_for_training(word)],
+        "doodles": [strokes for _, strokes in found],
     }
-    for name, found in drawn.items():
-        if not found:
+    for name, drawings in drawn.items():
+        if not drawings:
             raise BnnlibError(
                 f"{folder} holds no {name} to learn doubt from: put {LETTERS} and {DOODLES} there."
             )
-    drawings = {
-        name: [found[k] for k in random.permutation(each) % len(found)]
-        for name, found in drawn.items()
-    }
-    drawings["shapes"] = [shape(digits, random) for _ in range(each)]
-    images = [rendered_anew(part, WARPS[name], random) for name, part in drawings.items()]
-    words = {word for word, _ in doodles(folder) if is_for_training(word)}
+    chosen = [
+        (drawings[k % len(drawings)], WARPS[name])
+        for name, drawings in drawn.items()
+        for k in random.permutation(each)
+    ]
+    chosen += [(shape(digits, random), WARPS["shapes"]) for _ in range(each)]
+    kinds = [*drawn.values(), [strokes for _, strokes in digits]]
+    chosen += [(mixture(kinds, random), WARPS["shapes"]) for _ in range(each)]
     writers = {number for path in files if (number := writer_of(path)) is not None}
-    return torch.cat(images), Learnt(frozenset(writers), frozenset(words))
+    words = {word for word, _ in found}
+    return rendered_anew(chosen, seed), Learnt(frozenset(writers), frozenset(words))

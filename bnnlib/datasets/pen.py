@@ -4,27 +4,24 @@ pendigits (Alpaydin & Alimoglu 1998, CC BY 4.0) has digits of 30 writers, UJIpen
 al. 2008, CC BY 4.0) letters and digits of more. Both are UNIPEN text.
 """
 
+import dataclasses
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from bnnlib.datasets.mnist import Split
-from bnnlib.drawing.raster import image_from_strokes
+from bnnlib.datasets.mnist import Digits, Split
+from bnnlib.datasets.rendering import rendered, rendered_anew, to_bytes
 from bnnlib.drawing.unipen import read_unipen
-from bnnlib.drawing.warp import Strokes, Warp, warped
+from bnnlib.drawing.warp import Strokes, Warp
 from bnnlib.errors import BnnlibError
 
 TRAINING, TUNING, REPORTING = range(1, 19), range(19, 25), range(25, 31)  # pen digits' writers
 LIKE_DIGITS = frozenset("oOlIizZsSbgqB")  # letters that look like a digit
 COMMENT = re.compile(r"^\.COMMENT\s+\d\s+(\d+)\s+\d+\s*$", re.MULTILINE)
 DIGIT_WARP = Warp(rotation=10, shear=0.15, aspect=0.3, bend=0.015)
-VERSIONS = 4  # images of each digit: one as it was drawn, the others warped
-SUPERSAMPLE = 4  # of these images; coarser than on the page, and five times as fast
-PENS, SOFTNESSES = (1.5, 3.0), (0.3, 0.6)  # pixels; a drawing on the page has 2.0 and 0.45
+VERSIONS = 12  # images of each digit: one as it was drawn, the others warped
 
 
 def pen_digits(path: Path, writers: Collection[int]) -> list[tuple[int, Strokes]]:
@@ -46,37 +43,33 @@ def pen_digits(path: Path, writers: Collection[int]) -> list[tuple[int, Strokes]
     ]
 
 
-def rendered(drawings: Sequence[Sequence[np.ndarray]]) -> Tensor:
-    """The images the network sees of drawings on the page, float `[B, 28, 28]`."""
-    return torch.stack([image_from_strokes(strokes) for strokes in drawings])
+def with_pen_digits(digits: Digits, path: Path) -> Digits:
+    """The digits, and pen digits as they were drawn.
+
+    Those of writers 1-18 are among the training images; those of writers 19-24 come first among
+    the validation images.
+    """
+    drawn = [pen_digits(path, writers) for writers in (TRAINING, TUNING)]
+    learnt, tuning = (
+        Split(to_bytes(rendered([s for _, s in part])), torch.tensor([label for label, _ in part]))
+        for part in drawn
+    )
+    return dataclasses.replace(
+        digits, train=joined(digits.train, learnt), validation=joined(tuning, digits.validation)
+    )
 
 
-def rendered_anew(drawings: Sequence[Strokes], how: Warp, random: np.random.Generator) -> Tensor:
-    """Each drawing warped and drawn with another pen, uint8 `[B, 28, 28]`."""
-    images = [
-        image_from_strokes(
-            warped(strokes, how, random),
-            random.uniform(*PENS),
-            random.uniform(*SOFTNESSES),
-            SUPERSAMPLE,
-        )
-        for strokes in drawings
-    ]
-    return to_bytes(torch.stack(images))
-
-
-def to_bytes(images: Tensor) -> Tensor:
-    """Float images in [0, 1] -> uint8, same shape."""
-    return images.mul(255).round().to(torch.uint8)
+def joined(first: Split, second: Split) -> Split:
+    """The images of both."""
+    return Split(torch.cat([first.images, second.images]), torch.cat([first.labels, second.labels]))
 
 
 def training_split(path: Path, seed: int) -> tuple[Split, Split]:
     """Images of pen digits: `VERSIONS` of each by writers 1-18, and one of each by 19-24."""
-    random = np.random.default_rng(seed)
     learnt, tuning = pen_digits(path, TRAINING), pen_digits(path, TUNING)
     drawings = [strokes for _, strokes in learnt]
     versions = [to_bytes(rendered(drawings))]
-    versions += [rendered_anew(drawings, DIGIT_WARP, random) for _ in range(VERSIONS - 1)]
+    versions += [rendered_anew([(d, DIGIT_WARP) for d in drawings] * (VERSIONS - 1), seed)]
     labels = torch.tensor([label for label, _ in learnt])
     return (
         Split(torch.cat(versions), labels.repeat(VERSIONS)),

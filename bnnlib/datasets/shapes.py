@@ -1,4 +1,4 @@
-"""Shapes made at random that are no digit, to learn doubt from; some are made of digits' parts."""
+"""Shapes made at random that are no digit, to learn doubt from; some of parts of drawings."""
 
 from collections.abc import Callable, Sequence
 
@@ -23,6 +23,40 @@ def shape(digits: Sequence[tuple[int, Strokes]], random: np.random.Generator) ->
         lambda: _turned(digits, random),
     ]
     return kinds[random.integers(len(kinds))]()
+
+
+def free_shape(random: np.random.Generator) -> Strokes:
+    """A shape made at random of lines and arcs alone."""
+    return (_glyph, _glyph, _figures, _scribble)[random.integers(4)](random)
+
+
+def mixture(kinds: Sequence[Sequence[Strokes]], random: np.random.Generator) -> Strokes:
+    """A part of one drawing with a part of another, each turned and moved.
+
+    kinds: drawings by their kind, each kind as likely; the first drawing is not of the last kind.
+    """
+
+    def one(among: Sequence[Sequence[Strokes]]) -> Strokes:
+        kind = among[int(random.integers(len(among)))]
+        return _some_of(kind[int(random.integers(len(kind)))], random)
+
+    first, second = one(kinds[:-1]), one(kinds)
+    size, place = np.exp(random.uniform(-0.7, 0.3)), random.uniform(-0.7, 0.7, 2)
+    return first + [size * stroke + place for stroke in second]
+
+
+def _some_of(strokes: Strokes, random: np.random.Generator) -> Strokes:
+    """Some of the strokes, or a piece of a single one; now and then all. The extent is about 1."""
+    if random.random() < 0.6:
+        if len(strokes) > 1:
+            count = max(1, round(len(strokes) * random.uniform(0.3, 0.9)))
+            strokes = [strokes[k] for k in sorted(random.permutation(len(strokes))[:count])]
+        else:
+            start = random.uniform(0, 0.5)
+            strokes = _part(strokes, start, start + random.uniform(0.3, 0.6))
+    rotation = 180 if random.random() < 0.3 else 20
+    how = Warp(rotation=rotation, shear=0.3, aspect=0.5, bend=0.03, mirror=0.5)
+    return warped(strokes, how, random)
 
 
 def _glyph(random: np.random.Generator) -> Strokes:

@@ -13,6 +13,7 @@ from bnnlib.training.settings import Setting, setting, settings_of
 
 KINDS = ("dropout", "bayesian")
 MAX_HIDDEN_LAYERS = 4
+MNIST = "mnist"  # as `not_digits`: made of the training images themselves
 OBJECTIVES = {
     "elbo": "the right one",
     "published": "the article's, with the wrong sign of its KL",
@@ -181,8 +182,8 @@ class TrainingConfig:
     pen: str = setting(
         "",
         "Pen digits",
-        "Learn digits drawn with a pen too: four images of each by writers 1-18. The best epoch is "
-        "chosen by writers 19-24 too.",
+        "Learn digits drawn with a pen too: twelve images of each by writers 1-18. Validation is "
+        "on writers 19-24 too.",
         str,
         none="the file pendigits-orig-tra.txt",
         flag=True,
@@ -193,7 +194,8 @@ class TrainingConfig:
         "Learn to doubt letters, doodles and other shapes: there the sampled networks shall "
         "contradict each other. The last epoch is kept.",
         str,
-        none="a folder with UJIpenchars-w*.txt and *.ndjson in it or in its subfolders",
+        none="a folder with UJIpenchars-w*.txt and *.ndjson in it or in its subfolders; or mnist, "
+        "which cuts up the training images themselves",
         flag=True,
     )
     outliers: float = setting(

@@ -5,13 +5,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from bnnlib.datasets import not_digits, pen
-from bnnlib.datasets.mnist import Digits, Split
+from bnnlib.datasets.cut_digits import cut_digits
+from bnnlib.datasets.mnist import Digits
+from bnnlib.datasets.rendering import rendered_anew
+from bnnlib.datasets.shapes import free_shape
 from bnnlib.errors import BnnlibError
-from bnnlib.training.config import TrainingConfig
+from bnnlib.training.config import MNIST, TrainingConfig
+from bnnlib.training.start import chosen_images
+
+SHAPES = not_digits.WARPS["shapes"]
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,8 @@ def load_material(config: TrainingConfig, digits: Digits) -> Material:
         learnt, tuning = pen.training_split(path, config.seed)
         lessons = dataclasses.replace(
             digits,
-            train=_joined(digits.train, learnt),
-            validation=_joined(digits.validation, tuning),
+            train=pen.joined(digits.train, learnt),
+            validation=pen.joined(digits.validation, tuning),
         )
         told["pen"] = {
             "writers": list(pen.TRAINING),
@@ -51,11 +58,26 @@ def load_material(config: TrainingConfig, digits: Digits) -> Material:
             "source": "pendigits (Alpaydin & Alimoglu 1998), UCI",
             "licence": "CC BY 4.0",
         }
-    if config.not_digits:
+    if config.not_digits == MNIST:
+        random = np.random.default_rng(config.seed)
+        train = chosen_images(digits.train, config.classes)
+        shapes = [(free_shape(random), SHAPES) for _ in range(not_digits.OF_EACH)]
+        outliers = torch.cat(
+            [
+                cut_digits(train.images, train.labels, 2 * not_digits.OF_EACH, config.seed),
+                rendered_anew(shapes, config.seed),
+            ]
+        )
+        told["not_digits"] = {
+            "images": len(outliers),
+            "source": "two thirds are made of MNIST's training images, cut, joined, overlaid, "
+            "turned and bent; a third are shapes made at random of lines and arcs",
+        }
+    elif config.not_digits:
         if not drawn:
             raise BnnlibError(
-                "What is no digit is learnt beside pen digits, whose parts it needs: "
-                "give --pen with --not-digits."
+                "Drawings of what is no digit are learnt beside pen digits, whose parts they need: "
+                "give --pen with --not-digits, or --not-digits mnist."
             )
         outliers, met = not_digits.pool(
             Path(config.not_digits), drawn, config.seed, not_digits.OF_EACH
@@ -66,11 +88,7 @@ def load_material(config: TrainingConfig, digits: Digits) -> Material:
             "doodles of": sorted(met.categories),
             "images": len(outliers),
             "source": "UJIpenchars (Llorens et al. 2008), UCI; The Quick, Draw! Dataset, Google; "
-            "a third are shapes made at random and of the pen digits' parts",
+            "a quarter are shapes made at random and of the pen digits' parts, a quarter mixtures",
             "licence": "CC BY 4.0",
         }
     return Material(digits, lessons, outliers, told)
-
-
-def _joined(first: Split, second: Split) -> Split:
-    return Split(torch.cat([first.images, second.images]), torch.cat([first.labels, second.labels]))
