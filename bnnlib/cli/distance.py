@@ -3,14 +3,15 @@
 import argparse
 import sys
 from functools import partial
+from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
 from bnnlib.cli.evaluate import keep
 from bnnlib.datasets.mnist import load_mnist
-from bnnlib.datasets.not_digits import learnt_of
 from bnnlib.datasets.ood import load_ood
+from bnnlib.datasets.pen import with_pen_digits
 from bnnlib.errors import BnnlibError
 from bnnlib.evaluation.distance import with_distance
 from bnnlib.sentences.answers import rule_words
@@ -23,6 +24,9 @@ def distance(options: argparse.Namespace) -> int:
     names = list(dict.fromkeys(options.names))
     found = {name: load_results(find_checkpoint(name)) for name in names}
     digits = load_mnist()
+    if options.pen:
+        digits = with_pen_digits(digits, Path(options.pen))
+    sets = [load_ood(given, digits.validation).images for given in options.strangers]
     for name, results in found.items():
         if results is None:
             raise BnnlibError(
@@ -30,10 +34,6 @@ def distance(options: argparse.Namespace) -> int:
                 f"run python -m bnnlib evaluate {name} --save, which fits it too."
             )
         network = load_checkpoint(name)
-        learnt = learnt_of(network.card)
-        sets = [
-            load_ood(given, digits.validation, learnt=learnt).images for given in options.strangers
-        ]
         with tqdm(total=100, unit="%", file=sys.stderr, leave=False, desc=name) as bar:
             made = with_distance(
                 results,

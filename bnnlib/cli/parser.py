@@ -109,6 +109,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="SET",
         help=f"choose the measure of doubt to refuse by on these {OOD_HELP}",
     )
+    distance.add_argument(
+        "--pen",
+        metavar="FILE",
+        default="",
+        help="the file pendigits-orig-tra.txt, for networks that learnt from it: its writers 1-18 "
+        "are near, and writers 19-24 say what is usual",
+    )
 
     predict = verbs.add_parser(
         "predict",

@@ -38,6 +38,8 @@ SHIPPED = (
     "ensemble",
     "dropout-robust",
     "bayesian-robust",
+    "dropout-doubt",
+    "bayesian-doubt",
     "dropout-pen",
     "bayesian-pen",
     "laplace",
