@@ -17,6 +17,7 @@ from ui.loaders import (
     chosen_networks,
     load_digits,
     load_network,
+    name_networks,
     network_version,
 )
 from ui.page import is_dark, page_setup, show_error
@@ -73,6 +74,7 @@ def main() -> None:
     with images_tab:
         if digits is not None:
             training_images(digits)
+    name_networks()
 
 
 def usable_digits() -> Digits | None:

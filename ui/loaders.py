@@ -1,5 +1,6 @@
 """Networks and digits for the pages: loaded once, shared by all sessions, never changed."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,10 @@ from bnnlib.networks import EnsembleNetwork, Network
 from bnnlib.storage.checkpoints import SHIPPED, find_checkpoint, list_checkpoints, load_checkpoint
 from bnnlib.storage.evaluations import AnswerRule, cache_folder, load_results, rule_of
 
-DEFAULT_NETWORKS = ("dropout", "bayesian")
+DEFAULT_NETWORKS = ("dropout-pen", "bayesian-pen")
+# What an address that names no network showed before these were the default ones.
+FORMER_NETWORKS = ("dropout", "bayesian")
+SIDES = ("left", "right")
 HOME = "dashboard.py"
 
 # With more threads every matrix product waits for the slowest of them, which on a busy machine adds
@@ -125,11 +129,35 @@ def chosen_networks() -> tuple[str, str]:
 def choose_networks(left: str, right: str) -> None:
     """Use these two checkpoints on all pages of this session, and name them in the address."""
     st.session_state["networks"] = (left, right)
-    for side, name, default in zip(("left", "right"), (left, right), DEFAULT_NETWORKS, strict=True):
-        if name != default:
-            st.query_params[side] = name
-        elif side in st.query_params:
+    name_networks()
+
+
+def name_networks() -> None:
+    """Bring the networks in the address up to date, after anything else in it has changed."""
+    named = named_networks(chosen_networks(), bool(set(st.query_params) - set(SIDES)))
+    for side in SIDES:
+        if side in named and st.query_params.get(side) != named[side]:
+            st.query_params[side] = named[side]
+        elif side not in named and side in st.query_params:
             del st.query_params[side]
+
+
+def named_networks(networks: tuple[str, str], more: bool) -> dict[str, str]:
+    """The parameters of an address that name the networks; more: whether it has others.
+
+    The default networks are left out of an empty address alone: one with other parameters and
+    without networks was shared when others were the default.
+    """
+    return (
+        {} if networks == DEFAULT_NETWORKS and not more else dict(zip(SIDES, networks, strict=True))
+    )
+
+
+def networks_of_address(parameters: Mapping[str, str]) -> tuple[str, str]:
+    """The networks that an address names, or meant when it was shared."""
+    usual = FORMER_NETWORKS if parameters else DEFAULT_NETWORKS
+    left, right = (parameters.get(side, name) for side, name in zip(SIDES, usual, strict=True))
+    return left, right
 
 
 def send_to_draw(image: np.ndarray, caption: str) -> None:

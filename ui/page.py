@@ -5,7 +5,12 @@ from pathlib import Path
 import streamlit as st
 
 from bnnlib.errors import BnnlibError
-from ui.loaders import DEFAULT_NETWORKS, checkpoint_names, choose_networks
+from ui.loaders import (
+    DEFAULT_NETWORKS,
+    checkpoint_names,
+    choose_networks,
+    networks_of_address,
+)
 from ui.memory import give_back_memory, spare_the_collector
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,10 +83,7 @@ def networks_from_address() -> None:
     An unknown name gives a warning of one sentence.
     """
     if "networks" not in st.session_state:
-        wanted = tuple(
-            st.query_params.get(side, name)
-            for side, name in zip(("left", "right"), DEFAULT_NETWORKS, strict=True)
-        )
+        wanted = networks_of_address(st.query_params)
         known = checkpoint_names()
         found = tuple(
             name if name in known else default

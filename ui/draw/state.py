@@ -12,7 +12,7 @@ from bnnlib.drawing.strokes import Stroke, drawn_image
 from bnnlib.errors import BnnlibError
 from ui.draw.examples import BY_SLUG, EXAMPLES
 from ui.draw.picture import Picture
-from ui.loaders import DEFAULT_NETWORKS
+from ui.loaders import named_networks
 
 SAMPLES, SEED, PEN = 200, 0, 20
 PARAMETERS = (
@@ -199,11 +199,7 @@ def from_address(parameters: Mapping[str, str]) -> tuple[DrawState, str | None]:
 
 def to_address(state: DrawState, networks: tuple[str, str]) -> dict[str, str]:
     """The parameters that describe the state, without what is at its default."""
-    address = {
-        side: name
-        for side, name, default in zip(("left", "right"), networks, DEFAULT_NETWORKS, strict=True)
-        if name != default
-    }
+    address: dict[str, str] = {}
     if state.samples != SAMPLES:
         address["samples"] = str(state.samples)
     if state.threshold is not None:
@@ -223,7 +219,7 @@ def to_address(state: DrawState, networks: tuple[str, str]) -> dict[str, str]:
             address["drawing"] = text
     if state.reading:
         address["digits"] = state.reading
-    return address
+    return named_networks(networks, bool(address)) | address
 
 
 def write_address(state: DrawState, networks: tuple[str, str]) -> None:

@@ -9,7 +9,7 @@ such widgets.
 import streamlit as st
 
 from bnnlib.metrics import WORDS
-from ui.loaders import DEFAULT_NETWORKS, checkpoint_names, chosen_networks
+from ui.loaders import checkpoint_names, chosen_networks, named_networks
 
 MOST = 5  # networks that can be told apart in one figure
 LIMIT = 20.0  # per cent of the digits that the slider can refuse
@@ -63,16 +63,13 @@ def read_address() -> str | None:
 def write_address() -> None:
     """Bring the address up to date; what is at its default is left out."""
     state, used = st.session_state, chosen_networks()
-    address = {
-        side: name
-        for side, name, usual in zip(("left", "right"), used, DEFAULT_NETWORKS, strict=True)
-        if name != usual
-    }
+    address: dict[str, str] = {}
     if tuple(state[NETWORKS]) != used and state[NETWORKS]:
         address["networks"] = ",".join(state[NETWORKS])
     if state.get(REFUSED, DEFAULTS[REFUSED]) != DEFAULTS[REFUSED]:
         address["refused"] = f"{state[REFUSED]:g}"
     if state.get(RANKING, DEFAULTS[RANKING]) != DEFAULTS[RANKING]:
         address["by"] = state[RANKING]
+    address = named_networks(used, bool(address)) | address
     if st.query_params.to_dict() != address:
         st.query_params.from_dict(address)

@@ -6,7 +6,7 @@ Streamlit can bind widgets to the address, but `st.switch_page` fails on a page 
 import streamlit as st
 
 from bnnlib.evaluation.survey import MEASURES
-from ui.loaders import DEFAULT_NETWORKS, chosen_networks
+from ui.loaders import chosen_networks, named_networks
 
 Value = str | int | bool
 DIGITS: tuple[Value, ...] = ("any", *range(10))
@@ -72,16 +72,11 @@ def go_to(place: int, glide: bool = False) -> None:
 
 def write_address() -> None:
     """Write the address anew, without what is at its default."""
-    address = {
-        side: name
-        for side, name, usual in zip(
-            ("left", "right"), chosen_networks(), DEFAULT_NETWORKS, strict=True
-        )
-        if name != usual
-    }
+    address: dict[str, str] = {}
     for name, (default, _) in PARAMETERS.items():
         if (value := st.session_state.get(key(name), default)) != default:
             address[name] = _text(value)
+    address = named_networks(chosen_networks(), bool(address)) | address
     if st.query_params.to_dict() != address:
         st.query_params.from_dict(address)
 
