@@ -20,13 +20,13 @@ from torch import Tensor
 
 from benchmarks import ink_data
 from benchmarks.photographs import CONDITIONS, photograph
-from benchmarks.several import enlarged, ink_split_right, strokes_split_right
+from benchmarks.several import enlarged, ink_side_by_side, split_ink, split_strokes
 from bnnlib import load_checkpoint, load_mnist, metrics, sample_probs
 from bnnlib.datasets.mnist import data_folders
 from bnnlib.datasets.not_digits import learnt_of
-from bnnlib.drawing.cuts import Score
+from bnnlib.drawing.cuts import FITTED_WITH, Score
 from bnnlib.drawing.photo import read_photo
-from bnnlib.drawing.segment import segment_ink, segment_strokes
+from bnnlib.drawing.segment import Split, segment_ink, segment_strokes
 from bnnlib.errors import BnnlibError
 from bnnlib.metrics.answer import Rule, make_answer
 from bnnlib.metrics.distance import Distance
@@ -230,8 +230,11 @@ def simulated(data: Path, writers: Sequence[int], count: int) -> Set:
     return Set(torch.stack(images), conditions, labels)
 
 
-def splits(data: Path, writers: Sequence[int], count: int, score: Score | None = None) -> Result:
-    """How pictures of several digits split, and how many single digits do.
+def splits(
+    data: Path, writers: Sequence[int], count: int, ask: Ask, score: Score | None = None
+) -> Result:
+    """How pictures of several digits split, how many single digits do, and how many of several
+    stay whole and are named as one digit.
 
     score: what the splitting of ink asks how sure it is that an image is a digit, or None.
     """
@@ -246,16 +249,21 @@ def splits(data: Path, writers: Sequence[int], count: int, score: Score | None =
     ]
     result["single digits split, ink"] = _share(torch.tensor(one))
     for touch, word in ((False, "spaced"), (True, "touching")):
-        hits = []
+        found: dict[str, list[tuple[Split, bool]]] = {"strokes": [], "ink": []}
         for _ in range(count):
             chosen = [strokes[k] for k in random.integers(len(strokes), size=random.integers(2, 4))]
-            hits.append(strokes_split_right(chosen, random, touch))
-        result[f"{word}, strokes split right"] = _share(torch.tensor(hits))
-        hits = []
+            found["strokes"].append(split_strokes(chosen, random, touch))
         for _ in range(count):
             pictures = [images[k] for k in random.integers(len(images), size=random.integers(2, 4))]
-            hits.append(ink_split_right(pictures, random, touch, score))
-        result[f"{word}, ink split right"] = _share(torch.tensor(hits))
+            found["ink"].append(split_ink(*ink_side_by_side(pictures, random, touch), score))
+        for what, many in found.items():
+            result[f"{word}, {what} split right"] = _share(torch.tensor([ok for _, ok in many]))
+            named = torch.zeros(len(many), dtype=torch.bool)
+            whole = [k for k, (split, _) in enumerate(many) if len(split.images) == 1]
+            if whole:
+                probs = ask(torch.cat([many[k][0].images for k in whole]))
+                named[whole] = probs.mean(0).amax(-1) > SURE
+            result[f"{word}, {what} named as one digit > 0.9"] = _share(named)
     return result
 
 
@@ -340,8 +348,10 @@ def main() -> int:
                     rule.rule if rule else None,
                 )
         if "several" in options.only:
-            scored = recogniser(load_checkpoint((options.names or ["bayesian"])[0]))
-            results["several"] = splits(data, writers, options.several, scored)
+            scored = recogniser(load_checkpoint(FITTED_WITH))
+            asked = load_checkpoint((options.names or [FITTED_WITH])[0])
+            ask = asker(asked, options.samples, options.seed)
+            results["several"] = splits(data, writers, options.several, ask, scored)
     except BnnlibError as error:
         print(error, file=sys.stderr)
         return 2

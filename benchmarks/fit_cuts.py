@@ -18,7 +18,7 @@ from benchmarks import ink_data
 from benchmarks.several import enlarged, ink_side_by_side, strokes_as_ink, strokes_side_by_side
 from bnnlib import load_checkpoint, load_mnist
 from bnnlib.datasets.mnist import data_folders
-from bnnlib.drawing.cuts import Mask, candidates, scores
+from bnnlib.drawing.cuts import FITTED_WITH, Mask, candidates, scores
 from bnnlib.drawing.photo import image_of
 from bnnlib.networks.recogniser import recogniser
 
@@ -50,8 +50,8 @@ def drawn(random: np.random.Generator, count: int, data: Path) -> list[tuple[Mas
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--count", type=int, default=1_500)
-    parser.add_argument("--network", default="bayesian")
+    parser.add_argument("--count", type=int, default=900)
+    parser.add_argument("--network", default=FITTED_WITH)
     options = parser.parse_args()
     data = options.data or next(f for f in data_folders() if (f / "pen").is_dir())
     score = recogniser(load_checkpoint(options.network))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from bnnlib.drawing.cuts import Score
-from bnnlib.drawing.segment import segment_ink, segment_strokes
+from bnnlib.drawing.segment import Split, segment_ink, segment_strokes
 
 Strokes = Sequence[NDArray[np.float64]]
 HEIGHT = 100.0  # units of a digit's height
@@ -88,32 +88,26 @@ def strokes_as_ink(
     return np.asarray(sheet) / 255, columns
 
 
-def strokes_split_right(
+def split_strokes(
     digits: Sequence[Strokes], random: np.random.Generator, touch: bool
-) -> bool:
-    """Whether every stroke goes to its digit."""
+) -> tuple[Split, bool]:
+    """How strokes side by side split, and whether every stroke goes to its digit."""
     strokes, owners = strokes_side_by_side(digits, random, touch)
-    return list(segment_strokes(strokes).members) == owners
+    split = segment_strokes(strokes)
+    return split, list(split.members) == owners
 
 
-def ink_split_right(
-    images: Sequence[NDArray[np.uint8]],
-    random: np.random.Generator,
-    touch: bool,
-    score: Score | None = None,
-) -> bool:
-    """Whether there are as many parts as digits, each within a fifth of a digit's height."""
-    return split_right(*ink_side_by_side(images, random, touch), score)
-
-
-def split_right(
+def split_ink(
     ink: NDArray[np.float64], columns: Sequence[tuple[int, int]], score: Score | None = None
-) -> bool:
-    """Whether the ink splits into digits with these first and last columns."""
-    boxes = segment_ink(ink, score).boxes
-    return len(boxes) == len(columns) and all(
+) -> tuple[Split, bool]:
+    """How ink splits whose digits have these first and last columns, and whether that is right.
+
+    It is if there are as many parts as digits, each within a fifth of a digit's height.
+    """
+    split = segment_ink(ink, score)
+    return split, len(split.boxes) == len(columns) and all(
         abs(box[0] - first) <= 16 and abs(box[2] - last) <= 16
-        for box, (first, last) in zip(boxes, columns, strict=True)
+        for box, (first, last) in zip(split.boxes, columns, strict=True)
     )
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from torch import Tensor
 
-from bnnlib.drawing.cuts import Score
+from bnnlib.drawing.cuts import FITTED_WITH, Score
 from bnnlib.errors import BnnlibError
 from bnnlib.metrics import uncertainty
+from bnnlib.networks import Network
 from bnnlib.networks.recogniser import recogniser
 from bnnlib.networks.sampling import sample_probs
 from bnnlib.storage.checkpoints import load_checkpoint
@@ -25,7 +26,7 @@ def predict(options: argparse.Namespace) -> int:
     failed = False
     for path in options.images:
         try:
-            images, note = read(path, None if options.one else recogniser(network))
+            images, note = read(path, None if options.one else _recogniser(network))
         except BnnlibError as error:  # the other pictures are answered all the same
             failed = True
             print(error, file=sys.stderr)
@@ -45,6 +46,15 @@ def predict(options: argparse.Namespace) -> int:
         for answer in answers:
             print(_sentence(answer))
     return 2 if failed else 0
+
+
+def _recogniser(network: Network) -> Score:
+    """What tells touching digits from one: the network that the cuts were fitted with, if it is
+    here, else the one that is asked."""
+    try:
+        return recogniser(load_checkpoint(FITTED_WITH))
+    except BnnlibError:
+        return recogniser(network)
 
 
 def read(path: str, score: Score | None) -> tuple[Tensor, str]:

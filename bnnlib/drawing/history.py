@@ -76,24 +76,26 @@ def most_confusing(entries: Sequence[Entry]) -> int | None:
 
 def to_json(entries: Sequence[Entry]) -> str:
     """The drawings as text that `from_json` reads."""
-    drawings = [
-        {
-            "strokes": to_text(entry.strokes),
-            "under": base64.b64encode(entry.under).decode(),
-            "label": entry.label,
-            "answers": [
-                {
-                    "network": told.network,
-                    "mean": [round(p, 6) for p in told.mean],
-                    "aleatoric": round(told.aleatoric, 6),
-                    "epistemic": round(told.epistemic, 6),
-                }
-                for told in entry.answers
-            ],
-        }
-        for entry in entries
-    ]
+    drawings = [packed(entry) for entry in entries]
     return json.dumps({"format": FORMAT, "version": 1, "drawings": drawings}, indent=1)
+
+
+def packed(entry: Entry) -> dict[str, Any]:
+    """A drawing as JSON has it."""
+    return {
+        "strokes": to_text(entry.strokes),
+        "under": base64.b64encode(entry.under).decode(),
+        "label": entry.label,
+        "answers": [
+            {
+                "network": told.network,
+                "mean": [round(p, 6) for p in told.mean],
+                "aleatoric": round(told.aleatoric, 6),
+                "epistemic": round(told.epistemic, 6),
+            }
+            for told in entry.answers
+        ],
+    }
 
 
 def from_json(content: str | bytes) -> list[Entry]:
@@ -117,6 +119,14 @@ def from_json(content: str | bytes) -> list[Entry]:
         raise BnnlibError(
             "The file holds no drawings saved here: choose a JSON file that this page saved."
         ) from None
+    return unpacked(drawings)
+
+
+def unpacked(drawings: Sequence[Any]) -> list[Entry]:
+    """The drawings that `packed` packed; of more than `KEPT`, the last ones.
+
+    Raises BnnlibError where one is damaged.
+    """
     entries = []
     for number, one in enumerate(drawings[-KEPT:], max(1, len(drawings) - KEPT + 1)):
         try:

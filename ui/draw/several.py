@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from bnnlib.drawing.cuts import FITTED_WITH
 from bnnlib.drawing.segment import Split, segment_strokes
 from bnnlib.drawing.strokes import Stroke
 from bnnlib.errors import BnnlibError
@@ -83,11 +84,12 @@ def _read(split: Split, whole: Tensor, reading: str | None) -> Digits:
 
 
 def score(images: Tensor) -> Tensor:
-    """How sure the first of the chosen networks is that each image is a digit, `[B]`.
+    """How sure a network is that each image is a digit, `[B]`: the one that the cuts were fitted
+    with, or else one of the chosen ones.
 
     0 for all where no network can be loaded.
     """
-    for name in chosen_networks():
+    for name in (FITTED_WITH, *chosen_networks()):
         try:
             return recogniser(load_network(name))(images)
         except BnnlibError:
