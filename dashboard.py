@@ -24,7 +24,7 @@ from ui import verdict
 from ui.draw import several
 from ui.draw.canvas import digit_canvas, drawn, moves, pen_down
 from ui.draw.examples import BY_SLUG, EXAMPLES
-from ui.draw.history import history, record
+from ui.draw.history import history, keep_in_tab, record
 from ui.draw.nearest import reminders
 from ui.draw.picture import from_picture
 from ui.draw.replay import what_if
@@ -83,6 +83,7 @@ def stage(state: DrawState) -> None:
     with left:
         drawing(state, key, digits)
         from_picture(state, several.score)
+        keep_in_tab(state)
     mark_example(state.example)
     if not state.pen_down:
         write_address(state, chosen_networks())

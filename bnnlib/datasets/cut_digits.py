@@ -64,8 +64,10 @@ class _Maker:
         return torch.maximum(torch.maximum(one, two), third)
 
     def turned(self, k: int) -> Tensor:
-        """A digit in a mirror, or on its side."""
+        """A digit in a mirror, or on its side; none where no such digits are given."""
         able = torch.isin(self.labels, torch.tensor(NO_DIGITS_TURNED)).nonzero()[:, 0]
+        if not len(able):
+            return torch.zeros(0, SIDE, SIDE)
         x = self.digits[able[torch.randint(len(able), (k,), generator=self.random)]]
         side = x.transpose(1, 2)
         ways = torch.stack([x.flip(2), side, side.flip(1), side.flip(1, 2)])

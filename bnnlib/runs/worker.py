@@ -98,7 +98,8 @@ def train_run(run: Run, heart: Heart, stop: threading.Event) -> None:
                 "start a new run."
             )
         return
-    heart.beat.phase = "reading the digits"
+    drawn = config.training.pen or config.training.not_digits
+    heart.beat.phase = "drawing what to learn from" if drawn else "reading the digits"
     material, pinned = load_material(config.training, load_mnist()), run.pinned()
     digits, lessons = material.digits, material.lessons
     network = build(config.network, config.training.seed, config.training.start)

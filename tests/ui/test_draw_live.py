@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from bnnlib.drawing.history import from_json, to_json
+from bnnlib.drawing.history import Entry, Told, from_json, packed, to_json
 from bnnlib.drawing.replay import CHANGES
 from bnnlib.drawing.strokes import Stroke, make_stroke
 from ui.draw import canvas, pad
@@ -98,14 +98,16 @@ def test_thousands_of_points_and_strokes_are_thinned() -> None:
 def test_the_setting_chooses_the_canvas(monkeypatch) -> None:
     monkeypatch.delenv(canvas.SETTING, raising=False)
     assert canvas.canvas_kind() == "live"
-    app = opened()
-    (component,) = app.get("bidi_component")
-    assert component.proto.component_name == "digits_pad"
+
+    def components() -> list[str]:
+        return [part.proto.component_name for part in opened().get("bidi_component")]
+
+    assert components() == ["digits_pad", "digits_tab"]
     monkeypatch.setenv(canvas.SETTING, "Fabric")
     assert canvas.canvas_kind() == "fabric"
-    app = opened()
-    (component,) = app.get("bidi_component")
-    assert "drawable" in component.proto.component_name
+    drawable, tab = components()
+    assert "drawable" in drawable
+    assert tab == "digits_tab"
     monkeypatch.setenv(canvas.SETTING, "paper")
     assert canvas.canvas_kind() == "live"
 
@@ -201,3 +203,41 @@ def test_drawings_of_a_file_join_those_of_the_visit_and_a_bad_file_gets_a_senten
     checked(app.run())
     assert "holds no drawings saved here" in app.error[0].value
     assert len(app.session_state["drawings"]) == 2
+
+
+def test_the_tab_keeps_each_finished_drawing() -> None:
+    def told(app: AppTest) -> dict:
+        (part,) = [p for p in app.get("bidi_component") if p.proto.component_name == "digits_tab"]
+        return json.loads(part.proto.json)
+
+    app = opened()
+    assert told(app) == {"added": 0, "entry": None, "back": 0}
+    send(app, sent(ONE, down=True))
+    assert told(app)["entry"] is None  # nothing is finished
+    send(app, sent(ONE, number=2))
+    first = told(app)
+    assert (first["added"], first["back"]) == (1, 0)
+    assert [first["entry"]] == [packed(entry) for entry in app.session_state["drawings"]]
+    send(app, sent(ONE, DASH, number=3))
+    assert told(app)["added"] == 2
+    send(app, sent(ONE, number=4))  # the first one again: its place, and not a third one
+    assert (told(app)["added"], told(app)["back"]) == (2, 1)
+
+
+def test_what_the_tab_kept_begins_a_new_visit_and_what_is_damaged_does_not() -> None:
+    def page() -> None:
+        import streamlit as st
+
+        from ui.draw.history import put_into_visit, visit
+
+        put_into_visit(st.session_state["kept"])
+        st.session_state["found"] = list(visit())
+
+    entry = Entry((ONE,), (Told("dropout", (1.0, *[0.0] * 9), 0.1, 0.2),), label=1)
+    app = AppTest.from_function(page)
+    for kept, found in (([{"strokes": 7}], []), ([packed(entry)], [entry]), ([], [entry])):
+        app.session_state["kept"] = kept
+        checked(app.run())
+        assert app.session_state["found"] == found
+    app.session_state["kept"] = [packed(entry)]
+    assert checked(app.run()).session_state["found"] == [entry]  # once, not again

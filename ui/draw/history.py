@@ -1,11 +1,13 @@
 """This visit: every drawing with its answers, whether they were right, and all of it as a file.
 
-It belongs to one visitor's session and ends with it; nothing is shared.
+It belongs to one visitor and ends with the browser's tab; nothing is shared.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -20,18 +22,22 @@ from bnnlib.drawing.history import (
     Told,
     from_json,
     most_confusing,
+    packed,
     to_json,
+    unpacked,
 )
 from bnnlib.drawing.strokes import Stroke, ink
 from bnnlib.figures.embed import embed, to_png
 from bnnlib.figures.evaluation import reliability_figure
 from bnnlib.metrics.answer import Answer
 from bnnlib.metrics.calibration import reliability
+from ui.draw import tab
 from ui.draw.below import closed_part
 from ui.draw.state import DrawState
 from ui.page import is_dark, show_error
 
 NAME = "visit"
+ADDED = "drawings_added"  # how many drawings the visit has had, those no longer kept too
 SHOWN = 12  # thumbnails; the slider reaches the others
 BINS = 5
 MAX_CURVES = 5  # networks in the diagram
@@ -60,8 +66,31 @@ def record(state: DrawState, names: Sequence[str], answers: Sequence[Answer]) ->
     if known is not None:
         entries[known] = replace(entries[known], answers=told)
     elif state.strokes != state.on_canvas:
-        entries.append(Entry(state.strokes, told, under))
-        del entries[:-KEPT]
+        add([Entry(state.strokes, told, under)])
+
+
+def add(new: Sequence[Entry]) -> None:
+    """Drawings more; of too many the first ones are dropped."""
+    entries = visit()
+    entries.extend(new)
+    del entries[:-KEPT]
+    st.session_state[ADDED] = st.session_state.get(ADDED, 0) + len(new)
+
+
+def keep_in_tab(state: DrawState) -> None:
+    """Have the browser keep the drawing on the canvas, which a reload would take from here."""
+    entries, here = visit(), None if state.pen_down else place_of(state)
+    entry = None if here is None else packed(entries[here])
+    back = 0 if here is None else len(entries) - 1 - here
+    with st.container(key="tab"):
+        tab.keep_one(st.session_state.get(ADDED, 0), entry, back, "tab-one", put_into_visit)
+
+
+def put_into_visit(drawings: list[Any]) -> None:
+    """Take over what the tab had kept before the page was loaded again."""
+    if not visit():
+        with suppress(BnnlibError):  # another version's, or damaged: this visit begins anew
+            add(unpacked(drawings))
 
 
 def place_of(state: DrawState) -> int | None:
@@ -93,6 +122,8 @@ def history(state: DrawState) -> None:
         else:
             st.markdown("Nothing is drawn yet: each finished stroke will be kept here.")
         files(entries)
+        with st.container(key="tab-of-all"):
+            tab.keep_all(st.session_state.get(ADDED, 0), [packed(e) for e in entries], "tab-all")
 
 
 def put_back(number: int) -> None:
@@ -243,10 +274,9 @@ def files(entries: list[Entry]) -> None:
     if uploaded is None:
         return
     try:
-        entries.extend(from_json(uploaded.getvalue()))
+        add(from_json(uploaded.getvalue()))
     except BnnlibError as error:
         show_error(error)
         return
-    del entries[:-KEPT]
     st.session_state["visit-files"] = st.session_state.get("visit-files", 0) + 1
     st.rerun(scope="app")
