@@ -20,6 +20,7 @@ KINDS = {
 }
 
 
+OTHERS = 3  # digits besides the winner whose votes the card names; the figure has all
 DOUBTS = {
     "unlike": "unlike anything seen",
     "contradict": "the {voters} contradict each other",
@@ -36,9 +37,10 @@ def card(name: str, kind: str, answer: Answer, limit: Limit, place: int, dark: b
     """
     knows = stands(answer, limit)
     digit, votes = answer.digit, answer.votes
-    others = ", ".join(
+    others = [
         f"{d}: {votes[d]}" for d in np.argsort(-votes, kind="stable") if votes[d] and d != digit
-    )
+    ]
+    also = ", ".join(others[:OTHERS]) + (", …" if len(others) > OTHERS else "")
     baseline = ""
     if answer.deterministic is not None:
         sure = int(answer.deterministic.argmax())
@@ -64,7 +66,7 @@ def card(name: str, kind: str, answer: Answer, limit: Limit, place: int, dark: b
   <div class="answer"><span class="digit">{headline}</span>
   <span class="probability{"" if knows else " unsure"}">{words}</span></div>
   <ul><li>5 to 95 % of {voters}: {answer.low[digit]:.2f} to {answer.high[digit]:.2f}</li>
-  <li>votes: <b>{votes[digit]} of {votes.sum()}</b>{f" ({others})" if others else ""}</li>
+  <li>votes: <b>{votes[digit]} of {votes.sum()}</b>{f" ({also})" if also else ""}</li>
   {baseline}{distance}</ul>
 </section>"""
 

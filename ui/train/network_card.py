@@ -106,6 +106,13 @@ def _origin(card: dict[str, Any]) -> str:
                 f"letters of {len(writers)} writers, doodles of {len(words)} categories, "
                 "and shapes made at random"
             )
+        elif isinstance(others.get("images"), int):
+            parts[-1] += "."
+            parts.append(
+                "Its sampled networks learnt to contradict each other on what is no digit: "
+                f"{others['images']:,} pictures made of the digits' own images, cut and joined, "
+                "and of lines and arcs at random"
+            )
     return " ".join(parts) + "."
 
 
