@@ -91,6 +91,13 @@ def clear(page) -> None:
     page.wait_for_function("new URLSearchParams(location.search).get('example') === 'blank'")
 
 
+def networks(page) -> list[str]:
+    """Those that answer, the left one first."""
+    cards = page.locator(".verdict")
+    expect(cards).to_have_count(2)
+    return cards.evaluate_all("all => all.map(card => card.getAttribute('aria-label'))")
+
+
 def dots(page, other_than: str = "") -> str:
     """The sampled answers in the figure, as soon as there are any that are not `other_than`."""
     return page.wait_for_function(
@@ -363,11 +370,41 @@ def test_a_stroke_is_kept_when_another_page_is_opened_at_once(page_at):
     wait_for_strokes(page, 1)
 
 
-def test_a_reload_keeps_the_drawing(page_at):
+def test_a_reload_keeps_the_drawing_and_the_networks(page_at):
     page = page_at()
+    assert networks(page) == ["dropout-pen", "bayesian-pen"]
     clear(page)
     stroke(page, (140, 40), (140, 240))
     wait_for_strokes(page, 1)
+    assert "left=dropout-pen&right=bayesian-pen" in page.evaluate("location.search")
     page.reload()
     stroke(page, (60, 140), (220, 140))
     wait_for_strokes(page, 2)
+    assert networks(page) == ["dropout-pen", "bayesian-pen"]
+
+
+def test_an_address_without_networks_shows_the_former_ones(page_at):
+    page = page_at("/?example=clear-3")
+    assert networks(page) == ["dropout", "bayesian"]
+    page.wait_for_function("new URLSearchParams(location.search).get('right') === 'bayesian'")
+    page.reload()
+    page.locator(SENTENCE).wait_for()
+    assert networks(page) == ["dropout", "bayesian"]
+
+
+def test_the_drawings_of_the_visit_outlive_a_reload(page_at):
+    page = page_at("/")
+    with fresh_canvas(page):
+        page.get_by_role("button", name="Clear", exact=True).click()
+    stroke(page, (90, 60), (150, 50), (180, 90), (110, 220), (200, 220))
+    wait_for_strokes(page, 1)
+    with fresh_canvas(page):
+        page.get_by_role("button", name="Clear", exact=True).click()
+    stroke(page, (140, 50), (140, 230))
+    page.wait_for_function(
+        "JSON.parse(sessionStorage.getItem('drawings-of-the-visit'))?.entries.length === 2"
+    )
+    page.reload()
+    canvas(page)
+    page.get_by_text("This visit: your drawings").click()
+    expect(page.locator(".st-key-thumbnails button")).to_have_count(2)

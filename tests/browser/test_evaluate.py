@@ -20,7 +20,7 @@ PICTURE = "image => image.getAttributeNS('http://www.w3.org/1999/xlink', 'href')
 def evaluated() -> Iterator[None]:
     """Both networks in use have results; one without gets quick ones in the cache."""
     made: list[Path] = []
-    for name in ("dropout", "bayesian"):
+    for name in ("dropout-pen", "bayesian-pen"):
         try:
             missing = load_results(name) is None
         except BnnlibError:

@@ -1,4 +1,4 @@
-"""`train --pen FILE --not-digits FOLDER`: its card, its start, and what is missing."""
+"""Learning from pen digits and from what is no digit: card, start, and what is missing."""
 
 import dataclasses
 import json
@@ -62,8 +62,9 @@ def test_the_card_names_what_was_learnt_and_no_folder(
     assert str(data.parent) not in json.dumps(card)
     assert (card["training"]["start"], card["training"]["pen"]) == ("begun", "digits.txt")
     assert card["pen"]["writers"] == list(range(1, 19))
-    assert (card["pen"]["digits"], card["pen"]["images"]) == (20, 80)
-    assert card["split"] == {"train": 300 + 80, "validation": 100 + 10, "test": 100}
+    assert (card["pen"]["digits"], card["pen"]["images"]) == (20, 20 * 12)
+    assert card["not_digits"]["images"] == 4 * 8
+    assert card["split"] == {"train": 300 + 20 * 12, "validation": 100 + 10, "test": 100}
     assert card["not_digits"]["letters of writers"] == [4]
     assert not_digits.learnt_of(card).writers == {4}
     assert len(card["not_digits"]["doodles of"]) == 1
@@ -83,8 +84,26 @@ def test_a_run_folder_does_the_same(data: Path, tmp_path: Path) -> None:
         assert main(words) == 0
     card = load_checkpoint(tmp_path / "kept").card
     assert str(data.parent) not in json.dumps(card)
-    assert card["pen"]["images"] == 80
+    assert card["pen"]["images"] == 20 * 12
     assert card["not_digits"]["letters of writers"] == [4]
+
+
+def test_the_preset_doubt_needs_no_file(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brief = dataclasses.replace(
+        presets.PRESETS["dropout", "doubt"][1], epochs=1, start="begun", device="cpu"
+    )
+    monkeypatch.setitem(presets.PRESETS, ("dropout", "doubt"), (NARROW, brief))
+    assert main(["train", "dropout", "--preset", "doubt"]) == 0
+    card = load_checkpoint("my-dropout").card
+    assert card["training"]["not_digits"] == "mnist"
+    assert "MNIST's training images" in card["not_digits"]["source"]
+    assert 2 * 8 < card["not_digits"]["images"] <= 3 * 8
+    assert not_digits.learnt_of(card) == not_digits.Learnt()
+    assert "pen" not in card
+    assert card["split"]["train"] == 300
+    assert "(no digits " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

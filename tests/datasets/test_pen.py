@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from bnnlib.datasets import not_digits, pen
+from bnnlib.datasets import not_digits, pen, rendering
 from bnnlib.datasets.mnist import Digits
 from bnnlib.datasets.not_digits import Learnt
 from bnnlib.datasets.ood import load_ood
-from bnnlib.datasets.shapes import shape
-from bnnlib.drawing.warp import Warp, warped
+from bnnlib.datasets.shapes import free_shape, mixture, shape
+from bnnlib.drawing.warp import Strokes, Warp, warped
 from bnnlib.errors import BnnlibError
 
 STROKE = ".PEN_DOWN\n 10 20\n 30 50\n 20 90\n.PEN_UP\n"
@@ -57,6 +57,35 @@ def test_a_training_learns_from_its_own_writers_alone(pendigits: Path) -> None:
     assert torch.equal(learnt.images, again.images)
 
 
+def test_pen_digits_join_the_training_images_and_come_first_among_those_held_out(
+    pendigits: Path, few: Digits
+) -> None:
+    joined = pen.with_pen_digits(few, pendigits)
+    assert joined.train.labels.tolist() == [*few.train.labels.tolist(), 7, 3]  # writers 1 and 18
+    assert joined.validation.labels.tolist() == [2, *few.validation.labels.tolist()]  # writer 19
+    assert torch.equal(joined.train.images[:300], few.train.images)
+    assert torch.equal(joined.validation.images[1:], few.validation.images)
+    assert joined.test is few.test
+    drawn = pen.rendered([strokes for _, strokes in pen.pen_digits(pendigits, range(1, 20))])
+    new = torch.cat([joined.train.images[300:], joined.validation.images[:1]])
+    assert torch.equal(new, pen.to_bytes(drawn))
+
+
+def test_the_images_are_the_same_however_many_processes_render_them(
+    pendigits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rendering, "PART", 3)
+    digits = [(strokes, pen.DIGIT_WARP) for _, strokes in pen.pen_digits(pendigits, range(1, 31))]
+    drawings = digits + digits[:2]
+    apart = rendering.rendered_anew(drawings, 4)
+    here = [rendering._render((drawings[k : k + 3], (4, k))) for k in (0, 3, 6)]
+    assert apart.dtype == torch.uint8
+    assert torch.equal(apart, torch.cat(here))
+    assert not torch.equal(apart[:2], apart[5:])  # the same digits are drawn otherwise
+    assert torch.equal(rendering.rendered_anew(drawings[:3], 4), here[0])
+    assert not torch.equal(rendering.rendered_anew(drawings[:3], 5), here[0])
+
+
 def test_letters_and_doodles_that_look_like_digits_are_left_out(folder: Path) -> None:
     found = not_digits.letters(folder / "UJIpenchars-w04.txt")
     assert [label for label, _ in found] == ["a"]
@@ -72,7 +101,7 @@ def test_what_is_learnt_is_named_and_what_is_reported_is_the_rest(
     categories = {word for word in ("house", "cat") if not_digits.is_for_training(word)}
     assert len(categories) == 1, "one of the two is for training, by its name"
     images, met = not_digits.pool(folder, digits, seed=0, each=4)
-    assert images.shape == (12, 28, 28)
+    assert images.shape == (4 * 4, 28, 28)  # letters, doodles, shapes, mixtures
     assert images.flatten(1).amax(1).min() > 100  # none is blank
     assert met == Learnt(frozenset({4}), frozenset(categories))
     card = {
@@ -126,10 +155,24 @@ def test_a_warp_of_nothing_scales_and_a_turn_turns() -> None:
     assert [line.shape for line in dot] == [(1, 2)]
 
 
-def test_shapes_are_finite_drawings_and_differ(pendigits: Path) -> None:
+def mixed(digits: list[tuple[int, Strokes]], random: np.random.Generator) -> Strokes:
+    """Of a letter with a dot, a doodle of a single point, and digits."""
+    letter = [np.array([(0.0, 0), (0, 5)]), np.array([(0.0, 9)])]
+    return mixture([[letter], [[np.array([(3.0, 3)])]], [s for _, s in digits]], random)
+
+
+MAKERS = {
+    "shape": shape,
+    "free shape": lambda digits, random: free_shape(random),
+    "mixture": mixed,
+}
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_shapes_are_finite_drawings_and_differ(maker: str, pendigits: Path) -> None:
     digits = pen.pen_digits(pendigits, range(1, 31))
     random = np.random.default_rng(0)
-    found = [shape(digits, random) for _ in range(200)]
+    found = [MAKERS[maker](digits, random) for _ in range(200)]
     for strokes in found:
         assert all(line.ndim == 2 and line.shape[1] == 2 and len(line) for line in strokes)
         assert np.isfinite(np.concatenate(strokes)).all()

@@ -10,11 +10,13 @@ from bnnlib.errors import BnnlibError
 from bnnlib.storage import checkpoints
 from bnnlib.storage.own_checkpoints import delete_checkpoint, own_checkpoints, rename_checkpoint
 
+LEFT, RIGHT = "dropout-pen", "bayesian-pen"
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The shipped dropout and Bayesian networks, and one of one's own."""
-    for name, copy in (("dropout", "dropout"), ("bayesian", "bayesian"), ("dropout", "mine")):
+    """The two networks that the pages start with, and one of one's own."""
+    for name, copy in ((LEFT, LEFT), (RIGHT, RIGHT), (LEFT, "mine")):
         shutil.copytree(checkpoints.FOLDER / name, tmp_path / copy)
     monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
     return tmp_path
@@ -31,19 +33,19 @@ def test_renaming_moves_the_whole_checkpoint(folder: Path) -> None:
 
 def test_deleting_leaves_nothing_and_touches_no_other(folder: Path) -> None:
     delete_checkpoint("mine")
-    assert sorted(path.name for path in folder.iterdir()) == ["bayesian", "dropout"]
+    assert sorted(path.name for path in folder.iterdir()) == [RIGHT, LEFT]
 
 
-@pytest.mark.parametrize("name", ["dropout", "bayesian", "nobody", "../mine", ""])
+@pytest.mark.parametrize("name", [LEFT, RIGHT, "nobody", "../mine", ""])
 def test_what_is_not_ones_own_stays(folder: Path, one_sentence, name: str) -> None:
     for act in (lambda: delete_checkpoint(name), lambda: rename_checkpoint(name, "other")):
         with pytest.raises(BnnlibError) as caught:
             act()
         assert one_sentence(str(caught.value))
-    assert sorted(path.name for path in folder.iterdir()) == ["bayesian", "dropout", "mine"]
+    assert sorted(path.name for path in folder.iterdir()) == [RIGHT, LEFT, "mine"]
 
 
-@pytest.mark.parametrize("new", ["bayesian", "../out", ".hidden", "a/b"])
+@pytest.mark.parametrize("new", [RIGHT, "../out", ".hidden", "a/b"])
 def test_a_name_that_cannot_be_had_loses_nothing(folder: Path, one_sentence, new: str) -> None:
     with pytest.raises(BnnlibError) as caught:
         rename_checkpoint("mine", new)
@@ -55,7 +57,7 @@ def test_a_name_that_cannot_be_had_loses_nothing(folder: Path, one_sentence, new
 def page(without_mnist: None, monkeypatch: pytest.MonkeyPatch, folder: Path) -> AppTest:
     monkeypatch.setattr("ui.loaders.find_mnist", lambda: None)
     app = AppTest.from_file("../../dashboard.py", default_timeout=120)
-    app.query_params["left"] = "mine"
+    app.session_state["networks"] = ("mine", RIGHT)
     app.run()
     app.switch_page("pages/2_Train.py").run()
     assert not app.exception
@@ -72,7 +74,7 @@ def press(page: AppTest, label: str) -> AppTest:
 def test_a_page_that_uses_a_renamed_network_follows_it(page: AppTest, folder: Path) -> None:
     page.text_input(key="rename_own_mine").set_value("sevens").run()
     press(page, "Rename it")
-    assert page.session_state["networks"] == ("sevens", "bayesian")
+    assert page.session_state["networks"] == ("sevens", RIGHT)
     assert page.selectbox(key="train_left").value == "sevens"
     assert own_checkpoints() == ["sevens"]
 
@@ -81,7 +83,7 @@ def test_a_page_that_used_a_deleted_network_goes_back_to_the_shipped_one(
     page: AppTest, folder: Path
 ) -> None:
     press(page, "Delete it for good")
-    assert page.session_state["networks"] == ("dropout", "bayesian")
+    assert page.session_state["networks"] == (LEFT, RIGHT)
     assert not (folder / "mine").exists()
     assert not [
         button for button in page.button if button.label in ("Rename it", "Delete it for good")

@@ -25,8 +25,13 @@ DASH = make_stroke([(60, 140), (220, 140)])
 
 
 def opened(**address: str) -> AppTest:
+    """By an address that, where it names no networks, means dropout and bayesian."""
+    return opened_at({"samples": "20", **address})
+
+
+def opened_at(address: dict[str, str]) -> AppTest:
     app = AppTest.from_file("../../dashboard.py", default_timeout=120)
-    for name, value in {"samples": "20", **address}.items():
+    for name, value in address.items():
         app.query_params[name] = value
     app.session_state["figures"] = True  # the table below the chart unfolded
     return checked(app.run())
@@ -96,10 +101,13 @@ def expected_rows(networks, image: torch.Tensor, samples: int, seed: int) -> lis
     return rows
 
 
-def test_opens_with_an_example_drawn_and_answered(networks) -> None:
-    app = opened(samples="200")
+def test_opens_with_an_example_drawn_and_answered_by_the_pen_networks() -> None:
+    app = opened_at({})
+    assert app.session_state["networks"] == ("dropout-pen", "bayesian-pen")
+    assert list(cards(app)) == ["dropout-pen", "bayesian-pen"]
     assert app.session_state["draw"].example == EXAMPLES[0].slug
-    assert table(app) == expected_rows(networks, drawn_image(EXAMPLES[0].strokes), 200, 0)
+    pen = load_checkpoint("dropout-pen"), load_checkpoint("bayesian-pen")
+    assert table(app) == expected_rows(pen, drawn_image(EXAMPLES[0].strokes), 200, 0)
     assert sentence(app).endswith(".")
     assert address(app) == {}
     (chart,) = app.get("plotly_chart")
@@ -109,10 +117,48 @@ def test_opens_with_an_example_drawn_and_answered(networks) -> None:
 def test_a_drawing_is_answered_and_named_in_the_address(networks) -> None:
     app = draw(opened(), ONE)
     assert table(app) == expected_rows(networks, drawn_image([ONE]), 20, 0)
-    assert address(app) == {"samples": "20", "drawing": to_text([ONE])}
+    assert address(app) == {
+        "left": "dropout",
+        "right": "bayesian",
+        "samples": "20",
+        "drawing": to_text([ONE]),
+    }
     again = opened(**address(app))
     assert table(again) == table(app)
     assert again.session_state["draw"].strokes == (ONE,)
+
+
+def test_an_address_shared_before_the_pen_networks_shows_what_it_showed(networks) -> None:
+    app = opened_at({"example": "letter-a"})
+    assert list(cards(app)) == ["dropout", "bayesian"]
+    assert table(app) == expected_rows(networks, drawn_image(BY_SLUG["letter-a"].strokes), 200, 0)
+    written = {"left": "dropout", "right": "bayesian", "example": "letter-a"}
+    assert address(app) == written
+    again = opened_at(address(app))
+    assert table(again) == table(app)
+    assert address(again) == written
+
+
+def test_a_drawing_for_the_pen_networks_names_both_and_a_reload_shows_the_same() -> None:
+    app = draw(opened_at({}), ONE)
+    written = {"left": "dropout-pen", "right": "bayesian-pen", "drawing": to_text([ONE])}
+    assert address(app) == written
+    again = opened_at(address(app))
+    assert list(cards(again)) == ["dropout-pen", "bayesian-pen"]
+    assert table(again) == table(app)
+    assert sentence(again) == sentence(app)
+    assert address(again) == written
+
+
+def test_networks_chosen_on_an_empty_address_are_both_named_until_they_are_the_usual_ones() -> None:
+    app = opened_at({})
+    app.selectbox(key="network-left").select("dropout")
+    checked(app.run())
+    assert address(app) == {"left": "dropout", "right": "bayesian-pen"}
+    assert list(cards(opened_at(address(app)))) == ["dropout", "bayesian-pen"]
+    app.selectbox(key="network-left").select("dropout-pen")
+    checked(app.run())
+    assert address(app) == {}
 
 
 def test_undo_and_clear() -> None:
@@ -154,7 +200,13 @@ def test_controls_change_the_answer_and_the_address(networks) -> None:
     app.selectbox(key="network-left").select("bayesian")
     checked(app.run())
     assert app.session_state["networks"] == ("bayesian", "bayesian")
-    assert address(app) == {"left": "bayesian", "samples": "50", "threshold": "100", "seed": "1"}
+    assert address(app) == {
+        "left": "bayesian",
+        "right": "bayesian",
+        "samples": "50",
+        "threshold": "100",
+        "seed": "1",
+    }
 
 
 def cards(app: AppTest) -> dict[str, str]:

@@ -66,9 +66,14 @@ def folder(measured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 @pytest.fixture
 def page(without_mnist: None, monkeypatch: pytest.MonkeyPatch, folder: Path) -> AppTest:
-    """The dashboard on a machine without the full MNIST; `opened` opens the Evaluate page."""
+    """The dashboard with these two networks in use, on a machine without the full MNIST.
+
+    The Evaluate page is opened by `opened`.
+    """
     monkeypatch.setattr("ui.loaders.find_mnist", lambda: None)
-    return AppTest.from_file("../../dashboard.py", default_timeout=120)
+    app = AppTest.from_file("../../dashboard.py", default_timeout=120)
+    app.session_state["networks"] = ("dropout", "bayesian")
+    return app
 
 
 def opened(page: AppTest, **address: str) -> AppTest:
@@ -292,7 +297,11 @@ def test_the_address_says_what_is_shown_and_shows_what_it_says(page: AppTest) ->
     assert f"Refusing the {percent(0.075)} with the largest mutual information" in text(page)
     page.multiselect(key=NETWORKS).set_value(["dropout", "bayesian"])
     page.slider(key=REFUSED).set_value(5.0).run()
-    assert page.query_params == {"by": "mutual_information"}
+    assert page.query_params == {
+        "left": "dropout",
+        "right": "bayesian",
+        "by": "mutual_information",
+    }
     assert not page.warning
 
 

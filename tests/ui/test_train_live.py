@@ -163,6 +163,11 @@ def test_an_unknown_run_in_the_address_is_said(page, finished):
     assert "There is no run 'nobody'" in text(shown)
 
 
+def test_the_address_of_a_run_names_the_networks_in_use_too(page, finished):
+    shown = opened(page)
+    assert shown.query_params == {"left": "dropout-pen", "right": "bayesian-pen", "run": "done"}
+
+
 def test_curves_stand_in_a_frame_of_all_epochs():
     figure = epoch_curves(
         [Curve("a", "#0072B2", [(1, 0.5), (2, 0.01)])], "Error", 40, dark=False, percent=True

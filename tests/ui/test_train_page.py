@@ -27,7 +27,7 @@ HISTORY = [
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of checkpoints to play with: the two shipped ones."""
+    """A folder of checkpoints to play with: two of the shipped ones."""
     for name in ("dropout", "bayesian"):
         shutil.copytree(checkpoints.FOLDER / name, tmp_path / name)
     monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
@@ -37,9 +37,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def page(without_mnist: None, monkeypatch: pytest.MonkeyPatch, folder: Path) -> AppTest:
-    """The dashboard on a machine without the full MNIST; the Train page is opened by `opened`."""
+    """The dashboard with these two networks in use, on a machine without the full MNIST.
+
+    The Train page is opened by `opened`.
+    """
     monkeypatch.setattr("ui.loaders.find_mnist", lambda: None)
-    return AppTest.from_file("../../dashboard.py", default_timeout=120)
+    app = AppTest.from_file("../../dashboard.py", default_timeout=120)
+    app.session_state["networks"] = ("dropout", "bayesian")
+    return app
 
 
 def opened(page: AppTest) -> AppTest:
@@ -88,7 +93,7 @@ def test_the_choice_holds_on_all_pages_and_stands_in_the_address(
     shown = opened(page)
     shown.selectbox(key="train_left").select("another").run()
     assert shown.session_state["networks"] == ("another", "bayesian")
-    assert shown.query_params["left"] == "another"
+    assert shown.query_params == {"left": "another", "right": "bayesian"}
     shown.switch_page("dashboard.py").run()
     shown.switch_page(PAGE).run()
     assert [shown.selectbox(key=f"train_{side}").value for side in ("left", "right")] == [

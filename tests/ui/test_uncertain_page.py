@@ -14,17 +14,18 @@ from ui.surveys import SEED
 
 PAGE = "pages/1_Uncertain_digits.py"
 SAMPLES = 10
+NAMED = {"left": "dropout", "right": "bayesian"}  # by every address that is written
 
 
 @pytest.fixture
 def app(without_mnist: None, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    """The dashboard on a machine without the full MNIST, at its first screen."""
+    """The dashboard on a machine without the full MNIST; `opened` opens the page."""
     monkeypatch.setattr("ui.loaders.find_mnist", lambda: None)
-    return AppTest.from_file("../../dashboard.py", default_timeout=120).run()
+    return AppTest.from_file("../../dashboard.py", default_timeout=120)
 
 
 def opened(app: AppTest, **address: str) -> AppTest:
-    app.query_params.clear()
+    """A session that starts with this address: by itself it means dropout and bayesian."""
     for name, value in {"samples": str(SAMPLES), **address}.items():
         app.query_params[name] = value
     app.switch_page(PAGE).run()
@@ -92,7 +93,7 @@ def test_the_address_chooses_measure_and_filters(
 ) -> None:
     page = opened(app, **address)
     assert table(page) == rank(bayesian, **filters)[:64].tolist()
-    assert dict(page.query_params) == {"samples": str(SAMPLES), **address}
+    assert dict(page.query_params) == {**NAMED, "samples": str(SAMPLES), **address}
 
 
 def test_controls_rank_anew_from_the_first_image(app: AppTest, bayesian: Opinions) -> None:
@@ -179,7 +180,7 @@ def test_a_wrong_address_gives_one_sentence_and_the_defaults(
     for part in ("astrology", "place '0'", "maybe", "'colour' means nothing"):
         assert part in warning.value
     assert table(page) == rank(bayesian, "variation_ratio")[:64].tolist()
-    assert dict(page.query_params) == {"samples": str(SAMPLES)}
+    assert dict(page.query_params) == {**NAMED, "samples": str(SAMPLES)}
 
 
 def test_filters_that_leave_nothing_say_so(app: AppTest, bayesian: Opinions) -> None:
