@@ -9,6 +9,7 @@ import torch
 
 from benchmarks import ink_data
 from benchmarks.drawings import Set, digits_result, measure, others_result, table
+from benchmarks.failures import failures, picture
 from benchmarks.photographs import CONDITIONS, photograph
 from bnnlib.errors import BnnlibError
 
@@ -85,3 +86,19 @@ def test_writers_for_training_tuning_and_reporting_are_disjoint() -> None:
     parts = [set(part) for part in (ink_data.TRAINING, ink_data.TUNING, ink_data.REPORTING)]
     assert set.union(*parts) == set(range(1, 31))
     assert sum(map(len, parts)) == 30
+
+
+def test_failures_are_what_is_sure_and_wrong_the_surest_first() -> None:
+    images = torch.rand(4, 28, 28, generator=torch.Generator().manual_seed(0))
+    probs = certain([3, 5, 7, 1], [0.99, 0.92, 0.97, 0.6])
+    digits = failures(Set(images, ["3", "4", "9", "2"], [3, 4, 9, 2]), probs)
+    assert [(round(sure, 2), words) for sure, _, words in digits] == [
+        (0.97, "9: 7"),
+        (0.92, "4: 5"),
+    ]
+    assert torch.equal(digits[0][1], images[2])
+    letters = failures(Set(images, list("aeiu")), probs)
+    assert [words for _, _, words in letters] == ["a: 3", "i: 7", "e: 5"]
+    sheet = np.asarray(picture({"digits": digits, "letters": letters}))
+    assert sheet.min() < 50
+    assert sheet.max() == 255
