@@ -21,7 +21,7 @@ from bnnlib.runs.folder import create_run
 from bnnlib.runs.run import Run
 
 SMALL = (16, 16, 16)
-SLOWEST = ("browser", "runs")
+SLOWEST = ("browser", "runs", "ui")
 
 torch.set_num_threads(1)  # the networks here are small: threads would only wait for each other
 

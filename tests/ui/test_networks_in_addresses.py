@@ -57,8 +57,9 @@ def opened(page: str, address: dict[str, str]) -> AppTest:
 def little_to_show(without_mnist: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A few held-out digits, and no evaluations: the pages are quick."""
     monkeypatch.setattr("ui.loaders.find_mnist", lambda: None)
-    monkeypatch.setattr("ui.surveys.unseen", lambda networks: torch.arange(100))
     monkeypatch.setattr("ui.evaluate.results.find_results", lambda name: None)
+    # After the import of what takes this name for itself: it would keep the stand-in for ever.
+    monkeypatch.setattr("ui.surveys.unseen", lambda networks: torch.arange(100))
 
 
 @pytest.mark.usefixtures("little_to_show")
