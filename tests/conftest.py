@@ -21,17 +21,12 @@ from bnnlib.runs.folder import create_run
 from bnnlib.runs.run import Run
 
 SMALL = (16, 16, 16)
-SLOWEST = ("browser", "runs", "ui")
 
 torch.set_num_threads(1)  # the networks here are small: threads would only wait for each other
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slowest folders first, so that the last worker does not end long after the others.
-
-    Skip what needs the full MNIST where it is not; the embedded digits serve all other tests.
-    """
-    items.sort(key=lambda item: item.path.parent.name not in SLOWEST)
+    """Skip what needs the full MNIST where it is not; the embedded digits serve all other tests."""
     if find_mnist() is None:
         for item in items:
             if item.get_closest_marker("mnist"):
