@@ -148,9 +148,9 @@ def named_networks(networks: tuple[str, str], more: bool) -> dict[str, str]:
     The default networks are left out of an empty address alone: one with other parameters and
     without networks was shared when others were the default.
     """
-    return (
-        {} if networks == DEFAULT_NETWORKS and not more else dict(zip(SIDES, networks, strict=True))
-    )
+    if networks == DEFAULT_NETWORKS and not more:
+        return {}
+    return dict(zip(SIDES, networks, strict=True))
 
 
 def networks_of_address(parameters: Mapping[str, str]) -> tuple[str, str]:

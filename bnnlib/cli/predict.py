@@ -22,11 +22,12 @@ def predict(options: argparse.Namespace) -> int:
     check_range("--samples", options.samples, 1, 10_000)
     check_range("--seed", options.seed, 0, 2**31 - 1)
     network = load_checkpoint(options.name)
+    score = None if options.one else _recogniser(network)
     answers: list[dict[str, Any]] = []
     failed = False
     for path in options.images:
         try:
-            images, note = read(path, None if options.one else _recogniser(network))
+            images, note = read(path, score)
         except BnnlibError as error:  # the other pictures are answered all the same
             failed = True
             print(error, file=sys.stderr)

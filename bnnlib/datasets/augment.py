@@ -38,10 +38,18 @@ def augment(images: Tensor, how: str, generator: torch.Generator) -> Tensor:
     if how == "full":
         x = _thickened(x, generator)
     affine = _affine(len(x), generator).to(x.device)
+    shift = bend(len(x), x.shape[-1], generator).to(x.device) if how == "full" else None
+    return resampled(x, affine, shift).clamp_(0, 1)
+
+
+def resampled(x: Tensor, affine: Tensor, shift: Tensor | None = None) -> Tensor:
+    """Images through affine maps `[B, 2, 3]` and a displacement of each pixel `[B, H, W, 2]`.
+
+    Both are in the units of `affine_grid`; float `[B, H, W]` -> same.
+    """
     grid = F.affine_grid(affine, [len(x), 1, *x.shape[1:]], align_corners=False)
-    if how == "full":
-        grid = grid + _bend(len(x), x.shape[-1], generator).to(x.device)
-    return F.grid_sample(x[:, None], grid, align_corners=False)[:, 0].clamp_(0, 1)
+    grid = grid if shift is None else grid + shift
+    return F.grid_sample(x[:, None], grid, align_corners=False)[:, 0]
 
 
 def _uniform(n: int, width: float, generator: torch.Generator) -> Tensor:
@@ -59,10 +67,15 @@ def _affine(n: int, generator: torch.Generator) -> Tensor:
     return torch.stack(rows, dim=1).view(n, 2, 3)
 
 
-def _bend(n: int, size: int, generator: torch.Generator) -> Tensor:
-    """A smooth random displacement of each pixel in `affine_grid`'s units, `[n, size, size, 2]`."""
-    knots = torch.randn(n, 2, KNOTS, KNOTS, generator=generator, device=generator.device)
-    shift = knots * (BEND * 2 / size)
+def bend(
+    n: int, size: int, generator: torch.Generator, deviation: float = BEND, knots: int = KNOTS
+) -> Tensor:
+    """A smooth random displacement of each pixel in `affine_grid`'s units, `[n, size, size, 2]`.
+
+    deviation: its standard deviation at the knots, pixels. knots: along each side.
+    """
+    drawn = torch.randn(n, 2, knots, knots, generator=generator, device=generator.device)
+    shift = drawn * (deviation * 2 / size)
     field = F.interpolate(shift, size=(size, size), mode="bicubic", align_corners=True)
     return field.permute(0, 2, 3, 1)
 

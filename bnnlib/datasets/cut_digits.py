@@ -10,10 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bnnlib.datasets.augment import bend, resampled
+
 SIDE, BOX, INK = 28, 20, 0.15  # pixels, pixels, and from which grey on a pixel belongs to the box
 NO_DIGITS_TURNED = (2, 3, 4, 5, 7)  # what is no digit in a mirror or on its side
 LEAST = 15.0  # ink, in black pixels, below which a piece is left out
-BENT = 4.5  # pixels, at 5 x 5 knots: ten times what the training digits are bent
+BENT, BENT_KNOTS = 4.5, 5  # pixels at the knots, nine times what the training digits are bent
 
 
 def cut_digits(images: Tensor, labels: Tensor, count: int, seed: int) -> Tensor:
@@ -75,9 +77,8 @@ class _Maker:
 
     def bent(self, k: int) -> Tensor:
         """A digit bent until it is none."""
-        knots = torch.randn(k, 2, 5, 5, generator=self.random) * (BENT * 2 / SIDE)
-        field = F.interpolate(knots, size=(SIDE, SIDE), mode="bicubic", align_corners=True)
-        return _sampled(self._some(k), torch.eye(2, 3).expand(k, 2, 3), field.permute(0, 2, 3, 1))
+        shift = bend(k, SIDE, self.random, BENT, BENT_KNOTS)
+        return resampled(self._some(k), torch.eye(2, 3).expand(k, 2, 3), shift)
 
     def rows(self, k: int) -> Tensor:
         """Two digits side by side; their columns and rows exchanged now and then."""
@@ -121,7 +122,7 @@ class _Maker:
         wide = wide.exp() * torch.where(self._uniform(k) < mirror, -1.0, 1.0)
         rows = [wide * angle.cos(), -high.exp() * angle.sin(), right]
         rows += [wide * angle.sin(), high.exp() * angle.cos(), down]
-        return _sampled(x, torch.stack(rows, 1).view(k, 2, 3))
+        return resampled(x, torch.stack(rows, 1).view(k, 2, 3))
 
 
 def placed(x: Tensor) -> Tensor:
@@ -134,19 +135,14 @@ def placed(x: Tensor) -> Tensor:
         low.append(first + last + 1)
         size.append(last - first + 1)
     scale = torch.maximum(*size) / BOX
-    x = _sampled(x, _affine(scale, low[0] / SIDE - 1, low[1] / SIDE - 1))
+    x = resampled(x, _affine(scale, low[0] / SIDE - 1, low[1] / SIDE - 1))
     ink = x.sum((1, 2)).clamp_min(1e-6)
     middle = place - (SIDE - 1) / 2
     right, down = ((x * middle).sum((1, 2)), (x * middle[:, None]).sum((1, 2)))
     whole = _affine(torch.ones_like(ink), *(2 * (v / ink).round() / SIDE for v in (right, down)))
-    return _sampled(x, whole).clamp_(0, 1)
+    return resampled(x, whole).clamp_(0, 1)
 
 
 def _affine(scale: Tensor, right: Tensor, down: Tensor) -> Tensor:
     zero = torch.zeros_like(scale)
     return torch.stack([scale, zero, right, zero, scale, down], 1).view(-1, 2, 3)
-
-
-def _sampled(x: Tensor, affine: Tensor, shift: Tensor | float = 0.0) -> Tensor:
-    grid = F.affine_grid(affine, [len(x), 1, SIDE, SIDE], align_corners=False) + shift
-    return F.grid_sample(x[:, None], grid, align_corners=False)[:, 0]

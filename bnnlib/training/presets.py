@@ -1,5 +1,7 @@
 """The presets of each network."""
 
+from functools import partial
+
 from bnnlib.errors import BnnlibError
 from bnnlib.networks import BayesianConfig, DropoutConfig, TrainableConfig
 from bnnlib.training.config import MNIST, TrainingConfig
@@ -12,6 +14,9 @@ PRESET_NAMES = {
     "doubt": "the robust one, trained further to doubt what is no digit, from MNIST alone",
     "article": "the article's own settings, for comparison",
 }
+ROBUST_DROPOUT = DropoutConfig(input_dropout=0.1, hidden_dropout=0.2)
+# From a robust network on, beside what is no digit.
+FURTHER = partial(TrainingConfig, batch_size=512, average=0.998, augment="full", calibrate=True)
 PRESETS: dict[tuple[str, str], tuple[TrainableConfig, TrainingConfig]] = {
     ("dropout", "default"): (
         DropoutConfig(hidden_dropout=0.2),
@@ -39,7 +44,7 @@ PRESETS: dict[tuple[str, str], tuple[TrainableConfig, TrainingConfig]] = {
     ),
     # For drawings: people do not centre and slant them as MNIST's digits are.
     ("dropout", "robust"): (
-        DropoutConfig(input_dropout=0.1, hidden_dropout=0.2),
+        ROBUST_DROPOUT,
         TrainingConfig(
             epochs=30,
             batch_size=256,
@@ -60,56 +65,22 @@ PRESETS: dict[tuple[str, str], tuple[TrainableConfig, TrainingConfig]] = {
             augment="full",
         ),
     ),
-    # These start from the robust networks. The first two need --pen and --not-digits.
+    # The first two need --pen and --not-digits.
     ("dropout", "pen"): (
-        DropoutConfig(input_dropout=0.1, hidden_dropout=0.2),
-        TrainingConfig(
-            epochs=30,
-            batch_size=512,
-            average=0.998,
-            augment="full",
-            calibrate=True,
-            start="dropout-robust",
-            outliers=2.0,
-        ),
+        ROBUST_DROPOUT,
+        FURTHER(epochs=30, start="dropout-robust", outliers=2.0),
     ),
     ("bayesian", "pen"): (
         BayesianConfig(),
-        TrainingConfig(
-            epochs=28,
-            batch_size=512,
-            temperature=0.005,
-            average=0.998,
-            augment="full",
-            calibrate=True,
-            start="bayesian-robust",
-            outliers=2.0,
-        ),
+        FURTHER(epochs=28, temperature=0.005, start="bayesian-robust", outliers=2.0),
     ),
     ("dropout", "doubt"): (
-        DropoutConfig(input_dropout=0.1, hidden_dropout=0.2),
-        TrainingConfig(
-            epochs=42,
-            batch_size=512,
-            average=0.998,
-            augment="full",
-            calibrate=True,
-            start="dropout-robust",
-            not_digits=MNIST,
-        ),
+        ROBUST_DROPOUT,
+        FURTHER(epochs=42, start="dropout-robust", not_digits=MNIST),
     ),
     ("bayesian", "doubt"): (
         BayesianConfig(),
-        TrainingConfig(
-            epochs=42,
-            batch_size=512,
-            temperature=0.005,
-            average=0.998,
-            augment="full",
-            calibrate=True,
-            start="bayesian-robust",
-            not_digits=MNIST,
-        ),
+        FURTHER(epochs=42, temperature=0.005, start="bayesian-robust", not_digits=MNIST),
     ),
     # Under a minute on two cores, error about 2 %.
     ("dropout", "quick"): (

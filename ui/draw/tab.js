@@ -5,7 +5,7 @@
 // one of them as it is now, and back, how many came after it. A server that has none (added is 0)
 // gets back what is kept.
 
-const KEY = 'drawings-of-the-visit', KEPT = 100;
+const KEY = 'drawings-of-the-visit', KEPT = 100; // as many as bnnlib.drawing.history.KEPT
 
 function kept() {
   try {

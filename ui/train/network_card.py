@@ -99,19 +99,21 @@ def _origin(card: dict[str, Any]) -> str:
         parts.append(f"It learnt from {drawn:,} images of digits drawn with a pen too")
     if isinstance(others := card.get("not_digits"), dict):
         writers, words = others.get("letters of writers"), others.get("doodles of")
+        what = None
         if isinstance(writers, list) and isinstance(words, list):
-            parts[-1] += "."
-            parts.append(
-                "Its sampled networks learnt to contradict each other on what is no digit: "
+            what = (
                 f"letters of {len(writers)} writers, doodles of {len(words)} categories, "
                 "and shapes made at random"
             )
         elif isinstance(others.get("images"), int):
-            parts[-1] += "."
-            parts.append(
-                "Its sampled networks learnt to contradict each other on what is no digit: "
+            what = (
                 f"{others['images']:,} pictures made of the digits' own images, cut and joined, "
                 "and of lines and arcs at random"
+            )
+        if what:
+            parts[-1] += "."
+            parts.append(
+                f"Its sampled networks learnt to contradict each other on what is no digit: {what}"
             )
     return " ".join(parts) + "."
 
