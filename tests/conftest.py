@@ -1,6 +1,7 @@
 """What the tests share: real digits, small networks, and the skipping of tests without MNIST."""
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                         reason="the full MNIST is missing: set BNNLIB_DATA to a folder with it"
                     )
                 )
+
+
+@pytest.fixture(autouse=True)
+def own_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit makes the page that a test runs `__main__`; new processes would run it again."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture(autouse=True)
