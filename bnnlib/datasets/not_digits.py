@@ -16,9 +16,10 @@ from zlib import crc32
 import numpy as np
 from torch import Tensor
 
+from bnnlib.datasets.digit_parts import mixture, of_digits
 from bnnlib.datasets.pen import LIKE_DIGITS
 from bnnlib.datasets.rendering import rendered_anew
-from bnnlib.datasets.shapes import mixture, shape
+from bnnlib.datasets.shapes import free_shape
 from bnnlib.drawing.unipen import read_unipen
 from bnnlib.drawing.warp import Strokes, Warp
 from bnnlib.errors import BnnlibError
@@ -26,7 +27,7 @@ from bnnlib.errors import BnnlibError
 LIKE_DIGITS_DRAWN = frozenset({"circle"})  # a doodle that looks like a 0
 LETTERS, DOODLES = "UJIpenchars-w*.txt", "*.ndjson"
 LETTER_WRITERS = range(1, 5)  # to learn from; the others are for reporting
-OF_EACH = 30_000  # images of each of the four kinds that a training learns from
+OF_EACH = 40_000  # images of each of the four kinds that a training learns from
 WARPS = {
     "letters": Warp(rotation=15, shear=0.2, aspect=0.4, bend=0.02),
     "doodles": Warp(rotation=20, shear=0.15, aspect=0.4, bend=0.02, mirror=0.5),
@@ -127,7 +128,9 @@ def pool(
         for name, drawings in drawn.items()
         for k in random.permutation(each)
     ]
-    chosen += [(shape(digits, random), WARPS["shapes"]) for _ in range(each)]
+    for k in range(each):
+        made = free_shape(random) if k % 3 else of_digits(digits, random)
+        chosen.append((made, WARPS["shapes"]))
     kinds = [*drawn.values(), [strokes for _, strokes in digits]]
     chosen += [(mixture(kinds, random), WARPS["shapes"]) for _ in range(each)]
     writers = {number for path in files if (number := writer_of(path)) is not None}

@@ -1,62 +1,16 @@
-"""Shapes made at random that are no digit, to learn doubt from; some of parts of drawings."""
+"""Shapes made at random of lines and arcs that are no digit, to learn doubt from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnlib.drawing.warp import Strokes, Warp, warped
-
-TURNED = "234567"  # digits that are none when mirrored or on their side
-
-
-def shape(digits: Sequence[tuple[int, Strokes]], random: np.random.Generator) -> Strokes:
-    """A shape made at random that is no digit; some are made of parts of these digits."""
-    kinds: list[Callable[[], Strokes]] = [
-        lambda: _glyph(random),
-        lambda: _glyph(random),
-        lambda: _figures(random),
-        lambda: _scribble(random),
-        lambda: _side_by_side(digits, random),
-        lambda: _exchanged(digits, random),
-        lambda: _crossed(digits, random),
-        lambda: _turned(digits, random),
-    ]
-    return kinds[random.integers(len(kinds))]()
+from bnnlib.drawing.warp import Strokes
 
 
 def free_shape(random: np.random.Generator) -> Strokes:
     """A shape made at random of lines and arcs alone."""
-    return (_glyph, _glyph, _figures, _scribble)[random.integers(4)](random)
-
-
-def mixture(kinds: Sequence[Sequence[Strokes]], random: np.random.Generator) -> Strokes:
-    """A part of one drawing with a part of another, each turned and moved.
-
-    kinds: drawings by their kind, each kind as likely; the first drawing is not of the last kind.
-    """
-
-    def one(among: Sequence[Sequence[Strokes]]) -> Strokes:
-        kind = among[int(random.integers(len(among)))]
-        return _some_of(kind[int(random.integers(len(kind)))], random)
-
-    first, second = one(kinds[:-1]), one(kinds)
-    size, place = np.exp(random.uniform(-0.7, 0.3)), random.uniform(-0.7, 0.7, 2)
-    return first + [size * stroke + place for stroke in second]
-
-
-def _some_of(strokes: Strokes, random: np.random.Generator) -> Strokes:
-    """Some of the strokes, or a piece of a single one; now and then all. The extent is about 1."""
-    if random.random() < 0.6:
-        if len(strokes) > 1:
-            count = max(1, round(len(strokes) * random.uniform(0.3, 0.9)))
-            strokes = [strokes[k] for k in sorted(random.permutation(len(strokes))[:count])]
-        else:
-            start = random.uniform(0, 0.5)
-            strokes = _part(strokes, start, start + random.uniform(0.3, 0.6))
-    rotation = 180 if random.random() < 0.3 else 20
-    how = Warp(rotation=rotation, shear=0.3, aspect=0.5, bend=0.03, mirror=0.5)
-    return warped(strokes, how, random)
+    return KINDS[random.integers(len(KINDS))](random)
 
 
 def _glyph(random: np.random.Generator) -> Strokes:
@@ -118,63 +72,124 @@ def _scribble(random: np.random.Generator) -> Strokes:
     return [np.stack([np.convolve(line[:, k], smooth, "valid") for k in (0, 1)], 1)]
 
 
-def _some(
-    digits: Sequence[tuple[int, Strokes]], random: np.random.Generator, among: str = "0123456789"
-) -> Strokes:
-    """A digit at random, scaled to an extent of 1, its upper left corner at 0."""
-    while True:
-        label, strokes = digits[int(random.integers(len(digits)))]
-        if str(label) in among:
-            points = np.concatenate(strokes)
-            extent = max(float(np.ptp(points, axis=0).max()), 1e-9)
-            return [(stroke - points.min(0)) / extent for stroke in strokes]
+def _outline(random: np.random.Generator) -> Strokes:
+    """A closed curve that is no 0: with lobes or corners, or with lines outside and marks inside.
 
-
-def _side_by_side(digits: Sequence[tuple[int, Strokes]], random: np.random.Generator) -> Strokes:
-    """Two or three digits in a row or one above the other, some of them touching."""
-    strokes: Strokes = []
-    place, axis = 0.0, int(random.random() < 0.15)
-    for _ in range(random.integers(2, 4)):
-        one = _some(digits, random)
-        shift = np.zeros(2)
-        shift[axis], shift[1 - axis] = place, random.normal(0, 0.1)
-        strokes += [stroke + shift for stroke in one]
-        place += float(np.concatenate(one)[:, axis].max()) + random.uniform(-0.05, 0.4)
+    Clouds, leaves, pans, lamps, faces and keys are of this kind.
+    """
+    angles = np.linspace(0, 2 * np.pi, 100)
+    plain = random.random() < 0.5
+    if random.random() < 0.7:
+        radius = _lobes(angles, 0.05 if plain else random.uniform(0.1, 0.4), random)
+    else:  # between an ellipse and a box
+        power = 2 * (1 if plain else random.uniform(2, 6))
+        radius = (np.abs(np.cos(angles)) ** power + np.abs(np.sin(angles)) ** power) ** (-1 / power)
+    stretch = np.exp(random.uniform(-0.6, 0.6) * np.array([0.5, -0.5]))
+    curve = radius[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1) * stretch
+    strokes = [curve]
+    # A plain curve alone would be a 0: it gets at least two things, or one that no digit has.
+    for _ in range(random.integers(2, 5) if plain else random.integers(0, 4)):
+        strokes += _attached(curve, random)
     return strokes
 
 
-def _exchanged(digits: Sequence[tuple[int, Strokes]], random: np.random.Generator) -> Strokes:
-    """The start of one digit, and the end of another one laid over it or beside it, moved."""
-    first = _part(_some(digits, random), 0, random.uniform(0.4, 0.8))
-    second = _part(_some(digits, random), random.uniform(0.2, 0.6), 1)
-    shift = random.uniform(-0.6, 0.6, 2)
-    turned = warped(second, Warp(rotation=180, mirror=0.5), random)
-    return first + [stroke + shift for stroke in turned]
+def _lobes(angles: NDArray, depth: float, random: np.random.Generator) -> NDArray[np.float64]:
+    """The radius of a wavy curve: a cloud's bows, a star's points, or waves of any form."""
+    kind, count, phase = random.integers(3), random.integers(3, 10), random.uniform(0, 6.3)
+    if kind == 0:
+        return 1 - depth + 2 * depth * np.abs(np.sin(count * angles / 2 + phase))
+    if kind == 1:
+        saw = np.abs((count * angles / (2 * np.pi) + phase) % 1 - 0.5)
+        return 1 - depth + 4 * depth * saw
+    waves = np.arange(2, 7)
+    sizes = depth * random.normal(0, 1, 5) / waves**0.5
+    return 1 + (sizes * np.cos(angles[:, None] * waves + random.uniform(0, 6.3, 5))).sum(1)
 
 
-def _part(strokes: Strokes, start: float, end: float) -> Strokes:
-    """The part of the ink between these shares of its points."""
-    total = sum(map(len, strokes))
-    kept, seen = [], 0
-    for stroke in strokes:
-        low, high = round(start * total) - seen, round(end * total) - seen
-        part = stroke[max(0, low) : max(0, high)]
-        seen += len(stroke)
-        if len(part):
-            kept.append(part)
-    return kept or strokes
+def _attached(curve: NDArray, random: np.random.Generator) -> Strokes:
+    """One thing at a closed curve: a handle, legs, a second outline, a line across, or marks."""
+    kind, place = random.integers(6), random.uniform(0, 6.3)
+    out = np.array([np.cos(place), np.sin(place)])
+    edge = curve[int(place / (2 * np.pi) * (len(curve) - 1)) % len(curve)]
+    across = np.array([-out[1], out[0]])
+    if kind == 0:  # straight out from the curve, one line or two
+        width, length = random.uniform(0.05, 0.25), random.uniform(0.3, 1.8)
+        sides = [0.0] if random.random() < 0.5 else [-width, width]
+        return [np.stack([edge + s * across, edge + s * across + length * out]) for s in sides]
+    if kind == 1:
+        return _legs(curve, random)
+    if kind == 2:
+        return [curve * random.uniform(0.3, 0.8)]
+    if kind == 3:  # across
+        return [np.stack([edge, curve[random.integers(len(curve))]])]
+    if kind == 4:  # a smaller ring at the edge
+        size = random.uniform(0.15, 0.5)
+        return [edge + size * (out + _ring(1.0))]
+    size = random.uniform(0.04, 0.2)
+    return [random.uniform(-0.5, 0.5, 2) + size * _ring(1.0) for _ in range(random.integers(1, 4))]
 
 
-def _crossed(digits: Sequence[tuple[int, Strokes]], random: np.random.Generator) -> Strokes:
-    """A digit with two to four long lines through it."""
-    return _some(digits, random) + [
-        random.uniform(-0.3, 1.3, (2, 2)) for _ in range(random.integers(2, 5))
+def _legs(curve: NDArray, random: np.random.Generator) -> Strokes:
+    low, length = curve[:, 1].max(), random.uniform(0.2, 1.0)
+    places = np.linspace(-0.6, 0.6, random.integers(2, 6)) * random.uniform(0.4, 1)
+    splay = random.uniform(-0.3, 0.6)
+    return [np.array([(x, 0.8 * low), (x * (1 + splay), 0.8 * low + length)]) for x in places]
+
+
+def _ring(radius: float) -> NDArray[np.float64]:
+    angles = np.linspace(0, 2 * np.pi, 24)
+    return radius * np.stack([np.cos(angles), np.sin(angles)], 1)
+
+
+def _rows(random: np.random.Generator) -> Strokes:
+    """One motif again and again along a line: stairs, teeth, battlements, waves, coils, a fence."""
+    count = random.integers(2, 7)
+    motif = [
+        np.array([(0, 0), (0, 1), (1, 1)]),
+        np.array([(0, 0), (0.5, 1), (1, 0)]),
+        np.array([(0, 0), (0, 1), (0.5, 1), (0.5, 0), (1, 0)]),
+        np.stack([np.linspace(0, 1, 9), np.sin(np.linspace(0, 2 * np.pi, 9))], 1),
+        np.stack([np.linspace(0, 1, 13), np.zeros(13)], 1) + 0.7 * _ring(1.0)[:13],
+        np.array([(0.5, -0.5), (0.5, 1.5)]),
+    ]
+    one = motif[random.integers(len(motif))] * (1, random.uniform(0.8, 3))
+    rise = random.choice([0.0, -1.0, 1.0]) * random.uniform(0.3, 1)
+    steps = [one + np.array([k, k * rise]) for k in range(count)]
+    strokes = steps if one[0, 1] < 0 else [np.concatenate(steps)]
+    if random.random() < 0.4:  # a line below, beside or through
+        start = random.normal(0, 0.7, 2)
+        strokes = [*strokes, np.stack([start, start + np.array([count, count * rise])])]
+    turn = random.choice([0, 0, np.pi / 2])
+    cos, sin = np.cos(turn), np.sin(turn)
+    return [stroke @ np.array([[cos, -sin], [sin, cos]]) for stroke in strokes]
+
+
+def _rays(random: np.random.Generator) -> Strokes:
+    """Lines out of one point or along a trunk: stars, suns, trees, combs, arrows."""
+    count = random.integers(3, 11)
+    if random.random() < 0.5:
+        angles = random.uniform(0, 6.3) + np.linspace(0, random.uniform(2, 6.3), count)
+        inner = random.choice([0.0, 0.0, 0.4])
+        lengths = random.uniform(0.6, 1.1, count)
+        out = np.stack([np.cos(angles), np.sin(angles)], 1)
+        strokes = [np.stack([inner * d, n * d]) for d, n in zip(out, lengths, strict=True)]
+        return [*strokes, _ring(inner)] if inner else strokes
+    trunk = np.array([(0, -1), (random.normal(0, 0.1), 1)])
+    places, slope = np.sort(random.uniform(-1, 1, count)), random.uniform(-0.6, 0.6)
+    sides = random.choice([-1, 1], count) if random.random() < 0.6 else np.ones(count)
+    width = random.uniform(0.3, 0.9)
+    return [trunk] + [
+        np.array([(0, y), (side * width, y + slope)]) for y, side in zip(places, sides, strict=True)
     ]
 
 
-def _turned(digits: Sequence[tuple[int, Strokes]], random: np.random.Generator) -> Strokes:
-    """A digit mirrored, or lying on its side."""
-    strokes = _some(digits, random, TURNED)
-    if random.random() < 0.5:
-        return [stroke * (-1, 1) for stroke in strokes]
-    return [stroke[:, ::-1] * random.choice([(1, -1), (-1, 1)]) for stroke in strokes]
+KINDS: tuple[Callable[[np.random.Generator], Strokes], ...] = (
+    _glyph,
+    _glyph,
+    _figures,
+    _scribble,
+    _outline,
+    _outline,
+    _rows,
+    _rays,
+)
