@@ -18,6 +18,10 @@ no expectation of a loss of one network, so q is no posterior of Bayes' rule, no
 it is the solution of a variational problem with a further term (Knoblauch, Jewson & Damoulas 2022,
 "An Optimization-centric View on Bayes' Rule"). Hafner et al. 2018, "Noise Contrastive Priors", ask
 the same of the prior's predictions by a KL at outliers.
+
+Half of a step's outliers are drawn at random. The others are the hardest, those with the largest R,
+of four times as many candidates, as in Chen et al. 2021, "ATOM: Robustifying Out-of-distribution
+Detection Using Outlier Mining": most outliers are soon easy, and teach nothing more.
 """
 
 import torch
@@ -30,6 +34,7 @@ from bnnlib.networks import BayesianNetwork, DropoutNetwork, Trainable
 SHARPNESS = 0.7  # v: sure contradiction, -0.6, is worth more than flat answers, 0.03; not tuned
 NETWORKS = 2  # sampled for each outlier
 SHARE = 0.5  # outliers in a step for each digit: with two networks each they cost as much
+CANDIDATES = 4  # drawn for each hard outlier of a step
 
 
 def disagreement(logits: Tensor, sharpness: float = SHARPNESS) -> Tensor:
@@ -67,15 +72,26 @@ class Outliers:
         self.precision, self.noise, self.bend = precision, noise, bend
 
     def differentiate(self, digits: int) -> Tensor:
-        """Add the gradient of weight * R beside that of so many digits; returns R's mean."""
-        size = max(1, round(SHARE * digits))
-        index = torch.randint(
-            len(self.images), (size,), generator=self.bend, device=self.images.device
-        )
-        images = augment(self.images[index], self.how, self.bend)
+        """Add the gradient of weight * R beside that of so many digits; returns R's mean over the
+        outliers learnt from.
+        """
+        images = self._chosen(max(2, round(SHARE * digits)))
         term = disagreement(self._logits(images)).mean()
         (self.weight * term).backward()
         return term.detach()
+
+    def _chosen(self, size: int) -> Tensor:
+        """Outliers to learn from, `[size, 28, 28]`: half at random, half the hardest candidates."""
+        hard = size // 2
+        many = size - hard + CANDIDATES * hard
+        index = torch.randint(
+            len(self.images), (many,), generator=self.bend, device=self.images.device
+        )
+        images = augment(self.images[index], self.how, self.bend)
+        anyhow, candidates = images[: size - hard], images[size - hard :]
+        with torch.no_grad():
+            hardest = disagreement(self._logits(candidates)).topk(hard).indices
+        return torch.cat([anyhow, candidates[hardest]])
 
     def _logits(self, images: Tensor) -> Tensor:
         """`[B, 28, 28] -> [K, B, C]`, with a gradient; every image has networks of its own."""

@@ -11,7 +11,7 @@ from bnnlib.datasets.mnist import Digits
 from bnnlib.metrics.uncertainty import mutual_information
 from bnnlib.networks import BayesianConfig, Config, DropoutConfig
 from bnnlib.training.config import TrainingConfig
-from bnnlib.training.outliers import disagreement
+from bnnlib.training.outliers import Outliers, disagreement
 from bnnlib.training.start import build
 from bnnlib.training.trainer import Trainer
 
@@ -121,3 +121,27 @@ def test_a_resumed_training_with_outliers_is_the_same_to_the_bit(kind: str, few:
     for name, value in whole.network.state_dict().items():
         assert torch.equal(value, resumed.network.state_dict()[name])
     assert whole.history[1].outlier_loss == resumed.history[1].outlier_loss
+
+
+@pytest.mark.parametrize("kind", ["dropout", "bayesian"])
+def test_half_of_the_outliers_are_the_hardest_candidates(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One outlier in eight is named alike by every network; R of the others is far lower."""
+    images = torch.zeros(400, 28, 28, dtype=torch.uint8)
+    images[::8] = 255
+    noise, bend = torch.Generator().manual_seed(0), torch.Generator().manual_seed(0)
+    outliers = Outliers(build(CONFIGS[kind], 0), images, 1.0, "none", torch.float32, noise, bend)
+
+    def sure_where_white(given: torch.Tensor) -> torch.Tensor:
+        white = given.flatten(1).mean(1) > 0.5
+        one_hot = F.one_hot(torch.zeros(len(given), dtype=torch.long), 10)
+        return (50.0 * white[:, None] * one_hot).expand(2, -1, -1)
+
+    monkeypatch.setattr(outliers, "_logits", sure_where_white)
+    hard = (outliers._chosen(64).flatten(1).mean(1) > 0.5).double()
+    assert len(hard) == 64
+    assert hard[:32].mean() < 0.4  # at random: an eighth
+    # 128 candidates hold about 16 of them, all taken; 32 are chosen.
+    assert 8 <= hard[32:].sum() <= 26
+    assert hard[32:].mean() > 2 * hard[:32].mean()
