@@ -24,10 +24,10 @@ APART = 0.08  # the least distance between two candidates, in heights of the pie
 # Whether a piece is cut: a logistic regression fitted by `python -m benchmarks.fit_cuts`. Its
 # terms: width / height, ink crossed / pen, times crossed, height of the shorter side / height, the
 # smaller side's share of the ink; with a recogniser also its score of the whole and of the sides.
-CUT = (0.68, -1.28, 0.27, 5.2, 3.98)
-CUT_LIMIT = 6.6
-CUT_SCORED = (0.01, -1.04, 0.35, 3.67, 3.88, -0.91, 0.26, 2.02)
-CUT_SCORED_LIMIT = 6.0
+CUT = (0.7, -1.29, 0.3, 5.18, 4.13)
+CUT_LIMIT = 6.7
+CUT_SCORED = (-0.15, -1.0, 0.37, 3.68, 4.03, -0.95, 0.28, 1.49)
+CUT_SCORED_LIMIT = 5.3
 FITTED_WITH = "bayesian-pen"  # the recogniser: a network that doubts what is no single digit
 SCALE = 4.0  # what brings the regression's units to those of the other decisions
 
