@@ -39,9 +39,13 @@ from ui.loaders import (
     load_network,
 )
 from ui.memory import spare_the_collector
-from ui.page import is_dark, page_setup, show_error
+from ui.page import is_dark, page_setup, show_chart, show_error
+from ui.stage.mode import idle_after
 
 LEARNT = "learnt"  # each network refuses by the rule that its own evaluation found
+HOW_TO_READ = """<p class="how"><b>How to read it.</b> Two kinds of network look at your drawing.
+Each is asked many times, every time as a slightly different network, and each answer is a dot.
+Dots close together: it is sure. Dots far apart: it is in doubt.</p>"""
 UNLEARNT = 0.5  # the threshold of a network without an evaluation
 
 
@@ -85,10 +89,9 @@ def stage(state: DrawState) -> None:
         from_picture(state, several.score)
         keep_in_tab(state)
     mark_example(state.example)
-    if not state.pen_down:
-        write_address(state, chosen_networks())
-        if state.outdated:
-            st.rerun()
+    write_address(state, chosen_networks())
+    if state.outdated and not state.pen_down:
+        st.rerun()
 
 
 def take(state: DrawState, key: str) -> None:
@@ -101,21 +104,22 @@ def take(state: DrawState, key: str) -> None:
 def drawing(state: DrawState, key: str, digits: several.Digits) -> None:
     """The canvas with its tools, and the image that is made of the drawing."""
     under = state.sent[0] if state.sent else None
-    digit_canvas(state.strokes, state.pen, key, under, lambda: take(state, key))
+    idle = [example.strokes for example in EXAMPLES if example.strokes] if idle_after() else ()
+    digit_canvas(state.strokes, state.pen, key, under, lambda: take(state, key), idle)
     with st.container(horizontal=True, key="tools", vertical_alignment="center"):
         st.button(
             "Undo",
             icon=":material/undo:",
-            on_click=undo,
-            args=(state,),
-            disabled=not state.strokes,
-            help="Take back the last stroke",
+            key="undo",
+            on_click=state.undo,
+            disabled=not state.can_undo,
+            help="Take back the last stroke, or what was cleared",
         )
         st.button(
             "Clear",
             icon=":material/delete:",
-            on_click=state.put,
-            args=((),),
+            key="clear",
+            on_click=state.clear,
             help="Empty the canvas",
         )
         st.slider(
@@ -129,6 +133,7 @@ def drawing(state: DrawState, key: str, digits: several.Digits) -> None:
             args=(state,),
             help="In pixels of the canvas (280 wide)",
         )
+    st.html(HOW_TO_READ)
     caption = (
         "Cut out, scaled to 20 pixels and centred by its centre of mass, "
         "as MNIST's images were made: 28 x 28 pixels."
@@ -138,10 +143,6 @@ def drawing(state: DrawState, key: str, digits: several.Digits) -> None:
     if digits.several:
         caption = f"Digit {digits.shown(state) + 1} of {len(digits.images)}. {caption}"
     st.html(verdict.seen(digits.images[digits.shown(state)], caption))
-
-
-def undo(state: DrawState) -> None:
-    state.put(state.strokes[:-1], keep_sent=True)
 
 
 def set_pen(state: DrawState) -> None:
@@ -199,11 +200,9 @@ def answers(state: DrawState, digits: several.Digits) -> None:
         any(answer.as_far is not None for _, answer in found),
     )
     st.html(f'<div class="verdicts">{"".join(cards)}</div>{legend}')
-    st.plotly_chart(
+    show_chart(
         figure,
-        theme=None,
         key="answers",
-        config={"displayModeBar": False, "responsive": True},
         alt=f"The sampled probabilities of each digit by each network. {said}",
     )
     figures = st.expander("The same as numbers", key="figures", on_change="rerun")
@@ -256,7 +255,15 @@ def probability_line(limit: Limit) -> float:
 
 def gallery() -> None:
     """Examples as buttons with thumbnails, which the keyboard can reach."""
-    st.subheader("Or start from an example")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.header("Or start from an example")
+        st.button(
+            "Next example",
+            icon=":material/skip_next:",
+            key="next-example",
+            on_click=next_example,
+            help="Put the example after this one on the canvas",
+        )
     with st.container(horizontal=True, key="gallery"):
         for example, thumbnail in zip(EXAMPLES, thumbnails(), strict=True):
             label, key = f"![]({thumbnail}) {example.name}", f"example-{example.slug}"
@@ -271,6 +278,13 @@ def gallery() -> None:
 
 def put_example(slug: str) -> None:
     st.session_state["draw"].put(BY_SLUG[slug].strokes)
+
+
+def next_example() -> None:
+    """The example after the one that is on the canvas, or the first one after a drawing."""
+    slugs = [example.slug for example in EXAMPLES]
+    now = st.session_state["draw"].example
+    put_example(slugs[(slugs.index(now) + 1) % len(slugs)] if now else slugs[0])
 
 
 def mark_example(slug: str | None) -> None:
@@ -289,7 +303,7 @@ def thumbnails() -> list[str]:
 
 def controls(state: DrawState) -> None:
     """Which networks, how many samples of each, and below which threshold they do not answer."""
-    st.subheader("Settings")
+    st.header("Settings")
     one, two, three, four, five = st.columns([3, 3, 3, 3, 2.4], vertical_alignment="bottom")
     names = checkpoint_names()
     for side, column, name in zip(("left", "right"), (one, two), chosen_networks(), strict=True):
@@ -337,6 +351,7 @@ def controls(state: DrawState) -> None:
         icon=":material/casino:",
         on_click=new_seed,
         args=(state,),
+        key="draw-again",
         help=f"Sample new networks with the next seed; the seed is now {state.seed}",
         width="stretch",
     )

@@ -17,16 +17,16 @@ from ui.loaders import (
     chosen_networks,
     load_digits,
     load_network,
-    name_networks,
     network_version,
 )
-from ui.page import is_dark, page_setup, show_error
+from ui.page import is_dark, page_setup, show_chart, show_error
 from ui.train.actions import import_form
 from ui.train.compare import compare_runs
-from ui.train.form import train_form
+from ui.train.form import NAMES, train_form
 from ui.train.live import chosen_run, live
 from ui.train.network_card import network_card
 from ui.train.networks import own_networks
+from ui.train.state import IMAGES, TAB, TABS, read_address, write_address
 
 SHOWN = 64  # training images at once, 8 x 8 as in the article
 CURVES = (
@@ -60,8 +60,10 @@ CURVES = (
 def main() -> None:
     page_setup("Train")
     st.title("Train a network and watch it learn")
+    if problem := read_address(list(NAMES)):
+        st.warning(problem, icon=":material/link_off:")
     live_tab, compare_tab, networks_tab, images_tab = st.tabs(
-        ["Train", "Compare runs", "Networks in use", "Training images"]
+        list(TABS.values()), key=TAB, on_change="rerun"
     )
     digits = usable_digits()
     with live_tab:
@@ -74,7 +76,7 @@ def main() -> None:
     with images_tab:
         if digits is not None:
             training_images(digits)
-    name_networks()
+    write_address()
 
 
 def usable_digits() -> Digits | None:
@@ -209,14 +211,20 @@ def learning(cards: dict[str, dict]) -> None:
                 if history and history[-1].get(field)
             ]
             figure = learning_curve(histories, field, title, is_dark(), percent)
-            st.plotly_chart(
+            show_chart(
                 figure,
-                theme=None,
-                config={"displayModeBar": False},
                 key=f"curve_{field}",
                 alt=f"{title} by epoch: {', '.join(ends)}.",
             )
             st.caption(meaning)
+    with st.expander("The same as a table"):
+        fields = ["epoch", *(field for field, *_ in curves)]
+        rows = [
+            {"network": name, **{field: point.get(field) for field in fields}}
+            for name, _, history, _ in histories
+            for point in history
+        ]
+        st.dataframe(rows, hide_index=True)
 
 
 def training_images(digits: Digits) -> None:
@@ -224,7 +232,7 @@ def training_images(digits: Digits) -> None:
     st.header("Training images", divider="gray")
     data_notice(digits)
     pages = -(-len(digits.train) // SHOWN)
-    start = st.session_state.setdefault("train_images", 0) % pages * SHOWN
+    start = st.session_state.setdefault(IMAGES, 0) % pages * SHOWN
     some = digits.train.select(torch.arange(start, min(start + SHOWN, len(digits.train))))
     labels = [str(label) for label in some.labels.tolist()]
     picture = mosaic(some.images.numpy(), labels, text_size=17, dark=is_dark())
@@ -246,7 +254,7 @@ def training_images(digits: Digits) -> None:
 
 
 def show_others() -> None:
-    st.session_state["train_images"] = st.session_state.get("train_images", 0) + 1
+    st.session_state[IMAGES] = st.session_state.get(IMAGES, 0) + 1
 
 
 main()

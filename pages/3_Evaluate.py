@@ -19,7 +19,6 @@ from ui.loaders import checkpoint_names, choose_networks, load_digits
 from ui.page import is_dark, page_setup, show_error
 
 STYLE = """<style>
-h2 { font-size: 1.35rem !important; padding: 1.4rem 0 .2rem !important; }
 [data-testid="stMarkdownContainer"] table { width: 100%; }
 /* many networks on a phone: the names of the rows stay */
 .st-key-figures [data-testid="stMarkdownContainer"] { overflow-x: auto; }

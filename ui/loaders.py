@@ -14,11 +14,11 @@ from bnnlib.metrics.distance import Distance
 from bnnlib.networks import EnsembleNetwork, Network
 from bnnlib.storage.checkpoints import SHIPPED, find_checkpoint, list_checkpoints, load_checkpoint
 from bnnlib.storage.evaluations import AnswerRule, cache_folder, load_results, rule_of
+from ui.address import EVERYWHERE, SIDES, own_parameters, shared_parameters
 
 DEFAULT_NETWORKS = ("dropout-pen", "bayesian-pen")
 # What an address that names no network showed before these were the default ones.
 FORMER_NETWORKS = ("dropout", "bayesian")
-SIDES = ("left", "right")
 HOME = "dashboard.py"
 
 # With more threads every matrix product waits for the slowest of them, which on a busy machine adds
@@ -134,7 +134,7 @@ def choose_networks(left: str, right: str) -> None:
 
 def name_networks() -> None:
     """Bring the networks in the address up to date, after anything else in it has changed."""
-    named = named_networks(chosen_networks(), bool(set(st.query_params) - set(SIDES)))
+    named = named_networks(chosen_networks(), bool(set(own_parameters()) - set(SIDES)))
     for side in SIDES:
         if side in named and st.query_params.get(side) != named[side]:
             st.query_params[side] = named[side]
@@ -155,7 +155,8 @@ def named_networks(networks: tuple[str, str], more: bool) -> dict[str, str]:
 
 def networks_of_address(parameters: Mapping[str, str]) -> tuple[str, str]:
     """The networks that an address names, or meant when it was shared."""
-    usual = FORMER_NETWORKS if parameters else DEFAULT_NETWORKS
+    own = set(parameters) - set(EVERYWHERE)
+    usual = FORMER_NETWORKS if own else DEFAULT_NETWORKS
     left, right = (parameters.get(side, name) for side, name in zip(SIDES, usual, strict=True))
     return left, right
 
@@ -164,4 +165,4 @@ def send_to_draw(image: np.ndarray, caption: str) -> None:
     """Go to the Draw screen and show `image`, uint8 `[28, 28]`, with its `caption` there."""
     copy = np.array(image, dtype=np.uint8).reshape(28, 28)
     st.session_state["sent_image"] = (copy, caption)
-    st.switch_page(HOME)
+    st.switch_page(HOME, query_params=shared_parameters())

@@ -1,17 +1,26 @@
 """The first call of every page: its title, style, navigation, and the networks in the address."""
 
+import html
 from pathlib import Path
+from typing import Any
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from bnnlib.errors import BnnlibError
+from bnnlib.figures.enlarged import enlarged
+from ui.address import EVERYWHERE, shared_parameters
 from ui.loaders import (
     DEFAULT_NETWORKS,
+    HOME,
     checkpoint_names,
     choose_networks,
     networks_of_address,
 )
 from ui.memory import give_back_memory, spare_the_collector
+from ui.stage.mode import ENLARGED, enter, presenting, read_stage, stage
+from ui.stage.tour import STEPS, go_to_step, read_tour, tour
+from ui.stage.visitor import ask, empty
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "Digits & doubt"
@@ -38,6 +47,7 @@ FOLLOW_THEME = """<script>
   }, 250);
 })();
 </script>"""
+WRITTEN = "shared_written"  # in the session: the shared part of the address, as last seen
 SIDEBAR_WIDTH = 216  # pixels; on a phone the sidebar starts collapsed
 PAGES = (
     ("dashboard.py", "Draw", ":material/draw:"),
@@ -50,8 +60,8 @@ PAGES = (
 def page_setup(title: str) -> None:
     """Configure the page, apply the style, fill the sidebar, use the networks in the address.
 
-    `st.session_state["arrived"]` then says whether the page was just entered: from another page or
-    at the start of a session.
+    Presenter's mode and the tour are shown where they are on. `st.session_state["arrived"]` then
+    says whether the page was just entered: from another page or at the start of a session.
     """
     spare_the_collector()
     favicon = str(ROOT / "ui" / "favicon.png")  # a named icon would be loaded from another host
@@ -64,17 +74,86 @@ def page_setup(title: str) -> None:
     st.html(ROOT / "ui" / "style.css")
     # One element in both themes, so that all that follows keeps its place.
     st.html(DARK_STYLE if is_dark() else "<style></style>")
-    with st.sidebar:
-        st.markdown(f"**{NAME}**  \nHow sure are neural networks, and are they right?")
-        for path, label, symbol in PAGES:
-            if (ROOT / path).is_file():
-                st.page_link(path, label=label, icon=symbol)
-        st.html(FOLLOW_THEME, unsafe_allow_javascript=True)
+    page = next(path for path, label, _ in PAGES if label == title)
     st.session_state["arrived"] = st.session_state.get("page") != title
+    problem = shared_from_address(page)
+    sidebar()
+    empty(HOME)
     st.session_state["page"] = title
     if st.session_state["arrived"]:
         give_back_memory()  # the memory that the page before took
     networks_from_address()
+    if problem:
+        st.warning(problem, icon=":material/link_off:")
+    with st.container(key="everywhere"):
+        if stage([(path, label) for path, label, _ in known_pages()]) and page != HOME:
+            st.switch_page(HOME, query_params=shared_parameters())
+    tour(page)
+
+
+def known_pages() -> list[tuple[str, str, str]]:
+    """The pages that there are: file, name, symbol."""
+    return [page for page in PAGES if (ROOT / page[0]).is_file()]
+
+
+def sidebar() -> None:
+    """The pages, and what is for visitors."""
+    with st.sidebar:
+        st.markdown(f"**{NAME}**  \nHow sure are neural networks, and are they right?")
+        for path, label, symbol in known_pages():
+            st.page_link(path, label=label, icon=symbol, query_params=shared_parameters())
+        with st.container(key="visitors"):
+            if st.button(
+                "Take the tour",
+                icon=":material/tour:",
+                type="tertiary",
+                key="take-tour",
+                help=f"{len(STEPS)} steps through the pages, in three minutes",
+            ):
+                go_to_step(1)
+            if not presenting():
+                st.button(
+                    "Presenter's mode",
+                    icon=":material/co_present:",
+                    type="tertiary",
+                    key="enter-stage",
+                    on_click=enter,
+                    help="Large type, no menus, and the keyboard: ? shows the keys, Esc leaves",
+                )
+            if st.button(
+                "Next visitor",
+                icon=":material/restart_alt:",
+                type="tertiary",
+                key="next-visitor",
+                help="Empty the drawings, the history and the settings of this visit",
+            ):
+                ask()
+        st.html(FOLLOW_THEME, unsafe_allow_javascript=True)
+
+
+def shared_from_address(page: str) -> str | None:
+    """Take over the part of the address that all pages share, and write it as it is understood.
+
+    It is read at the start of a session, and when the browser has gone to another address. A
+    sentence is returned if it means nothing. page: the file of this page.
+    """
+    given = {name: st.query_params[name] for name in EVERYWHERE if name in st.query_params}
+    known, problem = st.session_state.get(WRITTEN), None
+    arrived = st.session_state["arrived"]
+    if known is None or (given != known and (given or not arrived)):
+        st.session_state[WRITTEN] = given
+        if wrong := read_stage(given):
+            problem = (
+                "Part of the address was not understood and is left out: " + "; ".join(wrong) + "."
+            )
+        read_tour(given.get("tour"), page)
+    st.session_state[WRITTEN] = wanted = shared_parameters()
+    for name in EVERYWHERE:
+        if name not in wanted and name in st.query_params:
+            del st.query_params[name]
+        elif name in wanted and st.query_params.get(name) != wanted[name]:
+            st.query_params[name] = wanted[name]
+    return problem
 
 
 def networks_from_address() -> None:
@@ -107,3 +186,22 @@ def is_dark() -> bool:
 def show_error(error: BnnlibError) -> None:
     """Say in the page what went wrong; the rest of the page goes on."""
     st.error(str(error), icon=":material/error:")
+
+
+def show_chart(figure: go.Figure, key: str, alt: str, title: str = "", **more: Any) -> None:
+    """A figure as wide as its place, without the mode bar; enlarged in presenter's mode.
+
+    alt: what it shows and its finding, in words. title: a line above it, for a figure that has
+    none. more: for `st.plotly_chart`.
+    """
+    if title:
+        st.html(f'<p class="figure-title">{html.escape(title)}</p>')
+    st.plotly_chart(
+        enlarged(figure, ENLARGED) if presenting() else figure,
+        width="stretch",
+        theme=None,
+        key=key,
+        config={"displayModeBar": False, "responsive": True},
+        alt=alt.replace("**", ""),
+        **more,
+    )

@@ -62,7 +62,7 @@ def card(name: str, kind: str, answer: Answer, limit: Limit, place: int, dark: b
         distance = f'<li title="{far}">{far.replace("from the training images ", "")}</li>'
     colour, label = network_colours(dark)[place], html.escape(name)
     return f"""<section class="verdict" style="--network: {colour}" aria-label="{label}">
-  <h3>{label} <small>{KINDS[kind]}</small></h3>
+  <h2>{label} <small>{KINDS[kind]}</small></h2>
   <div class="answer"><span class="digit">{headline}</span>
   <span class="probability{"" if knows else " unsure"}">{words}</span></div>
   <ul><li>5 to 95 % of {voters}: {answer.low[digit]:.2f} to {answer.high[digit]:.2f}</li>
@@ -72,19 +72,20 @@ def card(name: str, kind: str, answer: Answer, limit: Limit, place: int, dark: b
 
 
 def legend(baseline: bool, distance: bool = False) -> str:
-    """What the marks of the figure mean."""
+    """The title of the figure of answers, and what its marks mean."""
     marks = [
         ("dots", "a sample"),
         ("mean", "mean, 5 to 95 %"),
         *([("diamond", "without sampling")] if baseline else []),
-        ("plain", "aleatoric: unsure"),
-        ("hatched", "epistemic: disagree"),
+        ("plain", "aleatoric: each is unsure"),
+        ("hatched", "epistemic: they disagree"),
         *([("needle", "distance")] if distance else []),
     ]
     items = "".join(
         f'<li><i class="{mark}" aria-hidden="true"></i>{text}</li>' for mark, text in marks
     )
-    return f'<ul class="legend">{items}</ul>'
+    title = "What every sampled network says of each digit, and how much doubt that makes"
+    return f'<p class="figure-title">{title}</p><ul class="legend">{items}</ul>'
 
 
 def seen(image: Tensor, caption: str) -> str:

@@ -228,7 +228,7 @@ def test_a_finished_run_is_kept_renamed_exported_imported_and_deleted(
     settle(page)
     page.get_by_role("combobox", name="Network on the left").click()
     page.get_by_role("option", name=name).click()  # at once usable
-    page.locator("h3", has_text=name).first.wait_for()
+    page.locator("h2", has_text=name).first.wait_for()
     settle(page)
     page.get_by_role("tab", name="Train", exact=True).click()
 

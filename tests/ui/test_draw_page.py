@@ -171,6 +171,10 @@ def test_undo_and_clear() -> None:
     checked(app.run())
     assert app.session_state["draw"].strokes == ()
     assert "blank" in sentence(app)
+    for left in ((ONE,), ()):  # Undo brings back what was cleared, then takes strokes again
+        button(app, "Undo").click()
+        checked(app.run())
+        assert app.session_state["draw"].strokes == left
     assert button(app, "Undo").disabled
 
 

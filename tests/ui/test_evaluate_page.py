@@ -116,7 +116,7 @@ def test_opens_filled_with_everything(page: AppTest, folder: Path) -> None:
 
 def test_the_better_figure_is_marked_in_words(page: AppTest) -> None:
     opened(page)
-    (table,) = [element.value for element in page.markdown if element.value.startswith("| |")]
+    (table,) = [element.value for element in page.markdown if element.value.startswith("| Figure")]
     for line in table.splitlines()[2:]:
         tested = not line.startswith(("| ECE", "| Debiased"))
         assert line.count("**better**") + line.count("ahead, within chance") == tested
@@ -130,7 +130,7 @@ def test_the_better_figure_is_marked_in_words(page: AppTest) -> None:
 def test_the_marks_are_those_of_the_paired_differences(page: AppTest, folder: Path) -> None:
     opened(page)
     found = [load_results(folder / name) for name in ("dropout", "bayesian")]
-    (table,) = [element.value for element in page.markdown if element.value.startswith("| |")]
+    (table,) = [element.value for element in page.markdown if element.value.startswith("| Figure")]
     lines = {line.split("|")[1].strip(): line for line in table.splitlines()[2:]}
     for figure, label in (("error", "Error"), ("nll", "NLL"), ("brier", "Brier")):
         one = difference(*found, figure)
@@ -152,7 +152,7 @@ def test_files_of_an_earlier_version_are_shown_and_say_what_is_missing(
     save_results(folder / "bayesian", found)
     opened(page)
     assert not page.error
-    (table,) = [element.value for element in page.markdown if element.value.startswith("| |")]
+    (table,) = [element.value for element in page.markdown if element.value.startswith("| Figure")]
     assert table.count("ahead, not tested") == 2  # NLL and Brier score
     assert "bayesian: evaluated by an earlier version" in text(page)
     assert "bayesian: the mean mutual information is not corrected" in text(page)
@@ -164,7 +164,7 @@ def test_networks_of_other_images_are_shown_without_marks(page: AppTest, folder:
     found.summary["source"] = "mnist"
     save_results(folder / "bayesian", found)
     opened(page)
-    (table,) = [element.value for element in page.markdown if element.value.startswith("| |")]
+    (table,) = [element.value for element in page.markdown if element.value.startswith("| Figure")]
     assert "ahead" not in table
     assert "better" not in table
     assert "about different images" in text(page)
@@ -209,7 +209,7 @@ def test_one_network_alone_and_none_at_all(page: AppTest) -> None:
     page.multiselect(key=NETWORKS).set_value(["bayesian"]).run()
     assert not page.exception
     assert "better" not in "".join(
-        element.value for element in page.markdown if element.value.startswith("| |")
+        element.value for element in page.markdown if element.value.startswith("| Figure")
     )
     assert len(charts(page)) == 7
     page.multiselect(key=NETWORKS).set_value([]).run()
@@ -227,7 +227,7 @@ def test_five_networks_are_shown_side_by_side_and_a_sixth_is_left_out(
     opened(page, networks=",".join([*names, "sixth"]))
     assert page.multiselect(key=NETWORKS).value == names
     assert len(charts(page)) == 4 + 5 * 3
-    (table,) = [element.value for element in page.markdown if element.value.startswith("| |")]
+    (table,) = [element.value for element in page.markdown if element.value.startswith("| Figure")]
     assert table.splitlines()[0].count("**") == 2 * len(names)
     assert "ahead" not in table  # whichever is ahead has a twin: none leads
     assert "best" not in table

@@ -166,6 +166,7 @@ def test_what_was_chosen_is_still_there_on_return(app: AppTest) -> None:
     page = opened(app, measure="predictive_entropy", true="2", place="5")
     images = table(page)
     page.switch_page("dashboard.py").run()
+    page.query_params.clear()  # as a browser does on the way to another page
     page.switch_page(PAGE).run()
     assert (place(page), table(page)) == (5, images)
     assert page.query_params["true"] == "2"
@@ -226,7 +227,7 @@ def test_every_picture_is_described_and_every_control_explained(app: AppTest) ->
         *page.get("download_button"),
         *page.get("button_group"),
     ]
-    assert len(controls) == 6 + 4 + 1 + 1 + 2 + 1
+    assert len(controls) == 6 + 3 + 4 + 1 + 1 + 2 + 1  # 3: in the sidebar
     assert [control.proto.label for control in controls if not control.proto.help] == []
     (picture,) = [image for element in page.get("image") for image in element.proto.imgs]
     assert picture.alt.startswith("Test image ")

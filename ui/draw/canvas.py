@@ -28,15 +28,19 @@ def digit_canvas(
     key: str,
     under: np.ndarray | None = None,
     on_change: Callable[[], None] = lambda: None,
+    idle_drawings: Sequence[Sequence[Stroke]] = (),
 ) -> None:
     """A square canvas, white on black; `drawn(key)` gives what is on it.
 
     strokes: what a fresh canvas starts with; a canvas is fresh when its `key` is new.
     under: an image uint8 `[28, 28]` shown below the strokes.
     on_change: called before the run that the canvas starts, also if another page is opened first.
+    idle_drawings: what the live canvas draws by itself while nobody is there.
     """
-    show = fabric.show if canvas_kind() == "fabric" else pad.show
-    show(strokes, pen, key, under, on_change)
+    if canvas_kind() == "fabric":
+        fabric.show(strokes, pen, key, under, on_change)
+    else:
+        pad.show(strokes, pen, key, under, on_change, idle_drawings)
 
 
 def drawn(key: str) -> tuple[Stroke, ...] | None:

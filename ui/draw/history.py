@@ -34,7 +34,7 @@ from bnnlib.metrics.calibration import reliability
 from ui.draw import tab
 from ui.draw.below import closed_part
 from ui.draw.state import DrawState
-from ui.page import is_dark, show_error
+from ui.page import is_dark, show_chart, show_error
 
 NAME = "visit"
 ADDED = "drawings_added"  # how many drawings the visit has had, those no longer kept too
@@ -243,13 +243,26 @@ def diagram(entries: Sequence[Entry]) -> None:
         said.append(f"{name} is right in {right} of {len(pairs)} and says {sure:.0%} on average")
     sentence = "; ".join(said) + "."
     st.markdown(f"**Reliability on this visit:** {sentence}")
-    st.plotly_chart(
+    show_chart(
         reliability_figure(tables, is_dark()),
-        theme=None,
         key="visit-reliability",
-        config={"displayModeBar": False, "responsive": True},
         alt=f"Reliability diagram of this visit. {sentence}",
+        title="Reliability diagram of this visit: right answers by stated confidence",
     )
+    with st.expander("The same as a table"):
+        rows = [
+            {
+                "network": name,
+                "confidence": f"{k / BINS:.0%} to {(k + 1) / BINS:.0%}",
+                "drawings": int(count),
+                "says": f"{says:.1%}",
+                "right": f"{right:.1%}",
+            }
+            for name, _, table in tables
+            for k, (count, says, right) in enumerate(table.T)
+            if count
+        ]
+        st.dataframe(rows, hide_index=True)
 
 
 def files(entries: list[Entry]) -> None:

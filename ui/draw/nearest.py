@@ -85,7 +85,7 @@ def row(name: str, place: int, image: Tensor, digits: Digits) -> str:
     )
     colour = network_colours(is_dark())[place]
     own = "" if trained_on(network) == digits.source else " The network did not train on them."
-    return f"""<section style="--network: {colour}"><h4>{html.escape(name)}</h4>
+    return f"""<section style="--network: {colour}"><h3>{html.escape(name)}</h3>
 <p>{scale_words(float(distances[0]) / usual, as_far)}{own}</p><ol>{pictures}</ol></section>"""
 
 

@@ -6,12 +6,15 @@
 //
 // data from the server: strokes ([width, x, y, x, y, ...] each), which a fresh canvas starts with;
 // pen, the width of the next stroke; under, 784 grey values that lie below the strokes, or null;
-// seen, the number of the last message that the server has answered.
+// seen, the number of the last message that the server has answered; idle, the drawings that it
+// draws by itself while nobody is there (see ui/stage/keys.js).
 
 const SHEET = 280;
 const NEAR = 1; // a point nearer than this to the last one is left out
 const TOLERANCE = 1; // by how far thinning may move a line: as in bnnlib.drawing.strokes
 const PATIENCE = 3000; // milliseconds after which an answer counts as lost
+const SPEED = 0.22; // of the idle screen's pen, units of the sheet a millisecond
+const FRAME = 40, SELDOM = 3000, LINGER = 5000; // milliseconds between its steps, messages, drawings
 
 // Drop points as long as the line moves by no more than the tolerance (Ramer 1972).
 function thinned(points) {
@@ -31,6 +34,25 @@ function thinned(points) {
   }
   return points.filter((_, k) => keep.has(k));
 }
+
+// The beginning of a line, of this length.
+function beginning(points, length) {
+  const found = [points[0]];
+  for (let k = 1; k < points.length; k++) {
+    const [[a, b], [x, y]] = [points[k - 1], points[k]], step = Math.hypot(x - a, y - b);
+    if (step >= length) {
+      found.push([a + (x - a) * (length / step), b + (y - b) * (length / step)]);
+      break;
+    }
+    found.push(points[k]);
+    length -= step;
+  }
+  return found;
+}
+
+const lengthOf = points =>
+  points.slice(1).reduce((sum, [x, y], k) => sum + Math.hypot(x - points[k][0], y - points[k][1]), 0);
+const pause = time => new Promise(done => setTimeout(done, time));
 
 const packed = stroke => [stroke.width, ...stroke.points.flat().map(Math.round)];
 const unpacked = ([width, ...numbers]) => ({
@@ -62,8 +84,49 @@ class Pad {
     this.watch.observe(this.canvas);
     this.repaint = () => this.paint();
     window.addEventListener('resize', this.repaint); // a zoom changes the pixels, not the size
+    this.awake = () => this.wake();
+    window.addEventListener('awake', this.awake, true);
     this.takeOver();
     this.paint();
+    if (window.idling && data.idle.length) this.perform(data.idle);
+  }
+
+  // Nobody is there: draw one drawing after the other, and let the server answer now and then. It
+  // hears that the pen is down, so it keeps nothing of this.
+  async perform(drawings) {
+    const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    const mine = (this.performance = {}), goes = () => this.performance === mine;
+    let told = 0;
+    const tell = () => { told = performance.now(); this.send(true); };
+    for (let k = 0; goes(); k = (k + 1) % drawings.length) {
+      const whole = drawings[k].map(unpacked), done = [];
+      for (const stroke of still ? [] : whole) {
+        const length = lengthOf(stroke.points), began = performance.now();
+        for (let drawn = 0; drawn < length && goes();) {
+          drawn = (performance.now() - began) * SPEED;
+          this.strokes = [...done, { ...stroke, points: beginning(stroke.points, drawn) }];
+          this.paint();
+          if (performance.now() - told > SELDOM) tell();
+          await pause(FRAME);
+        }
+        done.push(stroke);
+      }
+      if (!goes()) return;
+      this.strokes = whole;
+      this.paint();
+      await pause(Math.max(0, SELDOM - (performance.now() - told)));
+      if (goes()) tell();
+      await pause(LINGER);
+    }
+  }
+
+  // Somebody is there: an empty sheet.
+  wake() {
+    if (!this.performance) return;
+    this.performance = null;
+    this.strokes = [];
+    this.paint();
+    this.send(false);
   }
 
   // What was drawn while the server was replacing the canvas goes on upon this one.
@@ -203,9 +266,11 @@ class Pad {
       window.strokeLeft = {
         when: performance.now(), active: this.active, pointer: this.pointer, finished,
       };
+    this.performance = null;
     clearTimeout(this.timer);
     this.watch.disconnect();
     window.removeEventListener('resize', this.repaint);
+    window.removeEventListener('awake', this.awake, true);
   }
 }
 

@@ -31,8 +31,12 @@ def show(
     key: str,
     under: np.ndarray | None,
     on_change: Callable[[], None],
+    idle_drawings: Sequence[Sequence[Stroke]] = (),
 ) -> None:
-    """The canvas. A new `key` makes a fresh one with `strokes` on it."""
+    """The canvas. A new `key` makes a fresh one with `strokes` on it.
+
+    It draws the `idle_drawings` in turn while `window.idling` is set, and until it hears `awake`.
+    """
 
     def changed() -> None:
         st.session_state[SEEN] = number(st.session_state.get(key))
@@ -46,6 +50,7 @@ def show(
                 "pen": pen,
                 "under": None if under is None else under.reshape(-1).tolist(),
                 "seen": st.session_state.get(SEEN, 0),
+                "idle": [[pack(stroke) for stroke in drawing] for drawing in idle_drawings],
             },
             on_drawing_change=changed,
         )

@@ -17,12 +17,19 @@ from bnnlib.networks import Network
 from bnnlib.networks.saliency import InkMap, ink_map
 from ui.draw.below import closed_part
 from ui.draw.examples import BY_SLUG, EXAMPLES
-from ui.draw.state import LIVE_SAMPLES, DrawState
+from ui.draw.state import (
+    CHANGE,
+    INTO,
+    LIVE_SAMPLES,
+    USUAL_CHANGE,
+    USUAL_INTO,
+    DrawState,
+    write_address,
+)
 from ui.loaders import answers_of, chosen_networks, load_network, network_version
-from ui.page import is_dark, show_error
+from ui.page import is_dark, show_chart, show_error
 
 NAME = "replay"
-CONFIG = {"displayModeBar": False, "responsive": True}
 
 
 @st.fragment
@@ -31,9 +38,11 @@ def what_if(state: DrawState) -> None:
     title = "What if it were turned, thicker, half erased …"
     part = closed_part(state, title, NAME, ":material/tune:")
     if part is None:
+        write_address(state, chosen_networks())
         return
     with part:
         change, other = choices()
+        write_address(state, chosen_networks())
         names, networks = [], []
         for place, name in enumerate(chosen_networks()):
             try:
@@ -49,27 +58,27 @@ def what_if(state: DrawState) -> None:
 
 def choices() -> tuple[str, str]:
     """Which change, and into which example a morph goes."""
+    st.session_state.setdefault(CHANGE, USUAL_CHANGE)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         change = st.segmented_control(
             "Change",
             list(CHANGES),
-            default="rotate",
             required=True,
             format_func=lambda name: CHANGES[name].label,
-            key="change",
+            key=CHANGE,
             help="The drawing is changed step by step, and both networks answer each step.",
         )
-        other = EXAMPLES[1].slug
+        other = USUAL_INTO
         if change == "morph":
+            st.session_state.setdefault(INTO, USUAL_INTO)
             other = st.selectbox(
                 "Into",
                 [example.slug for example in EXAMPLES],
-                1,
                 format_func=lambda slug: BY_SLUG[slug].name,
-                key="morph_into",
+                key=INTO,
                 width=180,
             )
-    return change, other
+    return str(change), other  # one is required
 
 
 def curves(
@@ -88,7 +97,7 @@ def curves(
     this = CHANGES[change]
     dark = is_dark()
     said = "; ".join(_turning_points(track, this.amounts) for track in tracks)
-    st.plotly_chart(
+    show_chart(
         replay_figure(
             tracks,
             this.amounts,
@@ -97,16 +106,25 @@ def curves(
             f"{this.label.lower()}: {this.unit}",
             dark,
         ),
-        theme=None,
         key="replay-figure",
-        config=CONFIG,
         alt=f"Class probabilities and uncertainties along the change {this.label}. {said}",
+        title=f"Mean probability of each digit, and the doubt, along the change: {this.label}",
     )
     st.caption(
         f"Dotted: the drawing as it is, until you move it. Each step is answered by {samples} "
         f"sampled networks with the same random numbers. Below: aleatoric plain, epistemic "
         f"hatched. {said}."
     )
+    with st.expander("The same as a table"):
+        columns: dict[str, Sequence[float]] = {this.unit: this.amounts.tolist()}
+        for track in tracks:
+            columns |= {
+                f"{track.name}: answer": track.mean.argmax(1).tolist(),
+                f"{track.name}: its probability": track.mean.max(1).round(3).tolist(),
+                f"{track.name}: aleatoric, nats": track.aleatoric.round(3).tolist(),
+                f"{track.name}: epistemic, nats": track.epistemic.round(3).tolist(),
+            }
+        st.dataframe(columns, hide_index=True)
 
 
 def _turning_points(track: Track, amounts: np.ndarray) -> str:
@@ -167,12 +185,11 @@ def minds(state: DrawState, networks: Sequence[tuple[int, str, Network]]) -> Non
         said = _mind(name, found)
         with column:
             st.markdown(said)
-            st.plotly_chart(
+            show_chart(
                 ink_map_figure(pixels, found.change, found.winner, found.rival, is_dark()),
-                theme=None,
                 key=f"ink-map-{place}",
-                config=CONFIG,
                 alt=f"The image, and on it the pixels that matter. {said}",
+                title=f"{name}: what each pixel does to the lead of {found.winner}",
             )
     st.caption(
         "Orange: another value of this pixel (ink where there is none, none where there is) would "

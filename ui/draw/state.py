@@ -8,11 +8,14 @@ import streamlit as st
 from torch import Tensor
 
 from bnnlib.drawing.codec import MAX_IMAGES, from_text, images_from_text, images_to_text, to_text
+from bnnlib.drawing.replay import CHANGES
 from bnnlib.drawing.strokes import Stroke, drawn_image
 from bnnlib.errors import BnnlibError
+from ui.address import own_parameters, write_parameters
 from ui.draw.examples import BY_SLUG, EXAMPLES
 from ui.draw.picture import Picture
 from ui.loaders import named_networks
+from ui.stage.mode import RESTING
 
 SAMPLES, SEED, PEN = 200, 0, 20
 PARAMETERS = (
@@ -25,7 +28,14 @@ PARAMETERS = (
     "drawing",
     "picture",
     "digits",
+    "part",
+    "open",
+    "change",
+    "into",
 )
+OPEN_PARTS = ("replay", "reminders")  # of those below the answers, the ones that can be shared
+CHANGE, INTO = "change", "morph_into"  # keys of the widgets in the part `replay`
+USUAL_CHANGE, USUAL_INTO = "rotate", EXAMPLES[1].slug
 READINGS = ("one", "several")  # how the user says that the ink is to be read
 MAX_SEED = 2**31 - 1
 LIVE_SAMPLES = 100  # at most so many samples while the pen is down, so that the answer keeps up
@@ -46,7 +56,9 @@ class DrawState:
     page shows a fresh canvas with `on_canvas` on it. address: the parameters last written.
     pen_down: whether a stroke is being drawn. moves: how many moves of the pen `strokes` knows.
     table: the numbers of the last answer for which the pen was up, as Markdown. below: the drawing
-    that each open part below the answers shows.
+    that each open part below the answers shows. opened: which parts below are open, change: how the
+    drawing is changed in the part `replay`, into: into which example. cleared: what Clear took
+    away: strokes, `sent` and `parts`.
     """
 
     strokes: tuple[Stroke, ...] = EXAMPLES[0].strokes
@@ -68,16 +80,41 @@ class DrawState:
     moves: int = 0
     table: str = ""
     below: dict[str, tuple[Stroke, ...]] = field(default_factory=dict)
+    opened: tuple[str, ...] = ()
+    change: str = USUAL_CHANGE
+    into: str = USUAL_INTO
+    cleared: tuple[tuple[Stroke, ...], tuple[np.ndarray, str] | None, np.ndarray | None] | None = (
+        None
+    )
 
     def put(self, strokes: tuple[Stroke, ...], keep_sent: bool = False) -> None:
         """Put this drawing on a fresh canvas."""
         self.strokes = self.on_canvas = strokes
         self.canvas += 1
-        self.tried = None
+        self.tried = self.cleared = None
         self.pen_down = False
         if not keep_sent:
             self.sent = self.parts = self.picture = self.reading = None
             self.part = 0
+
+    def clear(self) -> None:
+        """Empty the sheet; `undo` brings back what was on it."""
+        was = self.strokes, self.sent, self.parts
+        self.put(())
+        self.cleared = was if was[0] or was[1] else None
+
+    def undo(self) -> None:
+        """Take back the last stroke, or the clearing of the sheet."""
+        if self.strokes or self.cleared is None:
+            self.put(self.strokes[:-1], keep_sent=True)
+        else:
+            strokes, sent, parts = self.cleared
+            self.put(strokes)
+            self.sent, self.parts = sent, parts
+
+    @property
+    def can_undo(self) -> bool:
+        return bool(self.strokes) or self.cleared is not None
 
     def put_picture(self, picture: Picture) -> None:
         """Put a picture with ink on a fresh canvas; strokes that lay over it stay over it."""
@@ -119,24 +156,40 @@ def draw_state(arrived: bool) -> tuple[DrawState, str | None]:
     browser goes back or forward; so Back undoes a stroke and Forward redoes it.
     """
     old: DrawState | None = st.session_state.get("draw")
-    parameters = st.query_params.to_dict()
-    problem = None
-    if old is None or (_own(parameters) != _own(old.address) and (parameters or not arrived)):
+    parameters, problem = own_parameters(), None
+    own = _own(parameters)
+    if old is None or (own != _own(old.address) and (own or not arrived)):
         state, problem = from_address(parameters)
         if old is not None:
             state.canvas, state.pen = old.canvas, old.pen
             if "picture" in parameters and parameters["picture"] == old.address.get("picture"):
                 state.sent, state.picture = old.sent, old.picture
+        show_parts(state, old is not None)
         arrived = True
     else:
         state = old
     if sent := st.session_state.pop("sent_image", None):
         state.put(())
         state.sent = sent
+    elif st.session_state.pop(RESTING, False):
+        state.put(())
     elif arrived:
         state.put(state.strokes, keep_sent=True)
     st.session_state["draw"] = state
     return state, problem
+
+
+def show_parts(state: DrawState, close: bool) -> None:
+    """Open the parts below the answers that the address names; close: the others are closed."""
+    for part in OPEN_PARTS:
+        if part in state.opened or close:
+            st.session_state[part] = part in state.opened
+    for key, value, usual in (
+        (CHANGE, state.change, USUAL_CHANGE),
+        (INTO, state.into, USUAL_INTO),
+    ):
+        if close or value != usual:
+            st.session_state[key] = value
 
 
 def _own(parameters: Mapping[str, str]) -> dict[str, str]:
@@ -190,6 +243,23 @@ def from_address(parameters: Mapping[str, str]) -> tuple[DrawState, str | None]:
             state.reading = parameters["digits"]
         else:
             wrong.append("digits must be one or several")
+    if "part" in parameters:
+        text = parameters["part"]
+        if text.isascii() and text.isdigit() and 0 < len(text) < 3 and int(text):
+            state.part = int(text) - 1
+        else:
+            wrong.append("part must be the number of a digit on the sheet, from 1")
+    if "open" in parameters:
+        asked = parameters["open"].split(",")
+        state.opened = tuple(part for part in OPEN_PARTS if part in asked)
+        if not set(asked) <= set(OPEN_PARTS):
+            wrong.append(f"only {' and '.join(OPEN_PARTS)} can be opened")
+    for name, known in (("change", CHANGES), ("into", BY_SLUG)):
+        if name in parameters:
+            if parameters[name] in known:
+                setattr(state, name, parameters[name])
+            else:
+                wrong.append(f"{name} must be one of {', '.join(known)}")
     if odd := [name for name in parameters if name not in PARAMETERS]:
         wrong.append(f"{', '.join(repr(name[:40]) for name in odd[:4])} means nothing here")
     if not wrong:
@@ -219,11 +289,24 @@ def to_address(state: DrawState, networks: tuple[str, str]) -> dict[str, str]:
             address["drawing"] = text
     if state.reading:
         address["digits"] = state.reading
+    if state.part:
+        address["part"] = str(state.part + 1)
+    if state.opened:
+        address["open"] = ",".join(state.opened)
+    if "replay" in state.opened:
+        if state.change != USUAL_CHANGE:
+            address["change"] = state.change
+        if state.change == "morph" and state.into != USUAL_INTO:
+            address["into"] = state.into
     return named_networks(networks, bool(address)) | address
 
 
 def write_address(state: DrawState, networks: tuple[str, str]) -> None:
-    """Write the browser's address anew if the state has changed."""
+    """Write the browser's address anew if the state has changed; it waits while the pen is down."""
+    if state.pen_down:
+        return
+    state.opened = tuple(part for part in OPEN_PARTS if st.session_state.get(part))
+    state.change = st.session_state.get(CHANGE) or state.change
+    state.into = st.session_state.get(INTO) or state.into
     state.address = to_address(state, networks)
-    if st.query_params.to_dict() != state.address:
-        st.query_params.from_dict(state.address)
+    write_parameters(state.address)

@@ -40,7 +40,7 @@ def figures(results: Found, digits: Digits) -> None:
         return lambda first, second: paired(names[first], names[second], key, results)
 
     st.markdown(sentences.on_errors(summaries(results), tested("error")))
-    lines = ["| | " + " | ".join(f"**{name}**" for name in names) + " |"]
+    lines = ["| Figure | " + " | ".join(f"**{name}**" for name in names) + " |"]
     lines.append("|:--|" + ":--|" * len(names))
     for key, (label, written, _) in sentences.FIGURES.items():
         values = [found.summary.get(key) for found in results.values()]
@@ -171,7 +171,9 @@ def calibration(results: Found, digits: Digits) -> None:
         [(name, place, table.numpy()) for place, (name, table) in enumerate(tables.items())],
         is_dark(),
     )
-    chart(figure, "reliability", f"Reliability diagram. {sentence}")
+    chart(
+        figure, "reliability", "Reliability diagram: right answers by stated confidence", sentence
+    )
     st.caption(
         "On the dotted line it is right as often as it says; below the line it is too sure. "
         "Larger marks: more digits; whiskers: 95\u202f% intervals."

@@ -39,7 +39,8 @@ def confusions(results: Found, digits: Digits) -> None:
         chart(
             confusion_figure(matrix.numpy(), list(results).index(name), is_dark()),
             f"confusion_{name}",
-            f"Confusion matrix. {sentence}",
+            f"Confusion matrix of {name}, in images",
+            sentence,
         )
 
     side_by_side(results, show)
@@ -52,9 +53,10 @@ def confusions(results: Found, digits: Digits) -> None:
     chart(
         class_error_figure(errors, is_dark()),
         "class_errors",
-        f"Share of each digit's images that are wrong. {sentence}",
+        "Share of each digit's images that are wrong",
+        sentence,
     )
-    with st.expander("The same as a table"):
+    with st.expander("The same as tables"):
         columns = {
             name: ["-" if share is None else percent(share, 2) for share in shares]
             for name, _, shares in errors
@@ -62,3 +64,7 @@ def confusions(results: Found, digits: Digits) -> None:
         st.dataframe(
             pd.DataFrame(columns, index=pd.Index(range(10), name="digit")), width="stretch"
         )
+        for name, found in results.items():
+            st.markdown(f"**{name}**: images of each digit (rows), by the answer (columns)")
+            counts = pd.DataFrame(found.arrays["confusion"].numpy())
+            st.dataframe(counts.rename_axis("is"), width="stretch")

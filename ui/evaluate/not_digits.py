@@ -14,6 +14,7 @@ from bnnlib.figures.evaluation import doubt_figure
 from bnnlib.metrics import WORDS
 from bnnlib.sentences import evaluation as sentences
 from ui.evaluate.parts import Found, chart, side_by_side, summaries
+from ui.evaluate.state import OTHERS, offer, write_address
 from ui.page import is_dark, show_error
 from ui.pictures import pictures
 
@@ -43,16 +44,18 @@ def others(results: Found, digits: Digits) -> None:
     described = {
         key: next(iter(known.values())).summary["ood"]["sets"][key]["description"] for key in sets
     }
+    offer(OTHERS, sets)
     chosen = st.selectbox(
         "Compared with the test digits",
         sets,
         format_func=described.__getitem__,
-        key="ood_set",
+        key=OTHERS,
         persist_state="session",
         width=520,
         help="Pictures that none of the ten answers fits. A network ought to be in doubt about "
         "every one of them.",
     )
+    write_address()  # a fragment runs without the rest of the page
     examples(chosen)
     facts = summaries(known)
     for measure_name in ("predictive_entropy", "mutual_information"):
@@ -85,8 +88,8 @@ def others(results: Found, digits: Digits) -> None:
             chart(
                 figure,
                 f"doubt_{measure_name}_{name}",
-                f"{WORDS[measure_name]} of {name} on digits and on {described[chosen]}: "
-                f"AUROC {row['auroc']:.3f}.",
+                f"{WORDS[measure_name].capitalize()} of {name}",
+                f"On digits and on {described[chosen]}: AUROC {row['auroc']:.3f}.",
             )
 
         side_by_side(known, show)

@@ -12,7 +12,7 @@ from bnnlib.sentences import evaluation as sentences
 from bnnlib.sentences.evaluation import percent
 from bnnlib.storage.evaluations import Results
 from ui.evaluate.results import Pictured
-from ui.page import show_error
+from ui.page import show_chart, show_error
 from ui.pictures import pictures
 
 Found = dict[str, Results]
@@ -66,12 +66,10 @@ def side_by_side(results: Found, show: Callable[[str], None]) -> None:
                     show_error(error)
 
 
-def chart(figure: go.Figure, key: str, alt: str) -> None:
-    """A figure as wide as its place, without the mode bar."""
-    words = alt.replace("**", "").replace(" \n\n- ", " ").replace("\n- ", "; ")
-    st.plotly_chart(
-        figure, width="stretch", key=key, config={"displayModeBar": False}, alt=words, theme=None
-    )
+def chart(figure: go.Figure, key: str, title: str, alt: str) -> None:
+    """A figure below its title; alt: its finding, as the page's own sentence has it."""
+    words = f"{title}. {alt}".replace("**", "").replace(" \n\n- ", " ").replace("\n- ", "; ")
+    show_chart(figure, key, words, title)
 
 
 def summaries(results: Found) -> dict[str, dict]:

@@ -56,7 +56,8 @@ def refusal(results: Found, digits: Digits) -> None:
     chart(
         refusal_figure(curves, refused, is_dark(), LIMIT / 100),
         "risk_coverage",
-        f"Risk-coverage curves. {sentence}",
+        "Risk-coverage curves: errors among the answered digits",
+        sentence,
     )
     st.caption(
         "  \n".join(

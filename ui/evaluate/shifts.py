@@ -11,6 +11,7 @@ from bnnlib.metrics import WORDS
 from bnnlib.sentences import evaluation as sentences
 from bnnlib.sentences.evaluation import percent
 from ui.evaluate.parts import Found, chart
+from ui.evaluate.state import DIGIT, SHIFT, offer, write_address
 from ui.page import is_dark
 
 
@@ -27,11 +28,12 @@ def shifts(results: Found, digits: Digits) -> None:
     st.header("Does doubt grow as digits turn?")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = kinds[0]
+        offer(SHIFT, kinds)
         if len(kinds) > 1:
             kind = st.selectbox(
                 "Shift",
                 kinds,
-                key="shift_kind",
+                key=SHIFT,
                 persist_state="session",
                 format_func=str.capitalize,
                 width=200,
@@ -40,12 +42,12 @@ def shifts(results: Found, digits: Digits) -> None:
         digit = st.selectbox(
             "Pictured digit",
             range(10),
-            index=2,
-            key="shift_digit",
+            key=DIGIT,
             persist_state="session",
             width=140,
             help="Which digit the pictures under the curves show; the curves are about all digits.",
         )
+    write_address()  # a fragment runs without the rest of the page
     curves = {name: found.summary["shifts"][kind] for name, found in results.items()}
     sentence = sentences.on_shift(curves, SHIFTS[kind].words)
     st.markdown(sentence)
@@ -71,7 +73,8 @@ def shifts(results: Found, digits: Digits) -> None:
     chart(
         shift_figure(strengths, panels, f"{kind}, {SHIFTS[kind].unit}", turned, is_dark()),
         "shift",
-        f"{kind}: {sentence}",
+        f"{kind.capitalize()}: right answers and doubt by strength",
+        sentence,
     )
     with st.expander("The same as a table"):
         rows = {

@@ -18,6 +18,7 @@ from bnnlib.runs.run import Run, Status
 from bnnlib.storage import checkpoints
 from bnnlib.storage.names import check_name
 from ui.page import show_error
+from ui.train.state import RUN
 
 
 def run_actions(run: Run, status: Status, config: RunConfig, has_network: bool) -> None:
@@ -161,13 +162,12 @@ def imported_name(name: str) -> str:
 
 def show(run: Run) -> None:
     """Make `run` the one on the page."""
-    st.session_state["run"] = st.query_params["run"] = run.name
+    st.session_state[RUN] = run.name
 
 
 def forget(run: Run) -> None:
     delete_run(run)
-    st.session_state.pop("run", None)
-    st.query_params.pop("run", None)
+    st.session_state.pop(RUN, None)
 
 
 def attempt(act: Callable[[], None], done: str = "", rerun: bool = False) -> None:

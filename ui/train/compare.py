@@ -7,8 +7,9 @@ from bnnlib.figures.curves import Curve, epoch_curves
 from bnnlib.figures.theme import PALETTE
 from bnnlib.runs.config import settings
 from bnnlib.runs.folder import list_runs
-from ui.page import is_dark
+from ui.page import is_dark, show_chart
 from ui.train.curves import STYLE, points
+from ui.train.state import COMPARED, compared
 
 FIELDS = (
     ("validation_error", "Validation error", True),
@@ -36,12 +37,13 @@ def compare_runs() -> None:
             icon=":material/compare_arrows:",
         )
         return
+    if problem := compared(list(found)):
+        st.warning(problem, icon=":material/link_off:")
     names = st.multiselect(
         "Runs",
         found,
-        default=list(found)[:2],
         max_selections=len(PALETTE[False]),
-        key="compared",
+        key=COMPARED,
         help="Up to six; the newest come first.",
     )
     if not names:
@@ -57,13 +59,15 @@ def compare_runs() -> None:
                     f"{line.name} ends at {line.points[-1][1]:.4g}" for line in lines if line.points
                 )
                 with st.container():
-                    st.plotly_chart(
+                    show_chart(
                         epoch_curves(lines, title, epochs, is_dark(), percent, legend=True),
-                        theme=None,
-                        config={"displayModeBar": False},
                         key=f"compare_{field}",
                         alt=f"{title}: {ends}.",
                     )
+    with st.expander("The same as a table"):
+        st.dataframe(
+            [{"run": name, **point} for name in names for point in found[name][1]], hide_index=True
+        )
     st.markdown("**What differs**")
     st.table(differences({name: found[name] for name in names}), border="horizontal")
 

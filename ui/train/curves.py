@@ -10,7 +10,7 @@ from bnnlib.figures.curves import Curve, epoch_curves
 from bnnlib.figures.theme import network_colours
 from bnnlib.runs.config import RunConfig
 from bnnlib.runs.run import HISTORY, Run
-from ui.page import is_dark
+from ui.page import is_dark, show_chart
 
 STYLE = """<style>
 .st-key-curves, .st-key-compared_curves { display: grid !important; gap: 1rem; }
@@ -84,14 +84,14 @@ def curves(run: Run, config: RunConfig, done: int) -> None:
         for panel in panels(str(run.folder), modified(run, HISTORY), is_dark()):
             with st.container():
                 when = f"after epoch {done} of {config.training.epochs}"
-                st.plotly_chart(
+                show_chart(
                     panel.figure,
-                    theme=None,
-                    config={"displayModeBar": False},
                     key=panel.key,
                     alt=f"{panel.title} {when}: {panel.ends}.",
                 )
                 st.caption(f"{panel.ends[:1].upper()}{panel.ends[1:]}", help=panel.meaning)
+    with st.expander("The same as a table"):
+        st.dataframe(run.history(), hide_index=True)
 
 
 def modified(run: Run, file: str) -> int:

@@ -18,9 +18,9 @@ from bnnlib.storage.names import check_name
 from bnnlib.training.config import NETWORK, TRAINING, TrainingConfig, with_width
 from bnnlib.training.presets import PRESET_NAMES, preset
 from ui.page import show_error
+from ui.train.state import KIND, KINDS, PRESET, RUN, write_address
 from ui.train.widgets import widget
 
-KINDS = {"bayesian": "Bayesian", "dropout": "Dropout"}
 # Those that need no files of one's own.
 NAMES = {name: what for name, what in PRESET_NAMES.items() if name != "pen"}
 FURTHER = (
@@ -41,8 +41,7 @@ def train_form(digits: Digits) -> None:
         "Network",
         KINDS,
         format_func=KINDS.__getitem__,
-        default="bayesian",
-        key="form_kind",
+        key=KIND,
         required=True,
         help="Bayesian: a distribution over every weight. Dropout: units are dropped at random, "
         "also when the network answers.",
@@ -50,15 +49,16 @@ def train_form(digits: Digits) -> None:
     base = st.segmented_control(
         "Preset",
         NAMES,
-        default="quick",
-        key="form_preset",
+        key=PRESET,
         required=True,
         help="Where the settings below start: "
         + "; ".join(f"**{name}**: {what}" for name, what in NAMES.items())
         + ".",
     )
+    kind, base = str(kind), str(base)  # one of each is required
+    write_address()  # a fragment runs without the rest of the page
     st.caption(f"{base}: {PRESET_NAMES[base]}.")
-    network, training = preset(str(kind), str(base))
+    network, training = preset(kind, base)
     tag = f"form_{kind}_{base}"  # a preset's own widgets: choosing another one brings its values
     classes = st.pills(
         TRAINING["classes"].label,
@@ -129,7 +129,7 @@ def begin(config: RunConfig, name: str, digits: Digits) -> None:
         run = create_run(
             runs_folder() / check_name(name), dataclasses.replace(config, captions=captions), images
         )
-        st.query_params["run"] = st.session_state["run"] = run.name
+        st.session_state[RUN] = run.name
         # The next run's box for the name is a new and empty one.
         st.session_state["begun"] = st.session_state.get("begun", 0) + 1
         queue.start(run)

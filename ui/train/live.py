@@ -16,6 +16,7 @@ from ui.page import is_dark, show_error
 from ui.train.actions import run_actions
 from ui.train.curves import colour_of, curves, modified
 from ui.train.pinned_grid import SHOWN, pinned_grid
+from ui.train.state import EPOCH, RUN, write_address
 
 POLL_SECONDS = 1.0
 STATES = {
@@ -41,7 +42,7 @@ def chosen_run() -> Run | None:
     runs = list_runs()
     if not runs:
         return None
-    wanted = st.session_state.get("run") or st.query_params.get("run")
+    wanted = st.session_state.get(RUN)
     names = [run.name for run in runs]
     if wanted is not None and wanted not in names:
         st.warning(
@@ -49,7 +50,7 @@ def chosen_run() -> Run | None:
             "Showing the newest.",
             icon=":material/link_off:",
         )
-    if st.session_state.get("run_box") not in names or st.session_state.get("run") not in (
+    if st.session_state.get("run_box") not in names or wanted not in (
         None,
         st.session_state.get("run_box"),
     ):
@@ -62,12 +63,13 @@ def chosen_run() -> Run | None:
         help="Every training run in the folder `runs`, the newest first; those of the command line "
         "(`train --run`) too.",
     )
-    st.session_state["run"] = st.query_params["run"] = name
+    st.session_state[RUN] = name
     return next(run for run in runs if run.name == name)
 
 
 def use_box() -> None:
-    st.session_state["run"] = st.session_state["run_box"]
+    st.session_state[RUN] = st.session_state["run_box"]
+    st.session_state.pop(EPOCH, None)
 
 
 def live(run: Run) -> None:
@@ -100,7 +102,7 @@ def watch(name: str, was_active: bool) -> None:
         curves(run, config, len(history))
     with st.expander("Settings and log", icon=":material/terminal:"):
         st.caption("The same on the command line:")
-        st.code(command(config), language="bash", wrap_lines=True)
+        st.code(command(config), language=None, wrap_lines=True)
         st.code(run.log() or "The log is empty.", language=None, height=220)
 
 
@@ -195,17 +197,21 @@ def pinned(run: Run, status: Status, config: RunConfig) -> None:
     if not len(answers) or not len(images):
         return
     last = len(answers) - 1
-    st.subheader("What it says, epoch by epoch", anchor=False)
+    st.header("What it says, epoch by epoch", anchor=False)
     epoch = last
     if not status.active and last > 0:
+        key = f"scrub_{run.name}_{last}"
+        st.session_state.setdefault(key, min(st.session_state.get(EPOCH, last), last))
         epoch = st.slider(
             "Epoch",
             0,
             last,
-            last,
-            key=f"scrub_{run.name}_{last}",
+            key=key,
             help="0 is the untrained network. Drag to watch it learn.",
         )
+        if epoch != st.session_state.get(EPOCH, last):
+            st.session_state[EPOCH] = epoch
+            write_address()
     when = "before training" if epoch == 0 else f"after epoch {epoch}"
     left_out = sorted(set(range(10)) - set(config.training.classes))
     never = (

@@ -61,7 +61,7 @@ def network_card(side: str, name: str, card: dict[str, Any], colour: str) -> Non
     """
     st.html(STYLE)
     dot = f'<span style="color:{colour}" aria-hidden="true">●</span>'
-    st.html(f'<h3 style="margin:0">{dot} {html.escape(name)}</h3>')
+    st.html(f'<h2 style="margin:0">{dot} {html.escape(name)}</h2>')
     st.markdown(_origin(card))
     _figures(side, card)
     settings = [
@@ -73,7 +73,7 @@ def network_card(side: str, name: str, card: dict[str, Any], colour: str) -> Non
             st.table(dict(settings), border="horizontal")
     if isinstance(command := card.get("command"), str):
         st.caption("The command that makes it again:")
-        st.code(command, language="bash", wrap_lines=True)
+        st.code(command, language=None, wrap_lines=True)
     with st.expander("The whole card", icon=":material/data_object:"):
         st.json(card, expanded=1)
 

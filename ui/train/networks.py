@@ -13,7 +13,7 @@ def own_networks() -> None:
     names = own_checkpoints()
     if not names or not queue.training_allowed():
         return
-    st.subheader("Your own networks")
+    st.header("Your own networks")
     with st.container(horizontal=True, vertical_alignment="bottom", key="own_networks"):
         name = st.selectbox(
             "Checkpoint",

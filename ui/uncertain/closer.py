@@ -11,7 +11,7 @@ from bnnlib.metrics.answer import Answer, make_answer
 from bnnlib.networks import DropoutNetwork
 from bnnlib.networks.sampling import deterministic_probs, sample_probs
 from ui.loaders import answers_of, load_network, send_to_draw
-from ui.page import is_dark
+from ui.page import is_dark, show_chart
 from ui.surveys import SEED, survey
 from ui.uncertain.ranking import Ranking
 from ui.uncertain.state import go_to, key
@@ -46,6 +46,7 @@ def choose_place(ranking: Ranking) -> Ranking:
             st.button(
                 label,
                 icon=icon,
+                key=label.lower(),
                 on_click=go_to,
                 args=(to,),
                 disabled=not allowed,
@@ -87,10 +88,8 @@ def closer(ranking: Ranking, names: tuple[str, str]) -> None:
             f"{name} says {a.digit} with {a.probability:.2f}, {a.total:.2f} nats"
             for name, a in pairs
         )
-        st.plotly_chart(
+        show_chart(
             answers_figure(series, 0, is_dark()),
-            theme=None,
-            config={"displayModeBar": False},
             key="answers",
             alt=f"Sampled class probabilities of test image {ranking.number} under both networks: "
             f"{words}.",

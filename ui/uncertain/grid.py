@@ -6,7 +6,7 @@ from bnnlib.evaluation.survey import to_csv
 from bnnlib.figures.digit_grid import cells, describe, grid, votes_caption
 from bnnlib.figures.embed import to_png
 from bnnlib.figures.mosaic import mosaic
-from ui.page import is_dark
+from ui.page import is_dark, show_chart
 from ui.uncertain.ranking import MEASURES, SHOWN, Ranking
 from ui.uncertain.state import go_to
 
@@ -31,10 +31,8 @@ def show_grid(ranking: Ranking) -> None:
     leader = describe(ranking.opinions, int(ranking.shown[0]))
     with st.container(key="grids"):
         for chart, columns in (("grid_wide", 8), ("grid_narrow", 4)):
-            st.plotly_chart(
+            show_chart(
                 grid(ranking.images, shown, columns, is_dark(), ranking.place - first),
-                theme=None,
-                config={"displayModeBar": False},
                 key=chart,
                 selection_mode="points",
                 on_select=lambda chart=chart: clicked(chart, first),

@@ -6,6 +6,7 @@ Streamlit can bind widgets to the address, but `st.switch_page` fails on a page 
 import streamlit as st
 
 from bnnlib.evaluation.survey import MEASURES
+from ui.address import SIDES, names_a_state, own_parameters, write_parameters
 from ui.loaders import chosen_networks, named_networks
 
 Value = str | int | bool
@@ -34,14 +35,14 @@ def choices(name: str) -> tuple[Value, ...]:
 
 
 def read_address() -> str | None:
-    """At the start of a session, use what the address says.
+    """At the start of a session, and after a link to a state, use what the address says.
 
     Returns a sentence if part of the address was not understood.
     """
     state = st.session_state
-    if key("network") in state:
+    if not names_a_state(key("network") in state):
         return None
-    given, wrong = st.query_params.to_dict(), []
+    given, wrong = own_parameters(), []
     for name, (default, values) in PARAMETERS.items():
         text = given.get(name)
         known = {_text(value): value for value in values}
@@ -57,7 +58,7 @@ def read_address() -> str | None:
         if text is not None and text not in known:
             wrong.append(f"there is no {name} {text[:40]!r}")
         state[key(name)] = default if text is None else known.get(text, default)
-    if odd := [name for name in given if name not in (*PARAMETERS, "left", "right")]:
+    if odd := [name for name in given if name not in (*PARAMETERS, *SIDES)]:
         wrong.append(f"{', '.join(repr(name[:40]) for name in odd[:4])} means nothing here")
     if not wrong:
         return None
@@ -77,8 +78,7 @@ def write_address() -> None:
         if (value := st.session_state.get(key(name), default)) != default:
             address[name] = _text(value)
     address = named_networks(chosen_networks(), bool(address)) | address
-    if st.query_params.to_dict() != address:
-        st.query_params.from_dict(address)
+    write_parameters(address)
 
 
 def _text(value: Value) -> str:

@@ -1,0 +1,1 @@
+"""For a stage and its visitors: presenter's mode, the idle screen, the tour, the next visitor."""
