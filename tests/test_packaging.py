@@ -22,6 +22,7 @@ MEGABYTE = 1_000_000
 # packages that are imported under another name
 PACKAGES = {
     "PIL": "pillow",
+    "axe_playwright_python": "axe-playwright-python",
     "pyro": "pyro-ppl",
     "sklearn": "scikit-learn",
     "streamlit_drawable_canvas": "streamlit-drawable-canvas",
