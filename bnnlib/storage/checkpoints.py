@@ -43,6 +43,7 @@ SHIPPED = (
     "dropout-pen",
     "bayesian-pen",
     "laplace",
+    "bayesian-t1",
     "bayesian-published",
 )
 WEIGHTS = "weights.safetensors"
