@@ -77,8 +77,8 @@ def legend(baseline: bool, distance: bool = False) -> str:
         ("dots", "a sample"),
         ("mean", "mean, 5 to 95 %"),
         *([("diamond", "without sampling")] if baseline else []),
-        ("plain", "aleatoric: each is unsure"),
-        ("hatched", "epistemic: they disagree"),
+        ("plain", "aleatoric: each unsure"),
+        ("hatched", "epistemic: they differ"),
         *([("needle", "distance")] if distance else []),
     ]
     items = "".join(

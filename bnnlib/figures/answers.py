@@ -28,7 +28,7 @@ from bnnlib.figures.theme import (
 )
 from bnnlib.metrics.answer import Answer
 
-HEIGHT = 326  # with the strip below, all is above the fold of a laptop
+HEIGHT = 314  # with the strip below, all is above the fold of a laptop
 STRIP_HEIGHT = 62  # more, where the distance is shown
 STRIP = 0.42  # width of one network's strip of dots; 1 is the distance from digit to digit
 DASH = 0.036  # width of a dot, in the same unit
