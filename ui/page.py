@@ -54,6 +54,7 @@ PAGES = (
     ("pages/1_Uncertain_digits.py", "Uncertain digits", ":material/apps:"),
     ("pages/2_Train.py", "Train", ":material/model_training:"),
     ("pages/3_Evaluate.py", "Evaluate", ":material/monitoring:"),
+    ("pages/4_Posterior.py", "Posterior", ":material/ssid_chart:"),
 )
 
 

@@ -138,6 +138,30 @@ def parser() -> argparse.ArgumentParser:
         verb.add_argument("--samples", type=int, default=100, help="sampled networks")
         verb.add_argument("--json", action="store_true", help="print JSON")
 
+    prune = verbs.add_parser(
+        "prune",
+        help="what leaving out the weights of least signal-to-noise costs a Bayesian network",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    prune.add_argument("name", metavar="NAME", help="a Bayesian checkpoint's name or path")
+    prune.add_argument("--samples", type=int, default=30, help="sampled networks")
+    prune.add_argument("--seed", type=int, default=0, help="seed of the samples")
+    prune.add_argument("--json", action="store_true", help="print JSON")
+    prune.add_argument(
+        "--save", action="store_true", help="keep the figures with the checkpoint, for the page"
+    )
+    prune.add_argument(
+        "--without",
+        dest="share",
+        type=float,
+        metavar="PERCENT",
+        help="keep the network without this share of its weights as a checkpoint",
+    )
+    prune.add_argument("--out", help="its folder, with --without (checkpoints/my-pruned)")
+    prune.add_argument(
+        "--replace", action="store_true", help="replace the checkpoint that is in the folder"
+    )
+
     checkpoints = verbs.add_parser("checkpoints", help="list the checkpoints")
     checkpoints.add_argument("--json", action="store_true", help="print JSON")
     checkpoints.add_argument("--markdown", action="store_true", help="print the README's table")

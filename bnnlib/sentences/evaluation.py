@@ -94,6 +94,13 @@ def points(difference: Difference) -> str:
     return f"{100 * abs(difference.value):.2f} points ({ends[0]:.2f} to {ends[1]:.2f})"
 
 
+def points_apart(difference: float) -> str:
+    """A difference of two errors in words: "0.12 points more", "0.03 points fewer"."""
+    if abs(difference) < 5e-5:
+        return "as many"
+    return f"{100 * abs(difference):.2f} points {'more' if difference > 0 else 'fewer'}"
+
+
 def sign(difference: Difference) -> int:
     """-1 where the first figure is the less, else 1."""
     return -1 if difference.value < 0 else 1

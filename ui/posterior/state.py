@@ -1,0 +1,75 @@
+"""What the Posterior page keeps in a session, and how the address holds it."""
+
+import streamlit as st
+
+from bnnlib.evaluation.pruning import SHARES
+from bnnlib.evaluation.weights import QUANTITIES
+from ui.address import SIDES, names_a_state, own_parameters, write_parameters
+from ui.loaders import checkpoint_names, chosen_networks, named_networks
+
+# keys of the widgets
+NETWORK, QUANTITY, UNIT = "posterior_network", "posterior_quantity", "posterior_unit"
+SHARE, SEED = "posterior_share", "posterior_seed"
+DEFAULTS: dict[str, str | int | float] = {
+    NETWORK: "bayesian",
+    QUANTITY: "signal_to_noise",
+    UNIT: 1,
+    SHARE: 0.95,
+    SEED: 0,
+}
+NAMES = {"network": NETWORK, "show": QUANTITY, "unit": UNIT, "pruned": SHARE, "seed": SEED}
+LARGEST = 9_999  # unit or seed in an address
+
+
+def read_address() -> str | None:
+    """At the start of a session, and after a link to a state, take over what the address says.
+
+    Returns a sentence if part of it means nothing.
+    """
+    state = st.session_state
+    if not names_a_state(NETWORK in state):
+        return None
+    given, wrong = own_parameters(), []
+    names = checkpoint_names()
+    state.update(DEFAULTS)
+    if state[NETWORK] not in names and names:
+        state[NETWORK] = names[0]
+    offered: dict[str, dict[str, str | float]] = {
+        "network": {one: one for one in names},
+        "show": {one: one for one in QUANTITIES},
+        "pruned": {f"{100 * share:g}": share for share in SHARES},
+    }
+    for name, known in offered.items():
+        if name in given:
+            if given[name] in known:
+                state[NAMES[name]] = known[given[name]]
+            else:
+                wrong.append(_unknown(name, given[name]))
+    for name, least in {"unit": 1, "seed": 0}.items():
+        if name in given:
+            text = given[name]
+            if text.isascii() and text.isdigit() and least <= int(text[:9]) <= LARGEST:
+                state[NAMES[name]] = int(text)
+            else:
+                wrong.append(f"{name} is {text[:40]!r}, not a whole number from {least}")
+    if odd := [name for name in given if name not in (*NAMES, *SIDES)]:
+        wrong.append(f"{', '.join(repr(name[:40]) for name in odd[:4])} means nothing here")
+    if not wrong:
+        return None
+    return f"Part of the address was not understood and is left out: {'; '.join(wrong)}."
+
+
+def _unknown(name: str, text: str) -> str:
+    if name == "pruned":
+        offered = ", ".join(f"{100 * share:g}" for share in SHARES)
+        return f"pruned is {text[:40]!r}, not one of the shares measured ({offered})"
+    return f"there is no {'network' if name == 'network' else 'quantity'} {text[:40]!r}"
+
+
+def write_address() -> None:
+    """Write the address anew, without what is at its default."""
+    state, address = st.session_state, {}
+    for name, key in NAMES.items():
+        if (value := state.get(key, DEFAULTS[key])) != DEFAULTS[key]:
+            address[name] = f"{100 * value:g}" if key == SHARE else str(value)
+    write_parameters(named_networks(chosen_networks(), bool(address)) | address)
