@@ -8,7 +8,7 @@ from ui.loaders import checkpoint_names, load_digits
 from ui.page import page_setup, show_error
 from ui.posterior.draws import draws
 from ui.posterior.pruning import pruning
-from ui.posterior.state import NETWORK, read_address, write_address
+from ui.posterior.state import NETWORK, UNIT, read_address, write_address
 from ui.posterior.unit import unit
 from ui.posterior.weights import weights
 
@@ -16,7 +16,7 @@ SECTIONS = (
     ("Every weight is a distribution", weights),
     ("One unit, seen from the input", unit),
     ("Which weights can go?", pruning),
-    ("Ten networks from one posterior", draws),
+    ("Ten networks, the same images", draws),
 )
 
 
@@ -37,6 +37,7 @@ def main() -> None:
         key=NETWORK,
         width=260,
         persist_state="session",
+        on_change=to_its_clearest_unit,
         help="Bayesian networks have a mean and a standard deviation for every weight. Of the "
         "others the page shows what they have.",
     )
@@ -51,6 +52,11 @@ def main() -> None:
     except BnnlibError as error:
         show_error(error)
     write_address()
+
+
+def to_its_clearest_unit() -> None:
+    """Another network has other units."""
+    st.session_state[UNIT] = 0
 
 
 main()

@@ -97,12 +97,11 @@ def spread(layers: Sequence[LayerPosterior], quantity: str) -> Spread:
 
 
 def point_spread(names: Sequence[str], weights: Sequence[Tensor]) -> Spread:
-    """How the weights of a network without a posterior are spread, as the quantity `mean`."""
+    """How the weights of a network without a posterior are spread, as the quantity `weight`."""
     values = [part.flatten() for part in weights]
     edges = _edges(values, False, ())
-    return Spread(
-        "mean", tuple(names), edges, tuple(_shares(part, edges) for part in values), None, ()
-    )
+    shares = tuple(_shares(part, edges) for part in values)
+    return Spread("weight", tuple(names), edges, shares, None, ())
 
 
 def _values(layer: LayerPosterior, quantity: str) -> Tensor:

@@ -1,5 +1,8 @@
 """The figures of the Posterior page: the spread of weights, pruning, and weights as pictures."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
@@ -12,6 +15,7 @@ from bnnlib.figures.embed import embed, to_png
 from bnnlib.figures.theme import CLEAR, LEFT, PALETTE, RIGHT_DARK, chosen, grid_lines, ink
 
 AXES = {
+    "weight": "weight",
     "mean": "mean μ of a weight",
     "sigma": "standard deviation σ of a weight",
     "signal_to_noise": "signal-to-noise |μ| / σ of a weight",
@@ -28,7 +32,7 @@ def spread_figure(spread: Spread, dark: bool) -> go.Figure:
     """Shares of the weights by bin, a line for each layer; the prior as a thin one."""
     figure = go.Figure()
     edges = spread.edges.numpy()
-    logarithmic = QUANTITIES[spread.quantity]
+    logarithmic = QUANTITIES.get(spread.quantity, False)
     middle = np.sqrt(edges[1:] * edges[:-1]) if logarithmic else (edges[1:] + edges[:-1]) / 2
     colours = PALETTE[dark]
     for k, (name, shares) in enumerate(zip(spread.names, spread.shares, strict=True)):
@@ -55,19 +59,18 @@ def spread_figure(spread: Spread, dark: bool) -> go.Figure:
             hovertemplate="prior: %{y:.2%} near %{x:.3g}<extra></extra>",
         )
     if spread.quantity == "sigma":
-        for scale in sorted({round(scale, 6) for scale in spread.prior_scales}):
-            _mark(figure, scale, f"prior {scale:.3g}", dark)
+        for scale in _apart(spread.prior_scales):
+            _mark(figure, scale, f"prior {scale:.2g}", edges, dark)
     if spread.quantity in LANDMARKS:
-        _mark(figure, *LANDMARKS[spread.quantity], dark)
+        _mark(figure, *LANDMARKS[spread.quantity], edges, dark)
     figure.update_xaxes(
         title={"text": AXES[spread.quantity], "standoff": 6},
         type="log" if logarithmic else "linear",
         range=np.log10(edges[[0, -1]]) if logarithmic else edges[[0, -1]],
-        exponentformat="power",
-        **({"dtick": "D1" if edges[-1] < 30 * edges[0] else 1} if logarithmic else {"nticks": 7}),
+        **_ticks(logarithmic, edges[-1] / edges[0]),
     )
     figure.update_yaxes(
-        title={"text": "share of the layer's weights", "standoff": 6},
+        title={"text": "share of its weights", "standoff": 6},
         tickformat="~%",
         rangemode="tozero",
         nticks=6,
@@ -85,17 +88,37 @@ def _priors(spread: Spread) -> dict[float, NDArray[np.float64]]:
     }
 
 
-def _mark(figure: go.Figure, x: float, words: str, dark: bool) -> None:
+def _ticks(logarithmic: bool, span: float) -> dict[str, Any]:
+    """A few ticks on a linear axis; decades on a logarithmic one, and 2 and 5 if it is short."""
+    if not logarithmic:
+        return {"nticks": 7}
+    if span < 100:
+        return {"dtick": "D2", "tickformat": "~g"}
+    return {"dtick": 1, "exponentformat": "power"}
+
+
+def _apart(scales: Sequence[float]) -> list[float]:
+    """The different scales; those within a tenth of the one before count as the same."""
+    found: list[float] = []
+    for scale in sorted(scales):
+        if not found or scale > 1.1 * found[-1]:
+            found.append(scale)
+    return found
+
+
+def _mark(figure: go.Figure, x: float, words: str, edges: NDArray[np.float64], dark: bool) -> None:
+    """A line at `x` of a logarithmic axis, with words on the side where there is room."""
     figure.add_vline(x=x, line={"color": ink(dark), "width": 1.3, "dash": "dot"})
+    right = np.log(x / edges[0]) > 0.6 * np.log(edges[-1] / edges[0])
     figure.add_annotation(
         x=np.log10(x),
         y=1,
         yref="paper",
         text=words,
         showarrow=False,
-        xanchor="left",
+        xanchor="right" if right else "left",
         yanchor="top",
-        xshift=4,
+        xshift=-4 if right else 4,
         font={"size": 12, "color": ink(dark)},
     )
 
@@ -149,7 +172,7 @@ def pruning_figure(curve: PruningCurve, share: float, dark: bool) -> go.Figure:
             col=1,
             nticks=4,
             **(
-                {"type": "log", "dtick": "D2"}
+                {"type": "log", "dtick": 1 if max(values) > 100 * min(values) else "D2"}
                 if spanned
                 else {"range": [0, 1.15 * max(values) or 1]}
             ),
@@ -161,7 +184,7 @@ def pruning_figure(curve: PruningCurve, share: float, dark: bool) -> go.Figure:
         ticktext=["0", "50", "75", "90", "95", "98", "99", "99.5"],
     )
     figure.update_xaxes(
-        title={"text": "% of the weights left out (logarithm of what is kept)", "standoff": 6},
+        title={"text": "% of the weights left out", "standoff": 6},
         row=3,
         col=1,
     )

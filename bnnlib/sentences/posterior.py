@@ -29,10 +29,14 @@ def on_layers(name: str, layers: Sequence[LayerFigures]) -> str:
     pruned = f" {percent(out, 1)} of them were left out by pruning." if out > 0.0005 else ""
     return (
         f"Of the {weights:,} weights of **{name}**, {percent(at_prior, 1)} are still at their "
-        f"prior: the data said next to nothing about them.{pruned} The clearest weights are in the "
-        f"{most.name}: there half of them have a mean of more than {most.signal_to_noise:.2f} "
-        f"standard deviations, in the {least.name} of more than {least.signal_to_noise:.2f}."
+        f"prior: the data said next to nothing about them.{pruned} The clearest weights are in "
+        f"{_the(most)}: there half of them have a mean of more than {most.signal_to_noise:.2g} "
+        f"standard deviations, in {_the(least)} of more than {least.signal_to_noise:.2g}."
     )
+
+
+def _the(layer: LayerFigures) -> str:
+    return layer.name if layer.name[-1].isdigit() else f"the {layer.name}"
 
 
 def on_spread(quantity: str, layers: Sequence[LayerFigures]) -> str:
@@ -40,7 +44,7 @@ def on_spread(quantity: str, layers: Sequence[LayerFigures]) -> str:
     value = {
         "mean": lambda layer: f"|μ| {layer.mean:.3g} against a prior of {layer.prior:.3g}",
         "sigma": lambda layer: f"σ {layer.sigma:.3g} against a prior of {layer.prior:.3g}",
-        "signal_to_noise": lambda layer: f"{layer.signal_to_noise:.2f}",
+        "signal_to_noise": lambda layer: f"{layer.signal_to_noise:.2g}",
         "alpha": lambda layer: f"{layer.alpha:.3g}",
     }[quantity]
     return "Medians: " + "; ".join(f"{layer.name} {value(layer)}" for layer in layers) + "."
@@ -71,6 +75,6 @@ def on_draws(images: int, split: int, label: int, said: Sequence[int], networks:
     kinds = sorted(set(said), key=lambda digit: (-said.count(digit), digit))
     words = ", ".join(f"{said.count(digit)} say {digit}" for digit in kinds)
     return (
-        f"{networks} sampled networks disagree about {split:,} of {images:,} held-out images. "
+        f"Of {images:,} held-out images, {networks} sampled networks disagree about {split:,}. "
         f"They differ most about {a_digit(label)}: {words}."
     )

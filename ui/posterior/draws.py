@@ -17,6 +17,7 @@ NETWORKS, IMAGES, SHOWN = 10, 2_000, 12
 STYLE = """<style>
 .ten { border-collapse: collapse; width: 100%; max-width: 46rem; font-size: .95rem; }
 .ten th, .ten td { text-align: center; padding: .12rem; font-variant-numeric: tabular-nums; }
+.ten th:first-child { width: 48px; }
 .ten thead th { font-weight: 600; font-size: .8rem; }
 .ten img { width: 40px; height: 40px; image-rendering: pixelated; display: block; }
 .ten .odd { font-weight: 700; box-shadow: inset 0 0 0 2px #D55E00; border-radius: 4px; }

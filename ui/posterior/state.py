@@ -10,14 +10,15 @@ from ui.loaders import checkpoint_names, chosen_networks, named_networks
 # keys of the widgets
 NETWORK, QUANTITY, UNIT = "posterior_network", "posterior_quantity", "posterior_unit"
 SHARE, SEED = "posterior_share", "posterior_seed"
-DEFAULTS: dict[str, str | int | float] = {
+DEFAULTS: dict[str, str | int | float] = {  # unit 0: the clearest one
     NETWORK: "bayesian",
     QUANTITY: "signal_to_noise",
-    UNIT: 1,
+    UNIT: 0,
     SHARE: 0.95,
     SEED: 0,
 }
 NAMES = {"network": NETWORK, "show": QUANTITY, "unit": UNIT, "pruned": SHARE, "seed": SEED}
+CLEAREST = "posterior_clearest"  # in the session: the unit that 0 stands for
 LARGEST = 9_999  # unit or seed in an address
 
 
@@ -69,7 +70,8 @@ def _unknown(name: str, text: str) -> str:
 def write_address() -> None:
     """Write the address anew, without what is at its default."""
     state, address = st.session_state, {}
+    usual = {**DEFAULTS, UNIT: state.get(CLEAREST, 0)}
     for name, key in NAMES.items():
-        if (value := state.get(key, DEFAULTS[key])) != DEFAULTS[key]:
+        if (value := state.get(key, usual[key])) != usual[key]:
             address[name] = f"{100 * value:g}" if key == SHARE else str(value)
     write_parameters(named_networks(chosen_networks(), bool(address)) | address)

@@ -11,7 +11,7 @@ from bnnlib.figures.posterior import weight_picture
 from bnnlib.networks import BayesianNetwork, EnsembleNetwork, Network
 from bnnlib.networks.posterior import draw_unit, posterior_of, weights_of
 from ui.loaders import load_network, network_version
-from ui.posterior.state import LARGEST, SEED, UNIT
+from ui.posterior.state import CLEAREST, LARGEST, SEED, UNIT
 
 DRAWS = 6
 STYLE = """<style>
@@ -28,14 +28,16 @@ def unit(name: str) -> None:
     """Choose a unit, see its weights: mean, sigma and draws, or what there is instead."""
     network = load_network(name)
     strength = _strength(*network_version(name), network)
-    units = len(strength)
+    order, units = strength.argsort(descending=True), len(strength)
+    st.session_state[CLEAREST] = clearest = int(order[0]) + 1
     if st.session_state[UNIT] > units:
         st.warning(
             f"Layer 1 of {name} has {units} units, so there is no unit {st.session_state[UNIT]}: "
-            "unit 1 is shown.",
+            "its clearest one is shown.",
             icon=":material/info:",
         )
-        st.session_state[UNIT] = 1
+        st.session_state[UNIT] = 0
+    st.session_state[UNIT] = st.session_state[UNIT] or clearest
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.number_input(
             "Unit of layer 1",
@@ -46,7 +48,7 @@ def unit(name: str) -> None:
             persist_state="session",
             help=f"One of the {units} units that see the image.",
         )
-        rank = int((strength.argsort(descending=True) == chosen - 1).nonzero())
+        rank = int((order == chosen - 1).nonzero())
         for label, place, meaning in (
             ("Clearest", 0, "The unit with the largest mean of |μ| / σ"),
             ("Next clearest", (rank + 1) % units, "The next one in that order"),
@@ -56,7 +58,7 @@ def unit(name: str) -> None:
                 label,
                 key=f"unit-{label.split()[0].lower()}",
                 on_click=_go_to,
-                args=(int(strength.argsort(descending=True)[place]) + 1,),
+                args=(int(order[place]) + 1,),
                 help=f"{meaning}.",
             )
         if isinstance(network, BayesianNetwork):

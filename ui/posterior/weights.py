@@ -59,7 +59,7 @@ def _weights(folder: str, modified: int, _network: Network) -> Weights:
         values = [torch.cat([w.flatten() for _, w in layers]) for layers in members]
     else:
         names, values = map(list, zip(*weights_of(_network), strict=True))
-    return Weights([], {"mean": point_spread(names, values)})
+    return Weights([], {"weight": point_spread(names, values)})
 
 
 def weights(name: str) -> None:
@@ -70,7 +70,7 @@ def weights(name: str) -> None:
         st.markdown(NO_POSTERIOR[network.config.kind].format(name=name))
         title = "How the weights are spread"
         show_chart(
-            spread_figure(found.spreads["mean"], is_dark()),
+            spread_figure(found.spreads["weight"], is_dark()),
             "posterior-spread",
             f"{title}: all around 0, most of them small.",
             title,
