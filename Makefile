@@ -8,8 +8,9 @@ BIN := .venv/bin
 app: .venv/.app
 	$(BIN)/streamlit run dashboard.py
 
+# In the order of the folders the browser's tests come first: few and long, they would end last.
 test: lint
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

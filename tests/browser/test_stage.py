@@ -121,5 +121,5 @@ def test_the_next_visitor_finds_an_empty_tab(page_at) -> None:
     wait_for(page, "samples", None)
     wait_for(page, "stage", "on")
     pad(page)
-    assert page.evaluate("sessionStorage.getItem('drawings-of-the-visit')") is None
+    page.wait_for_function("sessionStorage.getItem('drawings-of-the-visit') === null")
     page.locator(".verdict").first.get_by_text("of 200").wait_for()
