@@ -7,6 +7,7 @@ import copy
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from bnnlib.errors import BnnlibError
@@ -88,6 +89,25 @@ def draw_unit(layer: LayerPosterior, unit: int, n: int, generator: torch.Generat
     mean, scale = layer.mean[:, unit], layer.scale[:, unit]
     noise = torch.randn(n, len(mean), generator=generator, device=generator.device)
     return mean + scale * noise
+
+
+@torch.inference_mode()
+def sample_widened(
+    network: BayesianNetwork, images: Tensor, n: int, width: float, generator: torch.Generator
+) -> Tensor:
+    """Answers with every standard deviation times `width`: probabilities `[n, B, C]`.
+
+    images: float `[B, 28, 28]`. 1 is the posterior itself, 0 its means alone. Each image has
+    weights of its own (local reparameterisation).
+    """
+    h = images.flatten(-2).expand(n, *images.shape[:-2], -1)
+    for k, layer in enumerate(network.layers):
+        mean, variance = layer.moments(h)
+        noise = torch.randn(mean.shape, generator=generator, device=generator.device)
+        h = torch.addcmul(mean, variance.sqrt(), noise, value=width)
+        if k < len(network.layers) - 1:
+            h = F.leaky_relu(h)
+    return h.softmax(-1)
 
 
 def can_be_pruned(network: BayesianNetwork) -> bool:
