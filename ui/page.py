@@ -55,6 +55,7 @@ PAGES = (
     ("pages/2_Train.py", "Train", ":material/model_training:"),
     ("pages/3_Evaluate.py", "Evaluate", ":material/monitoring:"),
     ("pages/4_Posterior.py", "Posterior", ":material/ssid_chart:"),
+    ("pages/5_Method.py", "Method", ":material/menu_book:"),
 )
 
 

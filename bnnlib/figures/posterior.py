@@ -192,7 +192,7 @@ def pruning_figure(curve: PruningCurve, share: float, dark: bool) -> go.Figure:
 
 
 def weight_picture(values: NDArray[np.floating], limit: float, signed: bool, side: int = 4) -> str:
-    """The incoming weights of a unit as a picture, `[28, 28]`: a data URI of a PNG.
+    """Numbers as a picture, `[R, C]`, `side` screen pixels each: a data URI of a PNG.
 
     signed: blue above 0, orange below, black at 0, full colour at +-`limit`. Else from black (0) to
     white (`limit`).
@@ -204,7 +204,8 @@ def weight_picture(values: NDArray[np.floating], limit: float, signed: bool, sid
     else:
         pixels = strength * np.array([255.0, 255.0, 255.0])
     picture = Image.fromarray(pixels.round().astype(np.uint8))
-    return embed(to_png(picture.resize((28 * side, 28 * side), Image.Resampling.NEAREST)))
+    size = (side * picture.width, side * picture.height)
+    return embed(to_png(picture.resize(size, Image.Resampling.NEAREST)))
 
 
 def _rgb(colour: str) -> NDArray[np.float64]:

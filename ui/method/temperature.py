@@ -1,0 +1,92 @@
+"""Temperature: what 1, 0.1 and 0.01 give, and why the shipped network is tempered."""
+
+import streamlit as st
+
+from bnnlib.errors import BnnlibError
+from bnnlib.figures.method_runs import temperature_figure
+from bnnlib.sentences.evaluation import percent
+from bnnlib.sentences.method import on_temperature
+from ui.loaders import load_network
+from ui.method.parts import claim, how_recorded, mathematics, recorded, seen
+from ui.method.state import PARAMETERS, key, write_address
+from ui.page import is_dark, show_chart
+
+TITLE = "Error, misfit, width and doubt at three temperatures"
+SHIPPED = ("bayesian", "bayesian-t1")
+
+
+@st.fragment
+def section() -> None:
+    """The sixth section."""
+    claim(
+        "Multiplying the KL by a temperature below 1 makes the posterior narrower than Bayes' rule "
+        "says. It is a compromise: fewer mistakes, less doubt."
+    )
+    chosen = str(
+        st.segmented_control(
+            "Temperature",
+            PARAMETERS["temperature"].values,
+            key=key("temperature"),
+            required=True,
+            persist_state="session",
+            help="The same network and the same settings, trained three times.",
+        )
+    )
+    runs = {t: recorded()["runs"][f"temperature {t}"] for t in PARAMETERS["temperature"].values}
+    sentence = on_temperature(chosen, {str(name): run for name, run in runs.items()})
+    show_chart(
+        temperature_figure({str(name): run for name, run in runs.items()}, chosen, is_dark()),
+        "method-temperature",
+        f"{TITLE}. {sentence}",
+        TITLE,
+    )
+    how_recorded()
+    with st.expander("The same as numbers, and the shipped networks"):
+        st.markdown(table(runs))
+    seen(
+        f"{sentence} With a normal prior of independent weights, 50,000 images are few for "
+        "millions of weights: at T = 1 the noise of all that stay at the prior adds up. The "
+        "shipped **bayesian** is trained at 0.01; **bayesian-t1** is the best we know at 1, with "
+        "narrower layers and learnt priors, and most of its weights can be left out (see the "
+        "Posterior page)."
+    )
+    mathematics(
+        (
+            r"\mathcal{L}_T = -\mathbb{E}_q \sum_n \log p(y_n \mid x_n, W) + "
+            r"T \cdot \mathrm{KL}(q \,\|\, p)",
+            r"T \to 0: \quad q \to \text{a point}, \qquad T = 1: \quad "
+            r"q \approx p(W \mid x, y)",
+        ),
+        (
+            ("T", "the temperature"),
+            ("q", "the posterior that training finds, among independent normal distributions"),
+            ("p(W \\mid x, y)", "the posterior by Bayes' rule"),
+        ),
+        "Wenzel et al. 2020, “How Good is the Bayes Posterior in Deep Neural Networks Really?”; "
+        "Blundell et al. 2015. What was tried is in docs/recipes.md.",
+    )
+    write_address()
+
+
+def table(runs: dict) -> str:
+    """The recorded runs, and the shipped networks by their cards, as a Markdown table."""
+    rows = [
+        "| network | T | test error | test NLL | σ / prior | doubt about letters, nats |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    rows += [
+        f"| 400-400-400 | {t} | {percent(run['error'], 2)} | {run['nll']:.4f} | {run['sigma']:.2f} "
+        f"| {run['mi_letters']:.3f} |"
+        for t, run in runs.items()
+    ]
+    for name in SHIPPED:
+        try:
+            card = load_network(name).card
+            figures = card["figures"]["test"]
+            rows.append(
+                f"| **{name}** | {card['training']['temperature']:g} | "
+                f"{percent(figures['error'], 2)} | {figures['nll']:.4f} | | |"
+            )
+        except (BnnlibError, KeyError, TypeError):
+            continue
+    return "\n".join(rows)

@@ -1,0 +1,93 @@
+"""Weights as distributions: their width, and what it does to the answers."""
+
+import streamlit as st
+import torch
+
+from bnnlib.figures.method import density_figure, dots_figure
+from bnnlib.networks import BayesianNetwork
+from bnnlib.networks.posterior import posterior_of, sample_widened
+from bnnlib.sentences.method import on_spread
+from ui.loaders import load_network, network_version
+from ui.method.parts import claim, mathematics, seen, the_digit
+from ui.method.state import PARAMETERS, key, write_address
+from ui.page import is_dark, show_chart
+
+NETWORK, SAMPLES, SEED = "bayesian", 100, 0
+QUANTILES = {"a clear weight": 0.9999, "a usual weight": 0.5, "a weight at the prior": 0.0}
+
+
+@st.fragment
+def section() -> None:
+    """The second section."""
+    claim(
+        "A Bayesian network does not keep one number for each weight but a normal distribution. "
+        "Every answer uses one draw of all of them; the wider they are, the more answers differ."
+    )
+    network = load_network(NETWORK)
+    if not isinstance(network, BayesianNetwork):
+        st.info(f"The checkpoint {NETWORK} is no Bayesian network here.", icon=":material/info:")
+        return
+    image = the_digit()
+    width = float(
+        st.select_slider(
+            "Width of all distributions, times what was learnt",
+            PARAMETERS["width"].values,
+            key=key("width"),
+            format_func=lambda one: f"{one:g} times",
+            persist_state="session",
+            help="1 is the posterior as training left it. 0 takes the means alone.",
+        )
+    )
+    shown, prior = _examples(*network_version(NETWORK), network)
+    generator = torch.Generator().manual_seed(SEED)
+    samples = sample_widened(network, image[None], SAMPLES, width, generator)[:, 0].numpy()
+    sentence = on_spread(width, samples)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        title = "Three weights of the first layer, and the prior"
+        show_chart(
+            density_figure(
+                [(name, mean, width * scale) for name, mean, scale in shown], prior, is_dark()
+            ),
+            "method-weights",
+            f"{title}: the clear one is narrow and far from 0, the last one is the prior.",
+            title,
+        )
+    with right:
+        title = f"The answers of {SAMPLES} networks drawn with that width"
+        show_chart(dots_figure(samples, is_dark()), "method-dots", f"{title}. {sentence}", title)
+    seen(
+        f"{sentence} At 0 the network is an ordinary one, without doubt between its answers. "
+        "Wider than learnt, it doubts digits that it knows."
+    )
+    mathematics(
+        (
+            r"q(W) = \prod_{ij} \mathcal{N}(w_{ij} \mid \mu_{ij}, \sigma_{ij}^2), \qquad "
+            r"p(W) = \prod_{ij} \mathcal{N}(w_{ij} \mid 0, \sigma_p^2)",
+            r"p(y \mid x) \approx \frac{1}{S} \sum_{s=1}^{S} p(y \mid x, W_s), \qquad W_s \sim q",
+        ),
+        (
+            ("W", "all weights; $w_{ij}$: that from unit $i$ to unit $j$"),
+            ("q(W)", "the posterior that training finds, with means $\\mu$ and widths $\\sigma$"),
+            ("p(W)", "the prior: what is thought of the weights before any image"),
+            ("S", "the number of sampled networks"),
+        ),
+        "Blundell et al. 2015, “Weight Uncertainty in Neural Networks”; Graves 2011.",
+    )
+    write_address()
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _examples(
+    folder: str, modified: int, _network: BayesianNetwork
+) -> tuple[list[tuple[str, float, float]], float]:
+    """Weights of the first layer by their signal-to-noise, (name, mean, sigma), and the prior."""
+    layer = posterior_of(_network)[0]
+    order = layer.signal_to_noise.flatten().argsort()
+    shown = []
+    for name, quantile in QUANTILES.items():
+        place = order[round(quantile * (len(order) - 1))]
+        shown.append(
+            (name, float(layer.mean.flatten()[place]), float(layer.scale.flatten()[place]))
+        )
+    return shown, layer.prior_scale
