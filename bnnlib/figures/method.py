@@ -40,7 +40,7 @@ def density_figure(
     A density without width is a line.
     """
     figure = go.Figure()
-    reach = 3.2 * prior
+    reach = max([3.2 * prior, *(abs(mean) + 3 * scale for _, mean, scale in weights)])
     x = np.linspace(-reach, reach, 481)
     shown = [*weights, ("prior", 0.0, prior)]
     top = max((_density(0.0, 0.0, scale) for _, _, scale in shown if scale), default=1.0)
@@ -109,7 +109,7 @@ def noise_figure(
     dark: bool,
 ) -> go.Figure:
     """The gradient's variance and the time of one draw by batch size, a line for each way."""
-    figure = make_subplots(rows=1, cols=2, horizontal_spacing=0.14)
+    figure = make_subplots(rows=1, cols=2, horizontal_spacing=0.22)
     for column, (values, unit) in enumerate(
         ((variance, 1.0), ({name: list(s) for name, s in seconds.items()}, 1e3)), start=1
     ):

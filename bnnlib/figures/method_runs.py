@@ -67,10 +67,10 @@ def sides_figure(
 
 
 PANELS = (  # field of a run, title, whether a share
-    ("error", "test error", True),
-    ("nll", "test NLL, nats", False),
-    ("sigma", "σ / prior, median", False),
-    ("mi_letters", "doubt about letters, nats", False),
+    ("error", "error", True),
+    ("nll", "NLL, nats", False),
+    ("sigma", "σ / prior", False),
+    ("mi_letters", "doubt, nats", False),
 )
 
 

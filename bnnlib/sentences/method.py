@@ -15,12 +15,15 @@ def on_mask(
     """How many units one mask dropped, and what that did to the answer; answers `[10]`."""
     before, after = int(whole.argmax()), int(one.argmax())
     change = (
-        f"still says {after}, with {percent(float(one[after]), 0)} "
-        f"in place of {percent(float(whole[after]), 0)}"
+        f"still says {after}, with {_sure(one[after])} in place of {_sure(whole[after])}"
         if before == after
         else f"says {after}, where the whole network says {before}"
     )
     return f"This mask drops {dropped} of the first layer's {units} units. The network {change}."
+
+
+def _sure(probability: float) -> str:
+    return percent(min(float(probability), 0.9999), 0)  # no network is sure to the last digit
 
 
 def on_spread(width: float, samples: NDArray[np.floating]) -> str:

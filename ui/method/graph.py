@@ -4,17 +4,12 @@ from pathlib import Path
 
 import streamlit as st
 
+from bnnlib.figures.theme import ink
 from ui.method.parts import claim, mathematics, seen
 from ui.page import is_dark
 
 GRAPH = Path(__file__).parent / "model.dot"
-STYLE = 'bgcolor="transparent" rankdir=LR node [fontname="sans-serif"]'
-DARK = 'fontcolor="#E8EDF3" edge [color="#E8EDF3"] graph [color="#E8EDF3"]'
-NODES = {  # Pyro's own fills are white and grey, with the letters of the page's theme on them
-    "fillcolor=white": 'fillcolor="#FFFFFF" fontcolor="#16202C"',
-    "fillcolor=gray": 'fillcolor="#BBBBBB" fontcolor="#16202C"',
-    "shape=plaintext": 'shape=plaintext fontcolor="{ink}"',
-}
+OBSERVED = "#7f8c9966"  # half transparent: letters of the page's own colour are read on it
 
 
 def section() -> None:
@@ -23,10 +18,10 @@ def section() -> None:
         "The whole model is five random variables: four layers of pre-activations, drawn one "
         "after the other, and the label, which is observed."
     )
-    st.graphviz_chart(dressed(GRAPH.read_text(), is_dark()), width="stretch")
+    st.graphviz_chart(dressed(GRAPH.read_text(), is_dark()), width="content")
     seen(
-        "White is drawn, grey is observed, and the box is repeated for each image. The weights do "
-        "not appear: by local reparameterisation each layer draws its pre-activations, and its KL "
+        "Open circles are drawn, the grey one is observed, and the box is repeated for each image. "
+        "The weights do not appear: by local reparameterisation each layer draws its pre-activations, and its KL "
         "is that of its weights. Pyro made the graph from `BayesianNetwork.model`, the code that "
         "trains (`pyro.render_model`)."
     )
@@ -46,8 +41,9 @@ def section() -> None:
 
 
 def dressed(graph: str, dark: bool) -> str:
-    """The graph in the colours of the theme, from left to right."""
-    ink = "#E8EDF3" if dark else "#16202C"
-    for plain, styled in NODES.items():
-        graph = graph.replace(plain, styled.format(ink=ink))
-    return graph.replace("digraph {", f"digraph {{ {STYLE} {DARK if dark else ''}", 1)
+    """The graph in the colours of the theme."""
+    style = 'bgcolor="transparent"; fontname="sans-serif"; fontcolor="{0}"; color="{0}"; '
+    style += 'node [fontname="sans-serif" fontcolor="{0}" color="{0}"]; edge [color="{0}"]'
+    graph = graph.replace("fillcolor=white", 'fillcolor="transparent"')
+    graph = graph.replace("fillcolor=gray", f'fillcolor="{OBSERVED}"')
+    return graph.replace("digraph {", f"digraph {{ {style.format(ink(dark))}", 1)

@@ -16,11 +16,11 @@ SHOWN = {
 }
 LABELS = {"sigma": "σ", "loss": "Loss", "kl": "KL", "validation_error": "Error"}
 SETTINGS = {
-    "ours": ("temperature 1", "published sign", "Adam, prior of width 0.1"),
+    "ours": ("temperature 1", "published sign", "ours: Adam, prior 0.1"),
     "article": (
         "article, right sign",
         "article, published sign",
-        "the article's: SGD, prior of width 1",
+        "the article's: SGD, prior 1",
     ),
 }
 TITLE = "The right and the published sign of the KL: {what}, epoch by epoch"

@@ -40,6 +40,10 @@ def section() -> None:
         f"{TITLE}. {sentence}",
         TITLE,
     )
+    st.caption(
+        "Error and NLL on test digits, the median of σ against the prior's, and doubt about "
+        "letters: their mean mutual information."
+    )
     how_recorded()
     with st.expander("The same as numbers, and the shipped networks"):
         st.markdown(table(runs))
