@@ -21,8 +21,9 @@ def section() -> None:
     st.graphviz_chart(dressed(GRAPH.read_text(), is_dark()), width="content")
     seen(
         "Open circles are drawn, the grey one is observed, and the box is repeated for each image. "
-        "The weights do not appear: by local reparameterisation each layer draws its pre-activations, and its KL "
-        "is that of its weights. Pyro made the graph from `BayesianNetwork.model`, the code that "
+        "The weights do not appear: by local reparameterisation each layer draws its "
+        "pre-activations, and its KL is that of its weights. Pyro made the graph from "
+        "`BayesianNetwork.model`, the code that "
         "trains (`pyro.render_model`)."
     )
     mathematics(
