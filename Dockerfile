@@ -12,12 +12,15 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /app
-COPY requirements.txt ./
-RUN if [ -n "$TORCH_INDEX" ]; then \
+COPY requirements.txt requirements.lock ./
+# Every file is checked against the lock; another index has other files of torch.
+RUN if [ -z "$TORCH_INDEX" ]; then \
+        pip install --require-hashes --requirement requirements.lock; \
+    else \
         grep -E '^(torch|torchvision)==' requirements.txt > torch.txt \
-        && pip install --index-url "$TORCH_INDEX" --requirement torch.txt; \
-    fi \
-    && pip install --requirement requirements.txt
+        && pip install --index-url "$TORCH_INDEX" --requirement torch.txt \
+        && pip install --requirement requirements.txt; \
+    fi
 
 COPY . .
 RUN python -m compileall -q bnnlib ui pages dashboard.py \

@@ -140,3 +140,13 @@ def test_the_pythons_that_are_named_are_the_same_everywhere() -> None:
     words = f"{', '.join(others)} and {last}" if others else last
     assert f"(tested with {words})" in readme
     assert all(version in SpecifierSet(PROJECT["requires-python"]) for version in classified)
+
+
+def test_the_lock_file_has_every_pin_and_a_hash_for_each_package() -> None:
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    locked = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.M))
+    made = "run: " + lock.splitlines()[1].lstrip("# ")
+    assert {name: locked.get(name) for name in pins()} == pins(), made
+    for block in re.split(r"\n(?=\S)", lock):
+        if "==" in block.splitlines()[0] and not block.startswith("#"):
+            assert "--hash=sha256:" in block, block.splitlines()[0]
