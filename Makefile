@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: app test lint bench clean
+.PHONY: app test lint bench fuzz clean
 
 app: .venv/.app
 	$(BIN)/streamlit run dashboard.py
@@ -17,6 +17,10 @@ lint: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
+
+# More than 20,000 hostile inputs, some twenty minutes; `make test` tries 500 of them.
+fuzz: .venv/.dev
+	BNNLIB_FUZZ=long $(BIN)/python -m pytest -n auto tests/fuzz
 
 bench: .venv/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"

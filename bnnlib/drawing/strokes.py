@@ -3,6 +3,7 @@
 A drawing is a list of strokes on a sheet of `SHEET` x `SHEET` pixels, x to the right and y down.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -37,9 +38,12 @@ class Stroke:
 def make_stroke(points: ArrayLike, width: float = 20) -> Stroke:
     """A stroke from points `[n, 2]`, rounded to whole pixels and thinned.
 
-    To do it again changes nothing. Raises BnnlibError for points of another shape or not finite.
+    To do it again changes nothing. Raises BnnlibError for points of another shape or not finite,
+    and for a width that is no number.
     """
     line = np.asarray(points, dtype=np.float64)
+    if not math.isfinite(width):
+        raise BnnlibError(f"A stroke has the width {width}: expected a number of pixels.")
     if line.ndim != 2 or line.shape[1] != 2 or not len(line) or not np.isfinite(line).all():
         raise BnnlibError(
             f"A stroke has shape {list(line.shape)}: "

@@ -5,6 +5,7 @@ between `.PEN_DOWN` and `.PEN_UP` (Guyon et al. 1994, "UNIPEN project of on-line
 recognizer benchmarks").
 """
 
+import math
 import re
 from pathlib import Path
 
@@ -62,9 +63,11 @@ def read_unipen(path: Path) -> list[tuple[str, list[NDArray[np.float64]]]]:
 def _point(line: str, path: Path, number: int) -> tuple[float, float]:
     try:
         x, y = (float(word) for word in line.split()[:2])
+        if not (math.isfinite(x) and math.isfinite(y)):
+            raise ValueError
     except ValueError:
         raise BnnlibError(
             f"{path}, line {number}: {line.strip()[:40]!r} is no point: "
-            "expected two numbers, x and y."
+            "expected two finite numbers, x and y."
         ) from None
     return x, y

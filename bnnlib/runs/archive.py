@@ -1,8 +1,11 @@
 """A run becomes a zip, and a zip becomes a run; nothing in the zip is trusted."""
 
 import json
+import lzma
 import math
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import IO, Any
 
@@ -41,6 +44,18 @@ MEMBERS = {
 NEEDED = (CONFIG, HISTORY, STATE)
 CHUNK = 1 << 20
 REMEDY = "export the run again"
+
+
+UNREADABLE = (  # what zipfile raises for a damaged or foreign file
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+)
 
 
 def export_run(run: Run, file: IO[bytes]) -> None:
@@ -98,7 +113,7 @@ def _unpack(file: IO[bytes], staging: Path) -> None:
                 left -= _extract(
                     archive, info, staging / info.filename, min(MEMBERS[info.filename], left)
                 )
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+    except UNREADABLE as error:
         if isinstance(error, BnnlibError):
             raise
         raise BnnlibError(f"This file is no zip that can be read ({error}): {REMEDY}.") from error

@@ -11,6 +11,7 @@ import streamlit as st
 from PIL import Image
 
 from bnnlib.drawing.strokes import SHEET, Stroke, make_stroke
+from bnnlib.errors import BnnlibError
 
 INK, PAPER = "#ffffff", "#000000"  # in both themes: white on black, as in MNIST
 CURVE_STEPS = np.linspace(0.25, 1, 4)[:, None]
@@ -106,6 +107,8 @@ def strokes_of(value: Any) -> tuple[Stroke, ...] | None:
     if not isinstance(drawing, dict) or not isinstance(drawing.get("raw"), dict):
         return None
     things = drawing["raw"].get("objects", [])
+    if not isinstance(things, list):
+        return None
     return tuple(stroke for thing in things if (stroke := from_fabric(thing)))
 
 
@@ -124,18 +127,24 @@ def to_fabric(stroke: Stroke) -> dict[str, Any]:
     return {"type": "Path", "path": path, **style}
 
 
-def from_fabric(thing: dict[str, Any]) -> Stroke | None:
-    """A stroke from the canvas's JSON, a path of lines and quadratic curves; else None."""
-    points: list[Any] = []
-    for command, *numbers in thing.get("path") or []:
-        end = np.array(numbers[-2:], dtype=float)
-        if command == "Q" and points:
-            begin, bend = points[-1], np.array(numbers[:2], dtype=float)
-            points += list(
-                (1 - CURVE_STEPS) ** 2 * begin
-                + 2 * CURVE_STEPS * (1 - CURVE_STEPS) * bend
-                + CURVE_STEPS**2 * end
-            )
-        elif len(numbers) >= 2:
-            points.append(end)
-    return make_stroke(points, thing.get("strokeWidth", 20)) if points else None
+def from_fabric(thing: Any) -> Stroke | None:
+    """A stroke from the canvas's JSON, a path of lines and quadratic curves; else None.
+
+    A browser may send anything, so what is no such path is None too.
+    """
+    try:
+        points: list[Any] = []
+        for command, *numbers in thing.get("path") or []:
+            end = np.array(numbers[-2:], dtype=float)
+            if command == "Q" and points:
+                begin, bend = points[-1], np.array(numbers[:2], dtype=float)
+                points += list(
+                    (1 - CURVE_STEPS) ** 2 * begin
+                    + 2 * CURVE_STEPS * (1 - CURVE_STEPS) * bend
+                    + CURVE_STEPS**2 * end
+                )
+            elif len(numbers) >= 2:
+                points.append(end)
+        return make_stroke(points, float(thing.get("strokeWidth", 20))) if points else None
+    except (AttributeError, TypeError, ValueError, OverflowError, BnnlibError):
+        return None
