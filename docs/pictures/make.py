@@ -64,7 +64,7 @@ def server(folder: Path) -> Iterator[str]:
     subprocess.run(
         [sys.executable, "-m", "bnnlib", *TRAINING, "--run", str(run), "--out", str(kept)],
         cwd=ROOT,
-        env=environment,
+        env={**environment, "OMP_NUM_THREADS": "1"},  # threads of a busy machine wait for another
         check=True,
         capture_output=True,
     )
