@@ -25,18 +25,19 @@ def test_every_page_has_a_picture_in_each_theme_and_the_readme_shows_it() -> Non
     wanted = {picture_file(name, dark) for name, _ in known_pages() for dark in (False, True)}
     assert {ROOT / name for name in shown} == wanted
     for file in wanted:
-        assert Image.open(file).size == SIZE
+        with Image.open(file) as picture:
+            assert picture.size == SIZE
 
 
 def test_the_animation_lasts_half_a_minute() -> None:
-    film = Image.open(HERE / "tour.webp")
-    assert 800 <= film.width <= 1000
-    assert film.width == SIZE[0] * SHRINK
     seconds = 0.0
-    for number in range(film.n_frames):
-        film.seek(number)
-        film.load()
-        seconds += film.info["duration"] / 1000
+    with Image.open(HERE / "tour.webp") as film:
+        assert 800 <= film.width <= 1000
+        assert film.width == SIZE[0] * SHRINK
+        for number in range(film.n_frames):
+            film.seek(number)
+            film.load()
+            seconds += film.info["duration"] / 1000
     assert 25 < seconds < 40
 
 
