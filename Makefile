@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: app test lint bench fuzz clean
+.PHONY: app test lint bench fuzz pictures clean
 
 app: .venv/.app
 	$(BIN)/streamlit run dashboard.py
@@ -25,6 +25,9 @@ fuzz: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
 	$(BIN)/python -m benchmarks
+
+pictures: .venv/.dev
+	$(BIN)/python -m docs.pictures.make
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

@@ -31,7 +31,7 @@ PACKAGES = {
     "cv2": "opencv-python-headless",
     "laplace": "laplace-torch",
 }
-OWN = {"bnnlib", "ui", "benchmarks", "tests", "examples"}
+OWN = {"bnnlib", "ui", "benchmarks", "tests", "examples", "docs"}
 
 
 def declared(*extras: str) -> dict[str, SpecifierSet]:
@@ -81,7 +81,7 @@ def test_the_library_imports_only_what_it_declares() -> None:
     [
         (("ui", "pages"), ("app",)),
         (("benchmarks",), ("app", "dev", "bench")),
-        (("tests",), ("app", "dev")),
+        (("tests", "docs"), ("app", "dev")),
     ],
 )
 def test_everything_else_imports_only_what_its_extras_declare(
