@@ -29,7 +29,8 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.\n")
+        one_line = " ".join(message.split())
+        self.exit(2, f"{one_line[:1].upper()}{one_line[1:]}; see {self.prog} --help.\n")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -81,7 +81,7 @@ def read_picture(source: str | Path | bytes, name: str | None = None) -> Picture
         raise BnnlibError(
             f"{named} has more than 100 million pixels: scale it down first."
         ) from None
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, OverflowError) as error:
+    except Exception as error:  # the decoder of a damaged file may raise anything
         reason = str(error).strip().rstrip(".") or type(error).__name__
         raise BnnlibError(
             f"{named} cannot be read as a picture ({reason}): give a PNG or JPEG file."

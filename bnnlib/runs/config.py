@@ -68,7 +68,7 @@ class RunConfig:
                 captions,
                 str(fields.get("created", ""))[:40],
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise BnnlibError(
                 f"{where} lacks or garbles a setting ({error}): mend it, or {REMEDY}."
             ) from error

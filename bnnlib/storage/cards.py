@@ -24,6 +24,9 @@ CONFIGS: dict[str, Any] = {
 }
 
 
+MAY_LACK = ("prior_scale", "initial_mean")  # None has a meaning there
+
+
 def write_card(folder: Path, card: dict[str, Any]) -> None:
     """Replace the card in `folder`, as a whole or not at all. Raises OSError."""
 
@@ -76,7 +79,10 @@ def config_from_card(card: dict[str, Any]) -> Config:
 
 
 def _check_config(config: Config) -> None:
-    fields = [value for name, value in vars(config).items() if name != "kind" and value is not None]
+    given = {name: value for name, value in vars(config).items() if name != "kind"}
+    if missing := [name for name, value in given.items() if value is None and name not in MAY_LACK]:
+        raise ValueError(f"no {missing[0]}")
+    fields = [value for value in given.values() if value is not None]
     if not all(
         math.isfinite(number) and number >= 0
         for value in fields

@@ -229,7 +229,19 @@ def load_checkpoint(name_or_path: str | Path) -> Network:
     network.load_state_dict(weights, assign=True)
     network.requires_grad_(False)
     network.card = card
+    _check_answer(network, folder)
     return network
+
+
+@torch.no_grad()
+def _check_answer(network: Network, folder: Path) -> None:
+    """Raises BnnlibError where finite weights give answers that are not."""
+    extremes = torch.tensor([0.0, 1.0])[:, None, None].expand(2, 28, 28)
+    if not torch.isfinite(network.sample(extremes, 1, torch.Generator().manual_seed(0))).all():
+        raise BnnlibError(
+            f"{folder / WEIGHTS} gives answers that are not finite: "
+            "the checkpoint is damaged, train or copy it again."
+        )
 
 
 def _read_weights(where: Path, expected: dict[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:

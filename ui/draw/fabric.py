@@ -3,6 +3,7 @@
 No other file uses that package.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -135,6 +136,8 @@ def from_fabric(thing: Any) -> Stroke | None:
     try:
         points: list[Any] = []
         for command, *numbers in thing.get("path") or []:
+            if not all(math.isfinite(number) for number in numbers):
+                return None
             end = np.array(numbers[-2:], dtype=float)
             if command == "Q" and points:
                 begin, bend = points[-1], np.array(numbers[:2], dtype=float)
