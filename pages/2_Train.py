@@ -8,8 +8,8 @@ from bnnlib.errors import BnnlibError
 from bnnlib.figures.curves import learning_curve, usable_history
 from bnnlib.figures.mosaic import mosaic
 from bnnlib.figures.theme import network_colours
-from bnnlib.runs import queue
 from bnnlib.storage.checkpoints import list_checkpoints, load_checkpoint
+from ui import access
 from ui.data_notice import data_notice
 from ui.loaders import (
     checkpoint_names,
@@ -92,13 +92,9 @@ def train_and_watch(digits: Digits | None) -> None:
     """The form beside the run that it started, or any other."""
     form, view = st.columns([1, 3], gap="large")
     with form:
-        if not queue.training_allowed():
-            st.info(
-                "Training is switched off on this server, so that it stays quick for everyone. "
-                "On your own machine `make app` brings this page with it; "
-                "the runs here can be watched.",
-                icon=":material/lock:",
-            )
+        access.ask_for_secret()
+        if not access.may_train():
+            st.info(access.why_not(), icon=":material/lock:")
         elif digits is not None:
             st.fragment(train_form)(digits)
             import_form()

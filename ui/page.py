@@ -10,6 +10,7 @@ import streamlit as st
 from bnnlib.errors import BnnlibError
 from bnnlib.figures.enlarged import enlarged
 from ui.address import EVERYWHERE, shared_parameters
+from ui.admission import wait_for_a_place
 from ui.loaders import (
     DEFAULT_NETWORKS,
     HOME,
@@ -74,6 +75,7 @@ def page_setup(title: str) -> None:
         initial_sidebar_state=SIDEBAR_WIDTH,
     )
     st.html(ROOT / "ui" / "style.css")
+    wait_for_a_place()
     # One element in both themes, so that all that follows keeps its place.
     st.html(DARK_STYLE if is_dark() else "<style></style>")
     page = next(path for path, label, _ in PAGES if label == title)

@@ -17,13 +17,13 @@ from bnnlib.evaluation.pruning import (
 from bnnlib.figures.posterior import pruning_figure
 from bnnlib.networks import BayesianNetwork
 from bnnlib.networks.posterior import can_be_pruned, pruned
-from bnnlib.runs import queue
 from bnnlib.runs.folder import free_name
 from bnnlib.sentences.evaluation import percent
 from bnnlib.sentences.posterior import on_pruning
 from bnnlib.storage import checkpoints
 from bnnlib.storage.checkpoints import save_checkpoint
 from bnnlib.storage.names import check_name
+from ui import access
 from ui.loaders import load_digits, load_network, network_version
 from ui.page import is_dark, show_chart, show_error
 from ui.posterior.state import SHARE
@@ -77,7 +77,8 @@ def pruning(name: str) -> None:
     )
     with st.expander("The same as numbers"):
         st.markdown(table(curve))
-    if queue.training_allowed():
+    access.ask_for_secret()
+    if access.may_train():
         keep_form(name, network, share)
 
 
@@ -150,6 +151,7 @@ def keep_form(name: str, network: BayesianNetwork, share: float) -> None:
                         f"There is a checkpoint {wanted.strip()!r} already: choose another name."
                     )
                 save_checkpoint(folder, pruned(network, share), pruned_card(network, name, share))
+                access.claim(folder)
                 st.toast(
                     f"Kept as the checkpoint {wanted.strip()}.", icon=":material/bookmark_added:"
                 )

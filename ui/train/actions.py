@@ -17,23 +17,24 @@ from bnnlib.runs.limits import MAX_ARCHIVE
 from bnnlib.runs.run import Run, Status
 from bnnlib.storage import checkpoints
 from bnnlib.storage.names import check_name
+from ui import access
 from ui.page import show_error
 from ui.train.state import RUN
 
 
 def run_actions(run: Run, status: Status, config: RunConfig, has_network: bool) -> None:
-    """A row of buttons, only those that make sense now. Where training is off: export alone."""
-    allowed = queue.training_allowed()
+    """A row of buttons: those that make sense now and that this visitor may use."""
+    allowed, own = access.may_train(), access.owns(run.folder)
     with st.container(horizontal=True, key="run_actions"):
-        if allowed and status.active:
-            if st.button(
+        if status.active:
+            if own and st.button(
                 "Stop",
                 icon=":material/stop:",
                 help="What is finished is kept; resuming goes on after the last finished epoch.",
             ):
                 attempt(lambda: queue.stop(run), "Stopping …")
             return
-        if allowed and status.state != "finished":
+        if own and status.state != "finished":
             label = "Start" if status.state == "new" else "Resume"
             if st.button(
                 label,
@@ -52,7 +53,7 @@ def run_actions(run: Run, status: Status, config: RunConfig, has_network: bool) 
                 help="Use its best network on every page.",
             ):
                 keep_form(run)
-        if allowed:
+        if own:
             with st.popover("Rename", icon=":material/edit:", help="Give the run another name."):
                 rename_form(run)
             with st.popover("Delete", icon=":material/delete:", help="Remove the run for good."):
@@ -113,6 +114,7 @@ def keep(run: Run, name: str) -> None:
     if folder.exists():
         raise BnnlibError(f"There is a checkpoint {name!r} already: choose another name.")
     keep_as_checkpoint(run, folder)
+    access.claim(folder)
     st.toast(f"Kept as the checkpoint {name}.", icon=":material/bookmark_added:")
 
 
@@ -148,7 +150,9 @@ def import_form() -> None:
 
 def take(file: UploadedFile) -> None:
     """Add the uploaded run and show it; the box for files is then empty again."""
-    show(import_run(file, runs_folder() / imported_name(file.name)))
+    run = import_run(file, runs_folder() / imported_name(file.name))
+    access.claim(run.folder)
+    show(run)
     st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1
 
 

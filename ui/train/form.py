@@ -17,6 +17,7 @@ from bnnlib.runs.folder import create_run, free_name, runs_folder
 from bnnlib.storage.names import check_name
 from bnnlib.training.config import NETWORK, TRAINING, TrainingConfig, with_width
 from bnnlib.training.presets import PRESET_NAMES, preset
+from ui import access
 from ui.page import show_error
 from ui.train.state import KIND, KINDS, PRESET, RUN, write_address
 from ui.train.widgets import widget
@@ -129,6 +130,7 @@ def begin(config: RunConfig, name: str, digits: Digits) -> None:
         run = create_run(
             runs_folder() / check_name(name), dataclasses.replace(config, captions=captions), images
         )
+        access.claim(run.folder)
         st.session_state[RUN] = run.name
         # The next run's box for the name is a new and empty one.
         st.session_state["begun"] = st.session_state.get("begun", 0) + 1

@@ -2,16 +2,17 @@
 
 import streamlit as st
 
-from bnnlib.runs import queue
+from bnnlib.storage.checkpoints import find_checkpoint
 from bnnlib.storage.own_checkpoints import delete_checkpoint, own_checkpoints, rename_checkpoint
+from ui import access
 from ui.loaders import DEFAULT_NETWORKS, choose_networks, chosen_networks
 from ui.train.actions import attempt
 
 
 def own_networks() -> None:
-    """Rename or delete a checkpoint of one's own; nothing is shown where training is off."""
-    names = own_checkpoints()
-    if not names or not queue.training_allowed():
+    """Rename or delete a checkpoint of one's own; nothing is shown where there is none."""
+    names = [name for name in own_checkpoints() if access.owns(find_checkpoint(name))]
+    if not names:
         return
     st.header("Your own networks")
     with st.container(horizontal=True, vertical_alignment="bottom", key="own_networks"):
