@@ -26,6 +26,7 @@ from ui.draw.canvas import digit_canvas, drawn, moves, pen_down
 from ui.draw.examples import BY_SLUG, EXAMPLES
 from ui.draw.history import history, keep_in_tab, record
 from ui.draw.nearest import reminders
+from ui.draw.pace import turn
 from ui.draw.picture import from_picture
 from ui.draw.replay import what_if
 from ui.draw.state import LIVE_SAMPLES, DrawState, draw_state, write_address
@@ -165,7 +166,8 @@ def answers(state: DrawState, digits: several.Digits) -> None:
             show_error(error)
             continue
         names.append(name)
-        all_found.append(ask(networks[-1], digits.images, state, distance_of(name)))
+        with turn():
+            all_found.append(ask(networks[-1], digits.images, state, distance_of(name)))
         found.append((place, all_found[-1][digits.shown(state)]))
     kinds = [network.config.kind for network in networks]
     speakers = [

@@ -4,6 +4,9 @@ import html
 from pathlib import Path
 from typing import Any
 
+# Streamlit and plotly import pandas when a page first needs it. If two visitors open a cold server
+# at once, one of them then meets it half imported; here, it is whole before any page goes on.
+import pandas  # noqa: F401
 import plotly.graph_objects as go
 import streamlit as st
 

@@ -6,7 +6,8 @@
 //
 // data from the server: strokes ([width, x, y, x, y, ...] each), which a fresh canvas starts with;
 // pen, the width of the next stroke; under, 784 grey values that lie below the strokes, or null;
-// seen, the number of the last message that the server has answered; idle, the drawings that it
+// seen, the number of the last message that the server has answered; pause, milliseconds between two
+// messages while the pen is down, for a server with many visitors; idle, the drawings that it
 // draws by itself while nobody is there (see ui/stage/keys.js).
 
 const SHEET = 280;
@@ -169,6 +170,7 @@ class Pad {
     event.preventDefault();
     this.pointer = event.pointerId;
     this.kind = event.pointerType;
+    this.told = performance.now();
     this.active = { width: this.data.pen, points: [this.place(event)] };
     try { this.canvas.setPointerCapture(event.pointerId); } catch { /* already lifted */ }
     this.changed();
@@ -209,7 +211,9 @@ class Pad {
   // Send the drawing with its unfinished stroke, unless an answer is still awaited.
   live() {
     if (!this.active || !this.stale || this.seen < this.sent) return;
-    this.send(true);
+    const wait = (this.data.pause ?? 0) - (performance.now() - this.told);
+    if (wait <= 0) this.send(true);
+    else this.later ??= setTimeout(() => { this.later = null; this.live(); }, wait);
   }
 
   send(down) {
@@ -220,6 +224,7 @@ class Pad {
     const unfinished = this.active && { ...this.active, points: thinned(this.active.points) };
     const strokes = [...this.strokes, ...(down && unfinished ? [unfinished] : [])].map(packed);
     this.sent += 1;
+    this.told = performance.now();
     this.stale = false;
     clearTimeout(this.timer);
     const number = this.sent;

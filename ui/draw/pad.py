@@ -10,6 +10,7 @@ import streamlit as st
 
 from bnnlib.drawing.strokes import SHEET, Stroke, make_stroke
 from bnnlib.errors import BnnlibError
+from ui.draw.pace import pause
 
 HERE = Path(__file__).parent
 NAME = "Drawing canvas: draw a digit with mouse, pen or finger, or choose an example below"
@@ -50,6 +51,7 @@ def show(
                 "pen": pen,
                 "under": None if under is None else under.reshape(-1).tolist(),
                 "seen": st.session_state.get(SEEN, 0),
+                "pause": pause(),
                 "idle": [[pack(stroke) for stroke in drawing] for drawing in idle_drawings],
             },
             on_drawing_change=changed,

@@ -1,0 +1,55 @@
+"""Live answers are thinned out where many draw at once, so that the pen's end is answered at once.
+
+The server counts who draws, and tells each canvas how long to pause between two messages while the
+pen is down. What is sent when the pen goes up never waits.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+RECENT = 5.0  # seconds after his last message that somebody still draws
+ALONE = 2  # so many may have all the answers that the server can give
+STEP, MOST = 250, 5_000  # milliseconds of pause for each further one; at most
+
+
+class Pace:
+    """Who draws. now: a clock in seconds."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._heard: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def heard(self, visitor: str) -> int:
+        """This one draws; returns how long his canvas is to pause, in milliseconds."""
+        with self._lock:
+            now = self._now()
+            self._heard = {
+                one: when for one, when in self._heard.items() if now - when <= RECENT
+            } | {visitor: now}
+            return min(MOST, STEP * max(0, len(self._heard) - ALONE))
+
+
+@st.cache_resource(show_spinner=False)
+def _pace() -> Pace:
+    return Pace()
+
+
+@st.cache_resource(show_spinner=False)
+def turn() -> threading.BoundedSemaphore:
+    """To be held while answers are computed: as many at once as there are processors.
+
+    More would only make each other wait, and all of them late.
+    """
+    return threading.BoundedSemaphore(os.cpu_count() or 1)
+
+
+def pause() -> int:
+    """How long this visitor's canvas is to pause between two live messages, in milliseconds."""
+    context = get_script_run_ctx()
+    return _pace().heard(context.session_id) if context is not None else 0
