@@ -78,8 +78,8 @@ def verdict(points: Points, found: Mapping[str, Prediction]) -> str:
     share, excess = at(ours, x) / at(truth, x), at(ours, home) / at(truth, home)
     place = "in the gap" if gap(points) else "beyond the points"
     return (
-        f"Mean-field shows {share:.0%} of the reference's doubt {place}, and {excess:.0%} of it "
-        "among the points."
+        f"Mean-field shows {100 * share:.0f} % of the reference's doubt {place}, and "
+        f"{100 * excess:.0f} % of it among the points."
     )
 
 

@@ -83,6 +83,16 @@ class MeanField(nn.Module):
             log_noise = log_noise + draw(self.noise, column)
         return draw(self.output, hidden)[..., 0], log_noise[..., 0]
 
+    @torch.no_grad()
+    def draw(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """f and log sigma of one network, its weights drawn from q, `[N]` each."""
+        column = x[:, None]
+        hidden = column if self.hidden is None else self.hidden.draw(generator)(column).tanh()
+        log_noise = torch.full_like(x, math.log(self.toy.noise))
+        if self.noise is not None:
+            log_noise += self.noise.draw(generator)(column)[:, 0]
+        return self.output.draw(generator)(hidden)[:, 0], log_noise
+
     def negative_elbo(self, points: Points, count: int, generator: torch.Generator) -> Tensor:
         """KL(q || p) - E_q[log p(y | weights)] without the constant, nats, from `count` draws."""
         mean, log_noise = self.sample(points.x, count, generator)
@@ -95,8 +105,8 @@ def fit(points: Points, toy: Toy, generator: torch.Generator) -> Prediction:
         prior = toy.prior(SAMPLES, generator)
         return predict(toy.mean(prior, GRID), toy.log_noise(prior, GRID))
     network = posterior(points, toy, generator)
-    with torch.no_grad():
-        return predict(*network.sample(GRID, SAMPLES, generator))
+    drawn = [network.draw(GRID, generator) for _ in range(SAMPLES)]
+    return predict(*map(torch.stack, zip(*drawn, strict=True)))
 
 
 def posterior(points: Points, toy: Toy, generator: torch.Generator) -> MeanField:

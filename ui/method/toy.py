@@ -11,12 +11,12 @@ from bnnlib.figures.toy import colours, panel
 from bnnlib.sentences.toy import REFERENCE, finding, panel_alt, verdict
 from bnnlib.toy import dropout, ensemble, mean_field
 from bnnlib.toy.model import GRID, Prediction, Toy
-from bnnlib.toy.points import MOST, PRESETS, Points
+from bnnlib.toy.points import EDGE, MOST, PRESETS, Points
 from bnnlib.toy.queue import ReferenceQueue, State
 from bnnlib.toy.reference import GOOD, Reference
-from ui.method import toy_pad, toy_state
+from ui.method import toy_pad
 from ui.method.toy_mathematics import mathematics
-from ui.method.toy_state import BEFORE, POINTS, SHEET, VISITOR
+from ui.method.toy_state import FIRST, ToyState, edited, read_address, toy_state, write_address
 from ui.page import is_dark, show_chart
 
 SEED = 0
@@ -45,7 +45,7 @@ the reference's epistemic band</li>
 
 def section() -> None:
     """The whole section. Its part of the address is `points`."""
-    problem = toy_state.read_address()
+    problem = read_address()
     st.header("Doubt about the curve, and noise: move the points")
     st.markdown(
         "A network learns a curve from a few points, in four ways. **Aleatoric** uncertainty is "
@@ -60,13 +60,17 @@ def section() -> None:
 
 def stage() -> None:
     """All that depends on the points."""
-    toy_state.write_address()
-    points = st.session_state[POINTS]
+    toy = toy_state()
+    sheet, table = (toy.key(name) for name in ("sheet", "table"))
+    toy.hear("sheet", toy_pad.moved(sheet))
+    toy.hear("table", edited(toy.base, st.session_state.get(table)))
+    write_address()
+    points = toy.points
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        editor(points)
+        editor(toy)
     with right:
-        found = panels(points)
+        found = panels(toy)
     st.html(f'<p class="sentence" role="status">{finding(points, found)}</p>')
     if words := verdict(points, found):
         st.markdown(words)
@@ -78,38 +82,25 @@ def stage() -> None:
         "the total band opens to the right, and the epistemic band hardly does."
     )
     with st.expander("The points as a table"):
-        toy_state.table()
+        point_table(toy)
     with st.expander("The same as numbers"):
         numbers(found)
     with st.expander("The mathematics"):
         mathematics()
 
 
-def editor(points: Points) -> None:
+def editor(toy: ToyState) -> None:
     """The sheet and its buttons."""
+    points = toy.points
     with st.container(horizontal=True, gap="small"):
         for name, (label, meaning) in LABELS.items():
-            preset = functools.partial(toy_state.use, PRESETS[name])
-            button(f"toy-{name}", label, meaning, preset)
-    sheet = toy_state.key(SHEET)
-    toy_pad.show(points, sheet, lambda: taken(sheet))
+            button(f"toy-{name}", label, meaning, functools.partial(toy.use, PRESETS[name]))
+    toy_pad.show(points, toy.key("sheet"))
     with st.container(horizontal=True, gap="small"):
-        undone = not st.session_state[BEFORE]
-        button("toy-undo", "Undo", "The points before the last change", toy_state.undo, undone)
-        button(
-            "toy-clear",
-            "Clear",
-            "No points: the prior",
-            lambda: toy_state.use(Points()),
-            not len(points),
-        )
-        button(
-            "toy-reset",
-            "Reset",
-            "The points that the section starts with",
-            lambda: toy_state.use(toy_state.FIRST),
-            points == toy_state.FIRST,
-        )
+        button("toy-undo", "Undo", "The points before the last change", toy.undo, not toy.before)
+        clear, reset = functools.partial(toy.use, Points()), functools.partial(toy.use, FIRST)
+        button("toy-clear", "Clear", "No points: the prior", clear, not len(points))
+        button("toy-reset", "Reset", "The points of the start", reset, points == FIRST)
     more = f" No more than {MOST} are used." if len(points) >= MOST else ""
     st.caption(
         f"{len(points)} point{'' if len(points) == 1 else 's'}. Tap to add one, drag to move one, "
@@ -123,22 +114,32 @@ def button(
     st.button(label, key=key, help=meaning, on_click=act, disabled=disabled)
 
 
-def taken(sheet: str) -> None:
-    """The sheet has sent its points."""
-    if (points := toy_pad.moved(sheet)) is not None:
-        toy_state.use(points, SHEET)
+def point_table(toy: ToyState) -> None:
+    """The points as a table that can be edited: what the sheet does, by keyboard."""
+    column = st.column_config.NumberColumn(
+        min_value=-EDGE, max_value=EDGE, step=0.01, format="%.2f", required=True
+    )
+    st.data_editor(
+        pd.DataFrame(list(toy.base.pairs), columns=["x", "y"], dtype=float),
+        num_rows="dynamic",
+        column_config={"x": column, "y": column},
+        hide_index=True,
+        height=260,
+        key=toy.key("table"),
+        alt="The points, which can be edited",
+    )
 
 
-def panels(points: Points) -> dict[str, Prediction]:
+def panels(toy: ToyState) -> dict[str, Prediction]:
     """The four panels; returns the predictions for these points, the reference first."""
-    state = reference(points)
+    points, state = toy.points, reference(toy)
     found = {**({REFERENCE: state[0]} if state[0] else {}), **live(points.pairs)}
     st.html(LEGEND)
     for row in (list(TITLES)[:2], list(TITLES)[2:]):
         for name, place in zip(row, st.columns(2, gap="small"), strict=True):
             with place:
                 if name == REFERENCE:
-                    reference_panel(points, *state)
+                    reference_panel(toy, *state)
                 else:
                     draw(name, points, found[name], found.get(REFERENCE))
     return found
@@ -155,23 +156,24 @@ def draw(name: str, points: Points, one: Prediction, against: Prediction | None 
     )
 
 
-def reference(points: Points) -> tuple[Prediction | None, State | None]:
+def reference(toy: ToyState) -> tuple[Prediction | None, State | None]:
     """The reference for these points if it is there, and where its run is.
 
     Without points it is the prior, which needs no run.
     """
+    points = toy.points
     if not len(points):
         return live(())["mean-field"], None
-    state = queue().ask(st.session_state[VISITOR], points)
+    state = queue().ask(toy.visitor, points)
     if state.reference is None:
         return None, state
-    toy_state.keep(points, state.reference)
+    toy.last = points, state.reference
     return state.reference.prediction, state
 
 
-def reference_panel(points: Points, found: Prediction | None, state: State | None) -> None:
+def reference_panel(toy: ToyState, found: Prediction | None, state: State | None) -> None:
     """The reference's panel, or the last one while the next is on its way, and how its run is."""
-    last = toy_state.last()
+    points, last = toy.points, toy.last
     if found is not None:
         draw(REFERENCE, points, found)
     elif last is not None:
@@ -184,7 +186,7 @@ def reference_panel(points: Points, found: Prediction | None, state: State | Non
         st.caption(quality(state.reference))
     else:
         pending = state.name in ("running", "waiting")
-        st.fragment(progress, run_every=POLL_SECONDS if pending else None)(points, last is not None)
+        st.fragment(progress, run_every=POLL_SECONDS if pending else None)(toy, last is not None)
 
 
 def draw_empty(points: Points) -> None:
@@ -203,9 +205,9 @@ def draw_empty(points: Points) -> None:
     )
 
 
-def progress(points: Points, shown: bool) -> None:
+def progress(toy: ToyState, shown: bool) -> None:
     """Where the run of NUTS is; the page is run again when it has ended."""
-    state = queue().ask(st.session_state[VISITOR], points)
+    state = queue().ask(toy.visitor, toy.points)
     if state.name == "ready":
         st.rerun()
     kept = " Shown is the posterior of the points before." if shown else ""
@@ -218,19 +220,14 @@ def progress(points: Points, shown: bool) -> None:
         )
     else:
         st.warning(f"{state.message}{kept}", icon=":material/timer_off:")
-        button(
-            "toy-retry", "Try again", "Run NUTS on these points", functools.partial(retry, points)
-        )
-
-
-def retry(points: Points) -> None:
-    queue().retry(points)
+        again = functools.partial(queue().retry, toy.points)
+        button("toy-retry", "Try again", "Run NUTS on these points", again)
 
 
 def quality(found: Reference) -> str:
     """How far the reference can be trusted."""
     agree = "the chains agree" if found.rhat < GOOD else "the chains do not quite agree yet"
-    failed = f" {found.divergences} steps diverged." if found.divergences else ""
+    failed = f" Divergent draws: {found.divergences}." if found.divergences else ""
     return f"R-hat {found.rhat:.2f}: {agree}. {found.draws} draws in {found.seconds:.1f} s.{failed}"
 
 

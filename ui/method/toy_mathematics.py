@@ -48,9 +48,9 @@ M = I / \tau^2 + \Phi^\top S \Phi ,
 $$
 
 where $y$ is the vector of all $y_n$ and $S$ the diagonal matrix of $1 / \sigma^2(x_n)$.
-{reference.CHAINS} chains of {reference.DRAWS} draws follow {reference.WARMUP} draws of warm-up each.
-$\hat R$ compares the variance between half chains with that within them: near 1 they agree. The
-largest $\hat R$ of $f$ over all $x$ is shown.
+{reference.CHAINS} chains have {reference.DRAWS} draws each, after {reference.WARMUP} draws of
+warm-up. $\hat R$ compares the variance between half chains with that within them: near 1 they
+agree. The largest $\hat R$ of $f$ over all $x$ is shown.
 
 **Mean-field.** A normal distribution of its own for every weight, $q(\theta) = \prod_i
 \mathcal N(\theta_i; m_i, s_i^2)$ with means $m_i$ and standard deviations $s_i$, that maximises the
@@ -60,10 +60,11 @@ $$
 \mathbb E_q[\log p(D \mid \theta)] - \operatorname{{KL}}\big(q(\theta) \,\|\, p(\theta)\big),
 $$
 
-where $\operatorname{{KL}}$ is the Kullback-Leibler divergence and $p(\theta)$ the prior. Where $f$ is
-linear in $\theta$ its answer is known: $s_i^2 = 1 / \Lambda_{{ii}}$, where $\Lambda$ is the precision
-matrix of the exact posterior. The true variance of $\theta_i$ is $(\Lambda^{{-1}})_{{ii}}$, which is
-never smaller. The layers are our `BayesianLinear`, {mean_field.STEPS} steps.
+where $\operatorname{{KL}}$ is the Kullback-Leibler divergence and $p(\theta)$ the prior. Where $f$
+is linear in $\theta$ its answer is known: $s_i^2 = 1 / \Lambda_{{ii}}$, where $\Lambda$ is the
+precision matrix of the exact posterior. The true variance of $\theta_i$ is
+$(\Lambda^{{-1}})_{{ii}}$, which is never smaller. The layers are our `BayesianLinear`, trained for
+{mean_field.STEPS} steps by the local reparameterisation trick.
 
 **Dropout.** One network $\theta$, whose hidden units are dropped with probability
 $p = {dropout.RATE:g}$: $v_k$ becomes $d_k v_k / (1 - p)$, $d_k \sim \text{{Bernoulli}}(1 - p)$.
@@ -73,8 +74,8 @@ $$
 \mathbb E_d[-\log p(D \mid \theta, d)] + \sum_i \frac{{\kappa_i\,\theta_i^2}}{{2 \tau_i^2}},
 $$
 
-where $\tau_i$ is the prior standard deviation of $\theta_i$, and $\kappa_i$ is $1 - p$ for the $v_k$
-and 1 for all else. It is asked {dropout.SAMPLES} times with new masks $d$.
+where $\tau_i$ is the prior standard deviation of $\theta_i$, and $\kappa_i$ is $1 - p$ for the
+$v_k$ and 1 for all else. It is asked {dropout.SAMPLES} times with new masks $d$.
 
 **Ensemble.** {ensemble.MEMBERS} networks, each the maximum of $\log p(D \mid \theta) +
 \log p(\theta)$ that is found from its own start, drawn from the prior.

@@ -1,6 +1,5 @@
 """The sheet on which the toy's points are moved. The browser's part is toy_pad.js."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,12 @@ _mount = st.components.v2.component(
 )
 
 
-def show(points: Points, key: str, on_change: Callable[[], None]) -> None:
+def show(points: Points, key: str) -> None:
     """The sheet. A new `key` makes a fresh one with `points` on it; `moved(key)` gives the rest."""
     _mount(
         key=key,
         data={"points": [list(pair) for pair in points.pairs], "most": MOST},
-        on_points_change=on_change,
+        on_points_change=lambda: None,  # it makes `points` a part of the value
     )
 
 

@@ -1,49 +1,101 @@
-"""The toy's points in a session: moved on the sheet or in the table, undone, and in the address."""
+"""The toy's points in a session: moved on the sheet or in the table, undone, and in the address.
+
+A click's callback must not look into `st.session_state`: where another run is waiting, as it is
+while a fragment polls, Streamlit ends a callback there, and the click would be lost. So the state
+is one object, which the callbacks hold, and what the sheet and the table say is read by the run.
+"""
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from bnnlib.errors import BnnlibError
-from bnnlib.toy.points import EDGE, MOST, PRESETS, Points, from_text, to_text
+from bnnlib.toy.points import MOST, PRESETS, Points, from_text, to_text
 from bnnlib.toy.reference import Reference
 from ui.address import names_a_state, own_parameters
 
-PARAMETER = "points"
+NAME = "toy"  # in the session
+PARAMETER = "points"  # in the address
 FIRST = PRESETS["gap"]  # what the address leaves out
 MOST_UNDONE = 50
-POINTS, BEFORE, SHEET, TABLE = "toy_points", "toy_before", "toy_sheet", "toy_table"
-LAST, VISITOR = "toy_last", "toy_visitor"
+
+
+@dataclass
+class ToyState:
+    """points: in use. before: those before each change. sheet, table: the numbers of the widgets.
+
+    A new number makes a new widget, which starts with `points`. said: what the sheet and the table
+    last said. base: what the table started with. last: the posterior that was last shown.
+    """
+
+    points: Points = FIRST
+    before: list[Points] = field(default_factory=list)
+    sheet: int = 0
+    table: int = 0
+    said: dict[str, Points] = field(default_factory=dict)
+    base: Points = FIRST
+    last: tuple[Points, Reference] | None = None
+    visitor: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def use(self, points: Points, source: str = "") -> None:
+        """Go on with these points. The sheet and the table are made anew, but for the source."""
+        if points != self.points:
+            self.before = [*self.before, self.points][-MOST_UNDONE:]
+            self._show(points, source)
+
+    def undo(self) -> None:
+        """Go back to the points before the last change, if there are any."""
+        if self.before:
+            self._show(self.before.pop())
+
+    def hear(self, source: str, points: Points | None) -> None:
+        """Use what the `sheet` or the `table` says, if it says something new."""
+        if points is not None and self.said.get(source) != points:
+            self.said[source] = points
+            self.use(points, source)
+
+    def key(self, name: str) -> str:
+        """The key of the widget `sheet` or `table`."""
+        return f"toy_{name}_{getattr(self, name)}"
+
+    def _show(self, points: Points, source: str = "") -> None:
+        self.points = points
+        if source != "sheet":
+            self.sheet += 1
+            self.said.pop("sheet", None)
+        if source != "table":
+            self.table += 1
+            self.said.pop("table", None)
+            self.base = points
+
+
+def toy_state() -> ToyState:
+    """The state of this session."""
+    return st.session_state.setdefault(NAME, ToyState())
 
 
 def read_address() -> str | None:
     """Take the points from the address, where it names them; a sentence if they mean nothing."""
-    state = st.session_state
-    state.setdefault(VISITOR, uuid.uuid4().hex)
-    if not names_a_state(POINTS in state):
+    known = NAME in st.session_state
+    toy, text = toy_state(), own_parameters().get(PARAMETER)
+    if text is None or not names_a_state(known):
         return None
-    text = own_parameters().get(PARAMETER)
-    if text is None and POINTS in state:
-        return None
-    problem, found = None, FIRST
     try:
-        found = FIRST if text is None else from_text(text)
-        if text is not None and text.count(".") >= MOST:
-            problem = (
-                f"The address names {text.count('.') + 1:,} points: the first {MOST} are used."
-            )
+        toy.use(from_text(text))
     except BnnlibError as error:
-        problem = f"The points in the address were not understood: {error}"
-    state.update({POINTS: found, BEFORE: [], SHEET: fresh(SHEET), TABLE: fresh(TABLE)})
-    return problem
+        return f"The points in the address were not understood: {error}"
+    if not known:
+        toy.before.clear()
+    count = text.count(".") + 1
+    return f"The address names {count} points: the first {MOST} are used." if count > MOST else None
 
 
 def parameters() -> dict[str, str]:
     """The toy's part of the address."""
-    points = st.session_state.get(POINTS, FIRST)
+    points = toy_state().points
     return {} if points == FIRST else {PARAMETER: to_text(points)}
 
 
@@ -56,75 +108,17 @@ def write_address() -> None:
         st.query_params[PARAMETER] = wanted
 
 
-def fresh(name: str) -> int:
-    """The next number of the sheet or of the table: a new number makes a new one."""
-    return int(st.session_state.get(name, 0)) + 1
+def edited(base: Points, changes: Any) -> Points | None:
+    """The points after the changes that a table reports; unfinished rows are left out.
 
-
-def key(name: str) -> str:
-    """The widget's key of the sheet or of the table."""
-    return f"{name}_{st.session_state[name]}"
-
-
-def use(points: Points, source: str | None = None) -> None:
-    """Go on with these points. The sheet and the table are made anew, but for the source."""
-    state = st.session_state
-    if points == state[POINTS]:
-        return
-    state[BEFORE] = [*state[BEFORE], state[POINTS]][-MOST_UNDONE:]
-    _replace(points, source)
-
-
-def undo() -> None:
-    """Go back to the points before the last change."""
-    *rest, last = st.session_state[BEFORE]
-    _replace(last)
-    st.session_state[BEFORE] = rest
-
-
-def _replace(points: Points, source: str | None = None) -> None:
-    state = st.session_state
-    state[POINTS] = points
-    for name in {SHEET, TABLE} - {source}:
-        state[name] = fresh(name)
-
-
-def table() -> None:
-    """The points as a table that can be edited: what the sheet does, by keyboard."""
-    state, name = st.session_state, key(TABLE)
-    state.setdefault(f"{name}_base", state[POINTS])  # edits are relative to how the table started
-    base = state[f"{name}_base"]
-    column = st.column_config.NumberColumn(
-        min_value=-EDGE, max_value=EDGE, step=0.01, format="%.2f", required=True
-    )
-    st.data_editor(
-        pd.DataFrame(list(base.pairs), columns=["x", "y"], dtype=float),
-        num_rows="dynamic",
-        column_config={"x": column, "y": column},
-        hide_index=True,
-        height=260,
-        key=name,
-        on_change=lambda: use(edited(base, state[name]), TABLE),
-        alt="The points, which can be edited",
-    )
-
-
-def edited(base: Points, changes: Mapping[str, Any]) -> Points:
-    """The points after the changes that a table reports; unfinished rows are left out."""
-    rows = [{"x": x, "y": y} for x, y in base.pairs]
+    None for what are no changes.
+    """
+    if not isinstance(changes, Mapping) or "edited_rows" not in changes:
+        return None
+    rows: list[dict[str, float | None]] = [{"x": x, "y": y} for x, y in base.pairs]
     for row, change in changes["edited_rows"].items():
         rows[int(row)].update(change)
     deleted = set(changes["deleted_rows"])
     rows = [row for k, row in enumerate(rows) if k not in deleted] + changes["added_rows"]
     pairs = [(row.get("x"), row.get("y")) for row in rows]
     return Points.of([(x, y) for x, y in pairs if x is not None and y is not None])
-
-
-def keep(points: Points, reference: Reference) -> None:
-    """The last posterior of this session, shown until the next one is there."""
-    st.session_state[LAST] = (points, reference)
-
-
-def last() -> tuple[Points, Reference] | None:
-    """The points and the posterior that were last shown."""
-    return st.session_state.get(LAST)
