@@ -9,7 +9,8 @@ from bnnlib.toy.points import EDGE, Points
 
 REFERENCE = "the reference"
 WIDE = 1.0  # between two points this far apart there is a gap
-NEAR = 0.25
+NEAR = 0.25  # the points around a point
+MUCH = 100  # a ratio above this says no more than that
 
 
 def gap(points: Points) -> tuple[float, float] | None:
@@ -60,7 +61,7 @@ def finding(points: Points, found: Mapping[str, Prediction]) -> str:
     )
     home = near(points)
     growth = [
-        f"{at(one.epistemic, x) / max(at(one.epistemic, home), 1e-6):.1f} times for {name}"
+        f"{times(at(one.epistemic, x), at(one.epistemic, home))} for {name}"
         for name, one in found.items()
     ]
     return (
@@ -96,6 +97,11 @@ def panel_alt(name: str, points: Points, one: Prediction) -> str:
     home = near(points)
     here = f"{at(one.epistemic, home):.2f} and {at(one.total, home):.2f}"
     return f"{text}; at x = {number(home)} they are {here}."
+
+
+def times(value: float, base: float) -> str:
+    """How many times as large as the base a value is."""
+    return f"{value / base:.1f} times" if value < MUCH * base else f"over {MUCH} times"
 
 
 def number(x: float) -> str:

@@ -45,7 +45,7 @@ the reference's epistemic band</li>
 
 def section() -> None:
     """The whole section. Its part of the address is `points`."""
-    problem = read_address()
+    read_address()
     st.header("Doubt about the curve, and noise: move the points")
     st.markdown(
         "A network learns a curve from a few points, in four ways. **Aleatoric** uncertainty is "
@@ -53,8 +53,6 @@ def section() -> None:
         "is about the curve itself: points in the right place make it smaller. A good method "
         "doubts the curve where there are no points, and trusts it where there are many."
     )
-    if problem:
-        st.warning(problem, icon=":material/link_off:")
     st.fragment(stage)()
 
 
@@ -66,6 +64,8 @@ def stage() -> None:
     toy.hear("table", edited(toy.base, st.session_state.get(table)))
     write_address()
     points = toy.points
+    if toy.problem:
+        st.warning(toy.problem, icon=":material/link_off:")
     left, right = st.columns([2, 3], gap="medium")
     with left:
         editor(toy)
@@ -75,11 +75,12 @@ def stage() -> None:
     if words := verdict(points, found):
         st.markdown(words)
     st.markdown(
-        "**What you should have seen.** Move a few points into the gap: the epistemic band of the "
-        "reference closes there. Mean-field treats every weight on its own. It cannot be narrow at "
-        "the points and wide between them, so it is a compromise: too wide at the points, too "
-        "narrow in the gap. Dropout's band is about equally wide everywhere. With *Growing noise* "
-        "the total band opens to the right, and the epistemic band hardly does."
+        "**What you should have seen.** Move a few points into the gap of the sine: the epistemic "
+        "band of the reference closes there. Mean-field treats every weight on its own. It cannot "
+        "be narrow at the points and wide between them, so it is a compromise: too wide at the "
+        "points, too narrow in the gap. Dropout's band is about equally wide everywhere. With "
+        "*Growing noise* the total band opens to the right. That is noise: more points would not "
+        "close it."
     )
     with st.expander("The points as a table"):
         point_table(toy)
@@ -234,7 +235,7 @@ def quality(found: Reference) -> str:
 def numbers(found: dict[str, Prediction]) -> None:
     """The table twin of the panels, at nine places."""
     places = range(0, len(GRID), 10)
-    frame = pd.DataFrame({"x": [float(GRID[k]) for k in places]})
+    frame = pd.DataFrame({"x": [round(float(GRID[k]), 1) + 0.0 for k in places]})
     for name, one in found.items():
         for part in ("mean", "epistemic", "aleatoric"):
             frame[f"{name.removeprefix('the ')}, {part}"] = [

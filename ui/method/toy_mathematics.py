@@ -53,7 +53,8 @@ warm-up. $\hat R$ compares the variance between half chains with that within the
 agree. The largest $\hat R$ of $f$ over all $x$ is shown.
 
 **Mean-field.** A normal distribution of its own for every weight, $q(\theta) = \prod_i
-\mathcal N(\theta_i; m_i, s_i^2)$ with means $m_i$ and standard deviations $s_i$, that maximises the
+\mathcal N(\theta_i; m_i, \lambda_i^2)$ with means $m_i$ and standard deviations $\lambda_i$, that
+maximises the
 evidence lower bound (ELBO)
 
 $$
@@ -61,8 +62,8 @@ $$
 $$
 
 where $\operatorname{{KL}}$ is the Kullback-Leibler divergence and $p(\theta)$ the prior. Where $f$
-is linear in $\theta$ its answer is known: $s_i^2 = 1 / \Lambda_{{ii}}$, where $\Lambda$ is the
-precision matrix of the exact posterior. The true variance of $\theta_i$ is
+is linear in $\theta$ its answer is known: $\lambda_i^2 = 1 / \Lambda_{{ii}}$, where $\Lambda$ is
+the precision matrix of the exact posterior. The true variance of $\theta_i$ is
 $(\Lambda^{{-1}})_{{ii}}$, which is never smaller. The layers are our `BayesianLinear`, trained for
 {mean_field.STEPS} steps by the local reparameterisation trick.
 
@@ -87,5 +88,6 @@ Networks*; D. Kingma, T. Salimans & M. Welling 2015, *Variational Dropout and th
 Reparameterization Trick*; Y. Gal & Z. Ghahramani 2016, *Dropout as a Bayesian Approximation*;
 B. Lakshminarayanan, A. Pritzel & C. Blundell 2017, *Simple and Scalable Predictive Uncertainty
 Estimation using Deep Ensembles*; A. Foong et al. 2020, *On the Expressiveness of Approximate
-Inference in Bayesian Neural Networks* (why mean-field and dropout cannot doubt only in a gap).
+Inference in Bayesian Neural Networks* (with one layer of ReLU units,
+mean-field and dropout cannot be surer at the points on both sides of a gap than within it).
 """)

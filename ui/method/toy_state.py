@@ -28,7 +28,8 @@ class ToyState:
     """points: in use. before: those before each change. sheet, table: the numbers of the widgets.
 
     A new number makes a new widget, which starts with `points`. said: what the sheet and the table
-    last said. base: what the table started with. last: the posterior that was last shown.
+    last said. base: what the table started with. last: the posterior that was last shown. problem:
+    what was wrong with the points of the address.
     """
 
     points: Points = FIRST
@@ -38,6 +39,7 @@ class ToyState:
     said: dict[str, Points] = field(default_factory=dict)
     base: Points = FIRST
     last: tuple[Points, Reference] | None = None
+    problem: str = ""
     visitor: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def use(self, points: Points, source: str = "") -> None:
@@ -62,7 +64,7 @@ class ToyState:
         return f"toy_{name}_{getattr(self, name)}"
 
     def _show(self, points: Points, source: str = "") -> None:
-        self.points = points
+        self.points, self.problem = points, ""
         if source != "sheet":
             self.sheet += 1
             self.said.pop("sheet", None)
@@ -77,20 +79,20 @@ def toy_state() -> ToyState:
     return st.session_state.setdefault(NAME, ToyState())
 
 
-def read_address() -> str | None:
-    """Take the points from the address, where it names them; a sentence if they mean nothing."""
+def read_address() -> None:
+    """Take the points from the address, where it names them."""
     known = NAME in st.session_state
     toy, text = toy_state(), own_parameters().get(PARAMETER)
     if text is None or not names_a_state(known):
-        return None
+        return
     try:
         toy.use(from_text(text))
     except BnnlibError as error:
-        return f"The points in the address were not understood: {error}"
+        toy.problem = f"The points in the address were not understood: {error}"
+    if (count := text.count(".") + 1) > MOST and not toy.problem:
+        toy.problem = f"The address names {count} points: the first {MOST} are used."
     if not known:
         toy.before.clear()
-    count = text.count(".") + 1
-    return f"The address names {count} points: the first {MOST} are used." if count > MOST else None
 
 
 def parameters() -> dict[str, str]:
