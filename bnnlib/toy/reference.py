@@ -10,12 +10,14 @@ so it cannot outlive the server that started it.
 """
 
 import json
+import math
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,6 +28,7 @@ from bnnlib.toy.points import Points
 
 CHAINS, WARMUP, DRAWS = 2, 100, 150
 DEPTH = 4  # at most 2^4 - 1 steps a draw; so the time of a run is bounded
+SECONDS, FEWEST = 12.0, 40  # on a busy machine there are fewer draws, but not fewer than this
 GOOD = 1.05  # an R-hat below this says that the chains agree
 SEED = 0
 
@@ -57,7 +60,7 @@ def fit(points: Points, toy: Toy, generator: torch.Generator) -> Reference:
     began = time.perf_counter()
     starts = toy.start(CHAINS, generator)[:, : toy.below]
     chains, divergences = draw(
-        lambda t: marginal_energy(toy, t, points), starts, WARMUP, DRAWS, generator
+        lambda t: marginal_energy(toy, t, points), starts, WARMUP, DRAWS, generator, SECONDS
     )
     networks = torch.stack(
         [torch.stack([draw_output(toy, t, points, generator) for t in chain]) for chain in chains]
@@ -81,33 +84,59 @@ def draw(
     warmup: int,
     draws: int,
     generator: torch.Generator,
-    depth: int = DEPTH,
+    seconds: float = math.inf,
 ) -> tuple[Tensor, int]:
     """NUTS chains of the density exp(-energy), from `starts` `[M, P]`: draws `[M, S, P]`.
 
-    The second value is the number of divergences after the warm-up. The chains run one after the
-    other: each process of their own would take 250 MB. Pyro's NUTS draws from torch's global
-    generator, which is set for the run and put back.
+    S is `draws`, or fewer, at least `FEWEST`, where the chains would take more than `seconds`
+    together. The second value is the number of divergences after the warm-up. The chains run one
+    after the other: each process of their own would take 250 MB. Pyro's NUTS draws from torch's
+    global generator, which is set for the run and put back.
     """
-    from pyro.infer import MCMC, NUTS
-
-    chains, divergences = [], 0
+    began = time.perf_counter()
     with torch.random.fork_rng(devices=()):
         torch.set_rng_state(generator.get_state())
-        for start in starts:
-            kernel = NUTS(potential_fn=lambda site: energy(site["t"]), max_tree_depth=depth)
-            chain = MCMC(
-                kernel,
-                num_samples=draws,
-                warmup_steps=warmup,
-                initial_params={"t": start},
-                disable_progbar=True,
-            )
-            chain.run()
-            chains.append(chain.get_samples()["t"])
-            divergences += len(chain.diagnostics()["divergences"]["chain 0"])
+        found = [
+            _chain(energy, start, warmup, draws, began + seconds * number / len(starts))
+            for number, start in enumerate(starts, 1)
+        ]
         generator.set_state(torch.get_rng_state())
-    return torch.stack(chains), divergences
+    shortest = min(len(chain) for chain, _ in found)
+    return torch.stack([chain[-shortest:] for chain, _ in found]), sum(bad for _, bad in found)
+
+
+def _chain(
+    energy: Callable[[Tensor], Tensor], start: Tensor, warmup: int, draws: int, end: float
+) -> tuple[Tensor, int]:
+    """One chain `[S, P]` and its divergences; `end`: when it should end."""
+    from pyro.infer import MCMC, NUTS
+
+    kept: list[Tensor] = []
+
+    def collect(kernel: Any, site: dict[str, Tensor], stage: str, _: int) -> None:
+        if stage == "Sample":
+            kept.append(site["t"])
+            if len(kept) >= FEWEST and time.perf_counter() > end:
+                raise _LateError(len(kernel.diagnostics()["divergences"]))
+
+    chain = MCMC(
+        NUTS(potential_fn=lambda site: energy(site["t"]), max_tree_depth=DEPTH),
+        num_samples=draws,
+        warmup_steps=warmup,
+        initial_params={"t": start},
+        hook_fn=collect,
+        disable_progbar=True,
+    )
+    try:
+        chain.run()
+        divergences = len(chain.diagnostics()["divergences"]["chain 0"])
+    except _LateError as late:
+        (divergences,) = late.args
+    return torch.stack(kept), divergences
+
+
+class _LateError(Exception):
+    """A chain has taken its share of the time. Its argument: the divergences so far."""
 
 
 def rhat(draws: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from bnnlib.toy.marginal import marginal_energy
 from bnnlib.toy.model import GRID, Toy
 from bnnlib.toy.points import PRESETS, Points
 from bnnlib.toy.queue import COMMAND
-from bnnlib.toy.reference import draw, fit, rhat
+from bnnlib.toy.reference import FEWEST, draw, fit, rhat
 from tests.toy.test_model import LINE, generator, precision
 
 
@@ -50,6 +50,12 @@ def test_the_reference_is_surer_at_the_points_than_in_the_gap() -> None:
     assert at[0.0] > 4 * at[-1.2]
     assert at[0.0] > 4 * at[1.2]
     assert found.rhat < 1.2
+
+
+def test_on_a_busy_machine_there_are_fewer_draws() -> None:
+    starts = torch.zeros(2, 1)
+    draws, _ = draw(lambda t: t.square().sum() / 2, starts, 5, 500, generator(), seconds=0.0)
+    assert draws.shape == (2, FEWEST, 1)
 
 
 def test_rhat_of_known_chains() -> None:
