@@ -7,7 +7,7 @@ import streamlit as st
 from bnnlib.errors import BnnlibError
 from ui.data_notice import data_notice
 from ui.loaders import load_digits
-from ui.method import dropout, graph, noise, sign, temperature, terms, weights
+from ui.method import dropout, graph, noise, sign, temperature, terms, toy, weights
 from ui.method.parts import choose_digit
 from ui.method.state import read_address, write_address
 from ui.page import page_setup, show_error
@@ -19,7 +19,8 @@ SECTIONS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("4. The ELBO, taken apart", terms.section),
     ("5. What a wrong sign does", sign.section),
     ("6. Temperature", temperature.section),
-    ("7. The model's graph", graph.section),
+    ("7. Noise, and doubt about the curve", toy.section),
+    ("8. The model's graph", graph.section),
 )
 
 

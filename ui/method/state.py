@@ -6,6 +6,7 @@ import streamlit as st
 
 from ui.address import SIDES, names_a_state, own_parameters, write_parameters
 from ui.loaders import chosen_networks, named_networks
+from ui.method import toy_state
 
 Value = str | int | float
 DIGITS: tuple[Value, ...] = ("mine", *range(10))
@@ -32,7 +33,7 @@ PARAMETERS = {
     "show": Parameter("sigma", ("sigma", "loss", "kl", "validation_error")),
     "temperature": Parameter("0.01", ("1", "0.1", "0.01")),
 }
-ELSEWHERE = ("points",)  # in the address, for a section that reads it by itself
+ELSEWHERE = (toy_state.PARAMETER,)  # in the address, for a section that reads it by itself
 
 
 def key(name: str) -> str:
@@ -84,6 +85,5 @@ def write_address() -> None:
         now = state.get(key(name), parameter.default)
         if now != parameter.default:
             address[name] = f"{now:g}" if isinstance(now, float) else str(now)
-    given = own_parameters()
-    address |= {name: given[name] for name in ELSEWHERE if name in given}
+    address |= toy_state.parameters()
     write_parameters(named_networks(chosen_networks(), bool(address)) | address)
