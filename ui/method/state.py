@@ -53,6 +53,7 @@ def read_address() -> str | None:
     Returns a sentence if part of it means nothing.
     """
     state = st.session_state
+    toy_state.read_address()
     if not names_a_state(key("digit") in state):
         return None
     given, wrong = own_parameters(), []

@@ -17,7 +17,7 @@ from bnnlib.toy.reference import GOOD, Reference
 from ui.method import toy_pad
 from ui.method.parts import claim
 from ui.method.toy_mathematics import mathematics
-from ui.method.toy_state import FIRST, ToyState, edited, read_address, toy_state, write_address
+from ui.method.toy_state import FIRST, ToyState, edited, toy_state, write_address
 from ui.page import is_dark, show_chart
 
 SEED = 0
@@ -46,7 +46,6 @@ the reference's epistemic band</li>
 
 def section() -> None:
     """The whole section. Its part of the address is `points`."""
-    read_address()
     claim(
         "Noise stays, however many points there are; doubt about the curve goes where points are. "
         "A good method doubts the curve where there are none, and trusts it where there are many."
