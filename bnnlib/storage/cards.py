@@ -24,6 +24,7 @@ CONFIGS: dict[str, Any] = {
 }
 
 
+LISTS = ("hidden", "initial_factors")
 MAY_LACK = ("prior_scale", "initial_mean")  # None has a meaning there
 
 
@@ -82,6 +83,10 @@ def _check_config(config: Config) -> None:
     given = {name: value for name, value in vars(config).items() if name != "kind"}
     if missing := [name for name, value in given.items() if value is None and name not in MAY_LACK]:
         raise ValueError(f"no {missing[0]}")
+    if odd := [
+        name for name, value in given.items() if isinstance(value, tuple) != (name in LISTS)
+    ]:
+        raise ValueError(f"{odd[0]} {given[odd[0]]!r}")
     fields = [value for value in given.values() if value is not None]
     if not all(
         math.isfinite(number) and number >= 0

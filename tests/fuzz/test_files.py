@@ -199,6 +199,7 @@ def test_a_picture(data: st.DataObject, kind: str) -> None:
         ({"initial_scale": None}, "no initial_scale"),
         ({"initial_scale": 0.0}, "initial_scale is 0.0"),
         ({"hidden": 3}, "describes no network"),
+        ({"minimum_scale": [0.0]}, "minimum_scale"),
     ],
 )
 def test_cards_that_were_found(whole: Path, tmp_path: Path, changes: dict, said: str) -> None:
