@@ -1,7 +1,6 @@
 """`python -m bnnlib train`: settings from the options, a progress bar, a checkpoint."""
 
 import argparse
-import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,9 @@ from bnnlib.runs.keep import keep_as_checkpoint
 from bnnlib.runs.run import Run
 from bnnlib.runs.worker import work
 from bnnlib.storage.checkpoints import FOLDER
-from bnnlib.training.config import SETTINGS, TRAINING, TrainingConfig, replace, with_width
+from bnnlib.training.choice import chosen
+from bnnlib.training.config import SETTINGS, TrainingConfig
 from bnnlib.training.material import load_material
-from bnnlib.training.presets import preset
 from bnnlib.training.report import EpochReport, line
 from bnnlib.training.session import fit, make_card, progress
 from bnnlib.training.start import build, pick_device
@@ -114,48 +113,16 @@ def _check_resumed(run: Run, options: argparse.Namespace) -> None:
 
 def configs_from(options: argparse.Namespace) -> tuple[TrainableConfig, TrainingConfig]:
     """The preset with the options' changes; raises BnnlibError for values out of range or place."""
-    config, training = preset(options.kind, options.preset)
     given = {
         name: getattr(options, name)
         for name, one in SETTINGS.items()
         if one.flag and getattr(options, name) is not None
     }
-    for name, value in given.items():
-        if (only := SETTINGS[name].only) and only != options.kind:
-            raise BnnlibError(
-                f"{SETTINGS[name].option} is for the {only} network: "
-                f"leave it out for {options.kind}."
-            )
-        SETTINGS[name].check(value, SETTINGS[name].option)
-    if "prior_scale" in given:
-        config = dataclasses.replace(config, prior_scale=given["prior_scale"])
-    if "hidden_width" in given:
-        config = with_width(config, given["hidden_width"])
-    if "classes" in given:
-        given["classes"] = parse_classes(given["classes"])
-    training = replace(training, **{name: given[name] for name in TRAINING if name in given})
-    if training.objective == "published" and "temperature" in given:
-        raise BnnlibError(
-            "The published objective has no temperature: leave --temperature out, "
-            "or train with --objective elbo."
-        )
+    config, training = chosen(
+        options.kind, options.preset, given, lambda name: SETTINGS[name].option
+    )
     pick_device(training.device)
-    if options.preset == "pen" and not (training.pen and training.not_digits):
-        raise BnnlibError(
-            "The preset pen learns from files that are not part of the project: "
-            "give --pen FILE and --not-digits FOLDER."
-        )
     return config, training
-
-
-def parse_classes(text: str) -> tuple[int, ...]:
-    """ "0,1,7" -> (0, 1, 7); raises BnnlibError for anything else."""
-    try:
-        return tuple(sorted(int(part) for part in text.split(",")))
-    except ValueError:
-        raise BnnlibError(
-            f"--classes is {text!r}: give digits with commas between them, as 0,1,7."
-        ) from None
 
 
 def _command(arguments: list[str]) -> str:
