@@ -1,6 +1,7 @@
 """`python -m bnnlib train`: settings from the options, a progress bar, a checkpoint."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,12 @@ from bnnlib.runs.worker import work
 from bnnlib.storage.checkpoints import FOLDER
 from bnnlib.training.choice import chosen
 from bnnlib.training.config import SETTINGS, TrainingConfig
+from bnnlib.training.follow import follow, lead
 from bnnlib.training.material import load_material
 from bnnlib.training.report import EpochReport, line
 from bnnlib.training.session import fit, make_card, progress
 from bnnlib.training.start import build, pick_device
+from bnnlib.training.team import joined, launched
 from bnnlib.training.trainer import DivergedError
 
 RUN_OPTIONS = ("kind", "run", "resume", "out", "replace", "verb")
@@ -31,10 +34,17 @@ RUN_OPTIONS = ("kind", "run", "resume", "out", "replace", "verb")
 def train(options: argparse.Namespace) -> int:
     """Train and keep the best network as a checkpoint, or train in a run folder with --run.
 
+    Of several processes that torchrun started, the first one does; the others train along.
     Returns the exit code: 0, or 130 if it was stopped before the first epoch was over.
     """
-    if options.run or options.resume:
-        return train_run(options)
+    with joined(options.device or "auto") as rank:
+        if rank:
+            return follow()
+        return train_run(options) if options.run or options.resume else train_checkpoint(options)
+
+
+def train_checkpoint(options: argparse.Namespace) -> int:
+    """Train and keep the best network as a checkpoint; returns the exit code."""
     config, training = configs_from(options)
     out = Path(options.out) if options.out else FOLDER / f"my-{options.kind}"
     out = prepare_folder(out, options.replace)
@@ -46,6 +56,7 @@ def train(options: argparse.Namespace) -> int:
         f"Data: {digits.description}.",
         file=sys.stderr,
     )
+    lead(config, training, digits)
     diverged: DivergedError | None = None
     with Progress(training) as bar:
         try:
@@ -137,7 +148,9 @@ def _command(arguments: list[str]) -> str:
         if not (skip or where or argument in ("--resume", "--replace")):
             kept.append(argument)
         skip = where and "=" not in argument
-    return " ".join(["python -m bnnlib", *kept])
+    size = os.environ.get("WORLD_SIZE", "1") if launched() else ""
+    start = f"torchrun --nproc-per-node {size} -m bnnlib" if size else "python -m bnnlib"
+    return " ".join([start, *kept])
 
 
 class Progress:
