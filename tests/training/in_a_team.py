@@ -3,6 +3,7 @@
 Prints "equal" once a process, or fails with what is not.
 """
 
+import copy
 import dataclasses
 import sys
 
@@ -78,7 +79,7 @@ def train() -> None:
         trainer = Trainer(build(BAYESIAN, 0), split, split, config, given)
         report = trainer.run_epoch()
         resumed = Trainer(build(BAYESIAN, 1), split, split, config, given)
-        resumed.load_state_dict(trainer.state_dict())  # of rank 0 as of the others
+        resumed.load_state_dict(copy.deepcopy(trainer.state_dict()))
         assert resumed.run_epoch().loss == trainer.run_epoch().loss
         own = torch.cat([p.detach().flatten() for p in trainer.network.parameters()])
         numbers = torch.tensor([report.loss, report.nll, report.kl, report.accuracy])
