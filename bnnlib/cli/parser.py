@@ -97,10 +97,11 @@ def parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument(
         "names",
-        nargs="+",
+        nargs="*",
         metavar="NAME",
         help="a checkpoint's name or path; of several, their differences too",
     )
+    _add_shard_options(evaluate)
     evaluate.add_argument(
         "--split", choices=("test", "validation"), default="test", help="the images to report on"
     )
@@ -197,6 +198,23 @@ def _add_train(verbs: Any) -> None:
         action="store_true",
         help="go on with the run in --run DIR, with its own settings",
     )
+
+
+def _add_shard_options(evaluate: argparse.ArgumentParser) -> None:
+    """Very many images, a part in memory at a time; docs/cluster.md tells how they are shared."""
+    evaluate.add_argument("--shard", metavar="K/N", help="the K-th of N parts, into a file")
+    evaluate.add_argument("--merge", nargs="+", metavar="FILE", help="join the files of all shards")
+    evaluate.add_argument("--out", metavar="FILE", help="the shard's file (NAME-K-of-N.json)")
+    evaluate.add_argument(
+        "--images", metavar="FILE", help="a .npy file, uint8 [N, 28, 28], in place of a split"
+    )
+    evaluate.add_argument("--labels", metavar="FILE", help="a .npy file, their digits [N]")
+    evaluate.add_argument(
+        "--answers",
+        metavar="FILE",
+        help="a new .npy file, float32 [N, 11]: the mean probabilities, the mutual information",
+    )
+    evaluate.add_argument("--device", default="cpu", help="of a shard: auto, cpu, cuda or mps")
 
 
 def _add_cluster_options(verb: argparse.ArgumentParser) -> None:
