@@ -41,6 +41,9 @@ def connected(address: str = "", quiet: bool = True) -> Iterator[Any]:
     cluster is out of reach.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report home
+    if address:  # Ray would wait for more than six minutes where something else answers
+        os.environ.setdefault("RAY_py_gcs_connect_timeout_s", "5")
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "2")
     try:
         import ray
     except ImportError as error:
