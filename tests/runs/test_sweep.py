@@ -3,8 +3,8 @@
 import contextlib
 import dataclasses
 import io
+import re
 import sys
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from bnnlib.cli import sweep as command
-from bnnlib.cli.parser import main
+from bnnlib.cli.parser import main, parser
 from bnnlib.datasets.mnist import Digits
 from bnnlib.errors import BnnlibError
 from bnnlib.runs import cluster, worker
@@ -282,12 +282,14 @@ def test_a_training_that_fits_no_machine_is_refused(one_sentence) -> None:
     assert one_sentence(error.value)
 
 
-def test_the_documented_sweeps_can_be_read(tmp_path: Path) -> None:
+def test_the_documented_sweep_and_commands_can_be_read(tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text(encoding="utf-8")
-    blocks = [part.split("```")[0] for part in text.split("```toml\n")[1:]]
-    assert blocks
-    for block in blocks:
-        assert tomllib.loads(block)
-        where = tmp_path / "doc.toml"
-        where.write_text(block)
-        assert len(read_sweep(where)) > 1
+    (block,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    where = tmp_path / "priors.toml"
+    where.write_text(block)
+    assert f"These are {len(read_sweep(where))} trainings." in text
+    commands = re.findall(r"^python -m bnnlib (.*?)(?: +#.*)?$", text, re.MULTILINE)
+    commands += re.findall(r"`python -m bnnlib (ensemble .*?=\d+)`", text)
+    assert len(commands) == 6
+    for command_line in commands:
+        parser().parse_args(command_line.split())  # exits where it is unknown
