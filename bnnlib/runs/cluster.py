@@ -74,14 +74,21 @@ def connected(address: str = "", quiet: bool = True) -> Iterator[Any]:
 
 def _check_reach(address: str) -> None:
     """Ray itself would wait for minutes."""
+    if reason := _unreachable(address):
+        raise BnnlibError(
+            f"No cluster answers at {address!r} ({reason}): give the HOST:PORT that "
+            "ray start --head printed, and start the sweep on a machine of the cluster."
+        )
+
+
+def _unreachable(address: str) -> str:
+    """Why nothing answers at HOST:PORT; "" if something does."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), REACH_SECONDS).close()
     except (OSError, ValueError, OverflowError) as error:
-        raise BnnlibError(
-            f"No cluster answers at {address!r} ({error}): give the HOST:PORT that "
-            "ray start --head printed, and start the sweep on a machine of the cluster."
-        ) from error
+        return str(error)
+    return ""
 
 
 def machines(ray: Any) -> list[dict[str, Any]]:
@@ -150,23 +157,23 @@ def train_all(ray: Any, trials: Sequence[Trial], share: Share) -> Iterator[tuple
         num_cpus=share.cores, num_gpus=share.gpus, max_retries=TRIES_ELSEWHERE
     )
     source, waiting, working = source_here(), list(reversed(trials)), dict[Any, Trial]()
-    try:
-        while waiting or working:
-            while waiting and len(working) < AT_ONCE:
-                trial = waiting.pop()
-                working[task.remote(trial.config.to_json(), source, share.cores)] = trial
-            ended, _ = ray.wait(list(working), timeout=LOOK_SECONDS)
-            for reference in ended:
-                yield working.pop(reference), _outcome(ray, reference)
-            if not ended and not any(_fits(node, share) for node in machines(ray)):
-                raise BnnlibError(
-                    "No machine is left that could train: start some (ray start), "
-                    "then run the sweep again to go on with the rest."
-                )
-    except (ray.exceptions.RaySystemError, ConnectionError) as error:
-        raise BnnlibError(
-            "The cluster was lost: start it, then run the sweep again to go on with the rest."
-        ) from error
+    head = ray.get_runtime_context().gcs_address
+    while waiting or working:
+        while waiting and len(working) < AT_ONCE:
+            trial = waiting.pop()
+            working[task.remote(trial.config.to_json(), source, share.cores)] = trial
+        ended, _ = ray.wait(list(working), timeout=LOOK_SECONDS)
+        for reference in ended:
+            yield working.pop(reference), _outcome(ray, reference)
+        if not ended and _unreachable(head):  # Ray would end this process after a minute
+            raise BnnlibError(
+                "The cluster was lost: start it, then run the sweep again to go on with the rest."
+            )
+        if not ended and not any(_fits(node, share) for node in machines(ray)):
+            raise BnnlibError(
+                "No machine is left that could train: start some (ray start), "
+                "then run the sweep again to go on with the rest."
+            )
 
 
 def _train(config: dict[str, Any], source: str, cores: int) -> Outcome:

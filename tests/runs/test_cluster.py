@@ -122,3 +122,20 @@ def test_a_machine_without_the_data_gets_one_sentence(
     assert driver.returncode == 2
     assert "cannot train: it has the full MNIST, unlike" in err
     assert one_sentence(err.splitlines()[-1])
+
+
+def test_a_cluster_without_machines_ends_the_sweep_with_one_sentence(
+    cluster: Any, add_machine: Callable[..., tuple[Any, Path]], tmp_path: Path, one_sentence
+) -> None:
+    spec, runs = tmp_path / "s.toml", tmp_path / "results"
+    spec.write_text(SPEC)
+    only, folder = add_machine("only")
+    driver = start(spec, cluster.address, runs)
+    while not list(folder.glob("bnnlib-trial-*")):
+        assert driver.poll() is None, driver.communicate()
+        time.sleep(0.05)
+    cluster.remove_node(only, allow_graceful=False)
+    _, err = driver.communicate(timeout=200)
+    assert driver.returncode == 2
+    assert "No machine is left that could train" in err
+    assert one_sentence(err.splitlines()[-1])
