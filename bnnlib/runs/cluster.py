@@ -14,6 +14,7 @@ from typing import Any
 from bnnlib.errors import BnnlibError
 from bnnlib.runs.sweep import Trial
 from bnnlib.runs.trial import Outcome, lacking, source_here, train_trial
+from bnnlib.runs.turn import StoppedError
 
 TRIES_ELSEWHERE = 3  # after a machine or a process died
 AT_ONCE = 1_000  # tasks that Ray knows of
@@ -179,7 +180,10 @@ def train_all(ray: Any, trials: Sequence[Trial], share: Share) -> Iterator[tuple
 def _train(config: dict[str, Any], source: str, cores: int) -> Outcome:
     import ray
 
-    outcome = train_trial(config, source, cores)
+    try:
+        outcome = train_trial(config, source, cores)
+    except StoppedError:
+        os._exit(1)  # the machine is shut down: to Ray a death, so it trains this elsewhere
     here = ray.get_runtime_context().get_node_id()[:4]
     return dataclasses.replace(outcome, where=f"{socket.gethostname()}/{here}")
 

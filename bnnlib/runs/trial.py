@@ -15,6 +15,7 @@ from bnnlib.errors import BnnlibError
 from bnnlib.runs.archive import export_run
 from bnnlib.runs.config import RunConfig
 from bnnlib.runs.folder import create_run
+from bnnlib.runs.turn import StoppedError
 from bnnlib.storage.checkpoints import find_checkpoint
 from bnnlib.training.config import MNIST, TrainingConfig
 
@@ -63,7 +64,7 @@ def lacking(configs: Iterable[TrainingConfig], source: str) -> str:
 def train_trial(config: dict[str, Any], source: str, threads: int) -> Outcome:
     """Train to the end in a folder that is gone afterwards; a failure is an outcome, too.
 
-    config: of `RunConfig.to_json`.
+    config: of `RunConfig.to_json`. Raises StoppedError if somebody stopped this process.
     """
     from bnnlib.runs.worker import work  # here, not above: it loads Pyro
 
@@ -76,7 +77,7 @@ def train_trial(config: dict[str, Any], source: str, threads: int) -> Outcome:
         with tempfile.TemporaryDirectory(prefix="bnnlib-trial-") as folder:
             run = create_run(Path(folder) / "trial", given)
             if work(run):
-                raise BnnlibError("It was stopped on its machine: run the sweep again.")
+                raise StoppedError
             archive = io.BytesIO()
             export_run(run, archive)
     except BnnlibError as error:

@@ -172,11 +172,11 @@ class Trainer:
             index, weight = self.team.share(batch)
             images = augment(self.train.images[index], config.augment, self.bend)
             labels = self.train.labels[index]
-            # Not compiled: a temperature that still warms up, the last and smaller batch, a share.
+            # Not compiled: a temperature that still warms up, and the last and smaller batch.
             full = temperature == config.temperature and len(labels) == config.batch_size
             loss = (
                 self.compiled(images, labels)
-                if config.compile and full
+                if config.compile and full and self.team.size == 1
                 else self._differentiate(images, labels, temperature, weight)
             )
             doubt = self.outliers.differentiate(len(labels)) if self.outliers else None

@@ -23,6 +23,7 @@ from bnnlib.runs.limits import MAX_TRIALS
 from bnnlib.runs.run import Run
 from bnnlib.runs.sweep import finished, make_trials, read_sweep
 from bnnlib.runs.trial import Outcome, lacking, source_here, train_trial
+from bnnlib.runs.turn import StoppedError
 from bnnlib.storage.checkpoints import load_checkpoint
 
 TINY = {"preset": "quick", "epochs": 1, "hidden_width": 8, "images": 100, "device": "cpu"}
@@ -152,6 +153,14 @@ def test_a_trial_that_fails_says_why(one_sentence) -> None:
     assert outcome.archive == b""
     assert "There is no checkpoint 'nobody'" in outcome.message
     assert one_sentence(outcome.message)
+
+
+def test_a_trial_that_was_stopped_is_no_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its machine is being shut down: another one shall train it."""
+    monkeypatch.setattr(worker, "work", lambda _: 130)
+    trial, *_ = make_trials("x", [{"kind": "dropout", **TINY}])
+    with pytest.raises(StoppedError):
+        train_trial(trial.config.to_json(), source_here(), 1)
 
 
 def test_a_machine_says_what_it_lacks() -> None:
