@@ -1,6 +1,6 @@
 """One network trained by several processes, on the GPUs of a machine or on several machines.
 
-    torchrun --nproc-per-node 4 -m bnnlib train bayesian
+    torchrun --nproc-per-node 4 -m -- bnnlib train bayesian
 
 Each process learns from its share of every batch, with noise of its own; torch's
 DistributedDataParallel (DDP) averages the gradients. The batch size is that of all together.

@@ -1,4 +1,4 @@
-"""Run by torchrun: each process compares the team's step with that of one process alone.
+"""Run by torchrun: the command line of the arguments, then the team's step beside one alone.
 
 Prints "equal" once a process, or fails with what is not.
 """
@@ -10,6 +10,7 @@ import sys
 import torch
 import torch.distributed as dist
 
+from bnnlib.cli.parser import main
 from bnnlib.datasets.mnist import Split
 from bnnlib.networks import BayesianConfig, DropoutConfig
 from bnnlib.training.compiled_step import Draws
@@ -103,6 +104,7 @@ def train() -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    assert main(sys.argv[1:]) == 0
     cases = [(name, radius) for name in NETWORKS for radius in (0.0, 1.5)]
     references = [alone(*case) for case in cases]  # before the processes know of each other
     dist.init_process_group("gloo")

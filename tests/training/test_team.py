@@ -1,13 +1,16 @@
 """Several processes train one network: torchrun with two of them, on the CPU."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from torch.distributed.run import get_args_parser
 
+from bnnlib.cli.parser import parser
 from bnnlib.runs.folder import list_runs
 from bnnlib.runs.run import Run
 from bnnlib.training.team import Team
@@ -42,19 +45,25 @@ def test_the_shares_are_the_batch_and_their_weights_those_of_its_images(count: i
         assert not weight or weight == pytest.approx(len(index) * size / count)
 
 
-def test_two_processes_have_the_loss_and_gradients_of_one_with_the_whole_batch() -> None:
-    done = torchrun("tests/training/in_a_team.py")
+def test_torchrun_trains_one_network_that_rank_0_alone_writes(own_runs: Path) -> None:
+    """And two processes have the loss and gradients of one with the whole batch."""
+    words = ["train", "bayesian", "--preset", "quick", "--device", "cpu", "--adversarial", "1"]
+    words += ["--epochs", "2", "--hidden-width", "8", "--images", "101", "--batch-size", "25"]
+    done = torchrun("--", "tests/training/in_a_team.py", *words, "--run", str(own_runs / "team"))
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("equal") == 2
-
-
-def test_torchrun_trains_a_run_that_rank_0_alone_writes(own_runs: Path) -> None:
-    words = ["-m", "--", "bnnlib", "train", "bayesian", "--preset", "quick", "--run"]
-    words += [str(own_runs / "team"), "--epochs", "2", "--hidden-width", "8", "--images", "101"]
-    done = torchrun(*words, "--batch-size", "25", "--device", "cpu", "--adversarial", "1")
-    assert done.returncode == 0, done.stderr
     assert done.stdout.count("[Epoch 2/2]") == 1
     assert [run.name for run in list_runs(own_runs)] == ["team"]
     run = Run(own_runs / "team")
     assert run.status.state == "finished"
     assert [report["epoch"] for report in run.history()] == [1, 2]
+
+
+def test_torchrun_understands_the_documented_command() -> None:
+    text = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^torchrun (.*?)(?: +#.*)?$", text.replace("\\\n", ""), re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        found = get_args_parser().parse_args(command.split())  # exits where it is unknown
+        assert (found.module, found.training_script) == (True, "bnnlib")
+        parser().parse_args(found.training_script_args)
