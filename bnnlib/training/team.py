@@ -58,9 +58,9 @@ class Team:
     def draw_apart(self, seed: int, epoch: int, *generators: torch.Generator) -> None:
         """Other noise in each process; by the epoch, so that a resumed training has the same."""
         if self.size > 1:
-            seeds = np.random.default_rng((seed, epoch, self.rank)).integers(2**31, size=9)
-            for generator, own in zip(generators, seeds.tolist(), strict=False):
-                generator.manual_seed(own)
+            random = np.random.default_rng((seed, epoch, self.rank))
+            for generator in generators:
+                generator.manual_seed(int(random.integers(2**31)))
 
     def total(self, sums: Tensor) -> Tensor:
         """The sum over the processes, the same number in each."""
