@@ -26,8 +26,15 @@ SMALL = (16, 16, 16)
 torch.set_num_threads(1)  # the networks here are small: threads would only wait for each other
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs the full MNIST where it is not; the embedded digits serve all other tests."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what needs the full MNIST where it is not; the embedded digits serve all other tests.
+
+    Skip what starts a cluster, too, unless the marker was asked for.
+    """
+    if "cluster" not in config.option.markexpr:
+        for item in items:
+            if item.get_closest_marker("cluster"):
+                item.add_marker(pytest.mark.skip(reason="starts Ray: run pytest -m cluster"))
     if find_mnist() is None:
         for item in items:
             if item.get_closest_marker("mnist"):

@@ -22,7 +22,7 @@ PACKAGES = {
     "pyro": "pyro-ppl",
     "streamlit_drawable_canvas": "streamlit-drawable-canvas",
 }  # named otherwise than imported
-EXTRAS = {"laplace"}  # imported only where a function of an optional extra is called
+EXTRAS = {"laplace", "ray"}  # imported only where a function of an optional extra is called
 
 
 def requirements() -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from bnnlib.cli.shards import evaluate_shard, merge_shards
 from bnnlib.datasets.mnist import Digits, load_mnist
 from bnnlib.datasets.ood import available_sets
 from bnnlib.errors import BnnlibError
@@ -40,6 +41,16 @@ def evaluate(options: argparse.Namespace) -> int:
     """Evaluate checkpoints as the options say; returns the exit code."""
     check_range("--samples", options.samples, 1, 10_000)
     check_range("--seed", options.seed, 0, 2**31 - 1)
+    if options.merge:
+        return merge_shards(options)
+    if not options.names:
+        raise BnnlibError("There is nothing to evaluate: give a checkpoint's name or path.")
+    if options.labels and not options.images:
+        raise BnnlibError("--labels is of the images of a file: give --images too.")
+    if options.shard or options.images:
+        return evaluate_shard(options)
+    if lone := next((name for name in ("out", "answers") if getattr(options, name)), None):
+        raise BnnlibError(f"--{lone} is of a shard: give --shard, 1/1 for all images.")
     names = list(dict.fromkeys(options.names))
     for name in names:
         find_checkpoint(name)  # a wrong name is said before minutes of work

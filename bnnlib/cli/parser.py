@@ -43,12 +43,35 @@ def parser() -> argparse.ArgumentParser:
 
     _add_train(verbs)
 
+    sweep = verbs.add_parser(
+        "sweep", help="train a grid of networks, on this machine or on a cluster (Ray)"
+    )
+    sweep.add_argument("spec", metavar="SPEC", help="a TOML file; docs/cluster.md shows one")
+    _add_cluster_options(sweep)
+
     ensemble = verbs.add_parser(
-        "ensemble", help="put trained dropout networks together as one checkpoint"
+        "ensemble", help="put dropout networks together as one checkpoint, or train them first"
     )
     ensemble.add_argument(
-        "members", nargs="+", metavar="NAME", help="a dropout checkpoint's name or path"
+        "members", nargs="*", metavar="NAME", help="a dropout checkpoint's name or path"
     )
+    ensemble.add_argument(
+        "--train", type=int, metavar="N", help="train N members instead, with seeds of their own"
+    )
+    ensemble.add_argument(
+        "--preset", default="default", help="of the members to train (default: default)"
+    )
+    ensemble.add_argument(
+        "--seed", type=int, default=0, help="of the first member to train (default: 0)"
+    )
+    ensemble.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="other settings of the members to train, as epochs=10",
+    )
+    _add_cluster_options(ensemble)
     ensemble.add_argument(
         "--out", help="folder of the new checkpoint (default: checkpoints/my-ensemble)"
     )
@@ -75,10 +98,11 @@ def parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument(
         "names",
-        nargs="+",
+        nargs="*",
         metavar="NAME",
         help="a checkpoint's name or path; of several, their differences too",
     )
+    _add_shard_options(evaluate)
     evaluate.add_argument(
         "--split", choices=("test", "validation"), default="test", help="the images to report on"
     )
@@ -198,6 +222,48 @@ def _add_train(verbs: Any) -> None:
         "--resume",
         action="store_true",
         help="go on with the run in --run DIR, with its own settings",
+    )
+
+
+def _add_shard_options(evaluate: argparse.ArgumentParser) -> None:
+    """Very many images, a part in memory at a time; docs/cluster.md tells how they are shared."""
+    evaluate.add_argument("--shard", metavar="K/N", help="the K-th of N parts, into a file")
+    evaluate.add_argument("--merge", nargs="+", metavar="FILE", help="join the files of all shards")
+    evaluate.add_argument("--out", metavar="FILE", help="the shard's file (NAME-K-of-N.json)")
+    evaluate.add_argument(
+        "--images", metavar="FILE", help="a .npy file, uint8 [N, 28, 28], in place of a split"
+    )
+    evaluate.add_argument("--labels", metavar="FILE", help="a .npy file, their digits [N]")
+    evaluate.add_argument(
+        "--answers",
+        metavar="FILE",
+        help="a new .npy file, float32 [N, 11]: the mean probabilities, the mutual information",
+    )
+    evaluate.add_argument("--device", default="cpu", help="of a shard: auto, cpu, cuda or mps")
+
+
+def _add_cluster_options(verb: argparse.ArgumentParser) -> None:
+    """Where many trainings take place."""
+    verb.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="the Ray cluster to train on (default: all cores of this machine)",
+    )
+    verb.add_argument("--cores", type=int, default=1, help="of each training (default: 1)")
+    verb.add_argument(
+        "--gpus",
+        type=float,
+        help="of each training, 0.25 for four on a GPU (default: 1 if the cluster has any)",
+    )
+    verb.add_argument(
+        "--runs",
+        metavar="DIR",
+        help="folder of the finished runs (default: that of the Train page)",
+    )
+    verb.add_argument("--dry-run", action="store_true", help="list the trainings and stop")
+    verb.add_argument("--yes", action="store_true", help="train that many on this machine")
+    verb.add_argument(
+        "--verbose", action="store_true", help="show what the trainings print, every epoch"
     )
 
 

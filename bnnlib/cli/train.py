@@ -1,7 +1,7 @@
 """`python -m bnnlib train`: settings from the options, a progress bar, a checkpoint."""
 
 import argparse
-import dataclasses
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,14 @@ from bnnlib.runs.keep import keep_as_checkpoint
 from bnnlib.runs.run import Run
 from bnnlib.runs.worker import work
 from bnnlib.storage.checkpoints import FOLDER
-from bnnlib.training.config import SETTINGS, TRAINING, TrainingConfig, replace, with_width
+from bnnlib.training.choice import chosen
+from bnnlib.training.config import SETTINGS, TrainingConfig
+from bnnlib.training.follow import follow, lead
 from bnnlib.training.material import load_material
-from bnnlib.training.presets import preset
 from bnnlib.training.report import EpochReport, line
 from bnnlib.training.session import fit, make_card, progress
 from bnnlib.training.start import build, pick_device
+from bnnlib.training.team import joined, launched
 from bnnlib.training.trainer import DivergedError
 
 RUN_OPTIONS = ("kind", "run", "resume", "out", "replace", "verb")
@@ -32,10 +34,17 @@ RUN_OPTIONS = ("kind", "run", "resume", "out", "replace", "verb")
 def train(options: argparse.Namespace) -> int:
     """Train and keep the best network as a checkpoint, or train in a run folder with --run.
 
+    Of several processes that torchrun started, the first one does; the others train along.
     Returns the exit code: 0, or 130 if it was stopped before the first epoch was over.
     """
-    if options.run or options.resume:
-        return train_run(options)
+    with joined(options.device or "auto") as rank:
+        if rank:
+            return follow()
+        return train_run(options) if options.run or options.resume else train_checkpoint(options)
+
+
+def train_checkpoint(options: argparse.Namespace) -> int:
+    """Train and keep the best network as a checkpoint; returns the exit code."""
     config, training = configs_from(options)
     out = Path(options.out) if options.out else FOLDER / f"my-{options.kind}"
     out = prepare_folder(out, options.replace)
@@ -47,6 +56,7 @@ def train(options: argparse.Namespace) -> int:
         f"Data: {digits.description}.",
         file=sys.stderr,
     )
+    lead(config, training, digits)
     diverged: DivergedError | None = None
     with Progress(training) as bar:
         try:
@@ -114,48 +124,16 @@ def _check_resumed(run: Run, options: argparse.Namespace) -> None:
 
 def configs_from(options: argparse.Namespace) -> tuple[TrainableConfig, TrainingConfig]:
     """The preset with the options' changes; raises BnnlibError for values out of range or place."""
-    config, training = preset(options.kind, options.preset)
     given = {
         name: getattr(options, name)
         for name, one in SETTINGS.items()
         if one.flag and getattr(options, name) is not None
     }
-    for name, value in given.items():
-        if (only := SETTINGS[name].only) and only != options.kind:
-            raise BnnlibError(
-                f"{SETTINGS[name].option} is for the {only} network: "
-                f"leave it out for {options.kind}."
-            )
-        SETTINGS[name].check(value, SETTINGS[name].option)
-    if "prior_scale" in given:
-        config = dataclasses.replace(config, prior_scale=given["prior_scale"])
-    if "hidden_width" in given:
-        config = with_width(config, given["hidden_width"])
-    if "classes" in given:
-        given["classes"] = parse_classes(given["classes"])
-    training = replace(training, **{name: given[name] for name in TRAINING if name in given})
-    if training.objective == "published" and "temperature" in given:
-        raise BnnlibError(
-            "The published objective has no temperature: leave --temperature out, "
-            "or train with --objective elbo."
-        )
+    config, training = chosen(
+        options.kind, options.preset, given, lambda name: SETTINGS[name].option
+    )
     pick_device(training.device)
-    if options.preset == "pen" and not (training.pen and training.not_digits):
-        raise BnnlibError(
-            "The preset pen learns from files that are not part of the project: "
-            "give --pen FILE and --not-digits FOLDER."
-        )
     return config, training
-
-
-def parse_classes(text: str) -> tuple[int, ...]:
-    """ "0,1,7" -> (0, 1, 7); raises BnnlibError for anything else."""
-    try:
-        return tuple(sorted(int(part) for part in text.split(",")))
-    except ValueError:
-        raise BnnlibError(
-            f"--classes is {text!r}: give digits with commas between them, as 0,1,7."
-        ) from None
 
 
 def _command(arguments: list[str]) -> str:
@@ -170,7 +148,9 @@ def _command(arguments: list[str]) -> str:
         if not (skip or where or argument in ("--resume", "--replace")):
             kept.append(argument)
         skip = where and "=" not in argument
-    return " ".join(["python -m bnnlib", *kept])
+    size = os.environ.get("WORLD_SIZE", "1") if launched() else ""
+    start = f"torchrun --nproc-per-node {size} -m bnnlib" if size else "python -m bnnlib"
+    return " ".join([start, *kept])
 
 
 class Progress:

@@ -92,15 +92,15 @@ def export_run(run: Run, file: IO[bytes]) -> None:
         staging.unlink(missing_ok=True)
 
 
-def import_run(file: IO[bytes], folder: Path) -> Run:
+def import_run(file: IO[bytes], folder: Path, most: int = MAX_RUNS) -> Run:
     """The run in the zip `file` as the new run folder `folder`, all of it or nothing.
 
     Only the files of a run are taken, by their names. Each is measured while it is unpacked and
-    checked before it is used, and nothing in it is executed. Raises BnnlibError.
+    checked before it is used, and nothing in it is executed. most: runs in all. Raises BnnlibError.
     """
     check_name(folder.name)
-    if len(list_runs(folder.parent)) >= MAX_RUNS:
-        raise BnnlibError(f"There are {MAX_RUNS} runs already: delete one first.")
+    if len(list_runs(folder.parent)) >= most:
+        raise BnnlibError(f"There are {most} runs already: delete one first.")
     return add_run(folder, lambda staging: _unpack(file, staging))
 
 

@@ -23,10 +23,12 @@ from bnnlib.runs.run import FOR_TRAINING, STATE, Run
 from bnnlib.runs.turn import StoppedError, locked_run, stop_requests, turn
 from bnnlib.storage.files import remove_leftovers
 from bnnlib.storage.tensors import write_state
+from bnnlib.training.follow import lead
 from bnnlib.training.material import Material, load_material
 from bnnlib.training.report import EpochReport, line
 from bnnlib.training.session import SAMPLES, in_words, measure, progress, stored, train_epochs
 from bnnlib.training.start import build
+from bnnlib.training.team import told_by_first
 from bnnlib.training.trainer import Trainer
 
 PINNED_SAMPLES = SAMPLES  # sampled networks that answer each pinned image, an epoch
@@ -97,12 +99,14 @@ def train_run(run: Run, heart: Heart, stop: threading.Event) -> None:
                 f"The run {run.name!r} was imported without what training needs to go on: "
                 "start a new run."
             )
+        told_by_first(None)
         return
     drawn = config.training.pen or config.training.not_digits
     heart.beat.phase = "drawing what to learn from" if drawn else "reading the digits"
     material, pinned = load_material(config.training, load_mnist()), run.pinned()
     digits, lessons = material.digits, material.lessons
     network = build(config.network, config.training.seed, config.training.start)
+    lead(config.network, config.training, digits, state)
     trainer = Trainer(
         network, lessons.train, lessons.validation, config.training, material.outliers
     )

@@ -30,6 +30,7 @@ from torch import Tensor
 
 from bnnlib.datasets.augment import augment
 from bnnlib.networks import BayesianNetwork, DropoutNetwork, Trainable
+from bnnlib.training.team import Team
 
 SHARPNESS = 0.7  # v: sure contradiction, -0.6, is worth more than flat answers, 0.03; not tuned
 NETWORKS = 2  # sampled for each outlier
@@ -67,16 +68,17 @@ class Outliers:
         precision: torch.dtype,
         noise: torch.Generator,
         bend: torch.Generator,
+        team: Team,
     ) -> None:
         self.network, self.images, self.weight, self.how = network, images, weight, how
-        self.precision, self.noise, self.bend = precision, noise, bend
+        self.precision, self.noise, self.bend, self.team = precision, noise, bend, team
 
     def differentiate(self, digits: int) -> Tensor:
         """Add the gradient of weight * R beside that of so many digits; returns R's mean over the
         outliers learnt from.
         """
         images = self._chosen(max(2, round(SHARE * digits)))
-        term = disagreement(self._logits(images)).mean()
+        term = self.team.loss(lambda: disagreement(self._logits(images)).mean())
         (self.weight * term).backward()
         return term.detach()
 

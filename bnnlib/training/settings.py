@@ -61,6 +61,8 @@ class Setting:
             raise BnnlibError(f"{name} is {value!r}: choose {' or '.join(self.choices)}.")
         elif self.kind is bool and not isinstance(value, bool):
             raise BnnlibError(f"{name} is {value!r}: expected true or false.")
+        elif self.kind is str and not isinstance(value, str):
+            raise BnnlibError(f"{name} is {value!r}: expected a text, {self.values}.")
 
 
 def setting(default: Any, label: str, help: str, kind: type = float, **more: Any) -> Any:

@@ -30,6 +30,7 @@ from bnnlib.training.optimiser import (
 from bnnlib.training.outliers import Outliers
 from bnnlib.training.report import EpochReport
 from bnnlib.training.start import chosen_images, pick_device
+from bnnlib.training.team import Team
 
 VALIDATION_SAMPLES = 5  # an epoch; the card's figures take 100
 CALIBRATION_SAMPLES = 20
@@ -69,6 +70,12 @@ class Trainer:
         train = chosen_images(train, config.classes, config.images)
         validation = chosen_images(validation, config.classes)
         self.network, self.config = network.to(self.device), config
+        self.team = Team(network)
+        if self.team.size > 1 and config.objective == "published":
+            raise BnnlibError(
+                "The published objective sums over the batch, so it cannot be shared out: "
+                "train it by one process, without torchrun."
+            )
         self.train, self.validation = _to(train, self.device), _to(validation, self.device)
         self.steps_per_epoch = math.ceil(len(train) / config.batch_size)
         self.order = torch.Generator().manual_seed(config.seed + 1)
@@ -100,6 +107,7 @@ class Trainer:
                 PRECISIONS[config.precision],
                 self.noise,
                 self.bend,
+                self.team,
             )
         self.history: list[EpochReport] = []
         self.best: dict[str, Tensor] = _copy(network)
@@ -159,15 +167,17 @@ class Trainer:
         wide = torch.float32 if self.device.type == "mps" else torch.float64
         sums = torch.zeros(7, device=self.device, dtype=wide)
         nothing = torch.zeros((), device=self.device, dtype=wide)
-        for step, index in enumerate(order.to(self.device).split(config.batch_size)):
+        self.team.draw_apart(config.seed, len(self.history), self.noise, self.bend)
+        for step, batch in enumerate(order.to(self.device).split(config.batch_size)):
+            index, weight = self.team.share(batch)
             images = augment(self.train.images[index], config.augment, self.bend)
             labels = self.train.labels[index]
             # Not compiled: a temperature that still warms up, and the last and smaller batch.
             full = temperature == config.temperature and len(labels) == config.batch_size
             loss = (
                 self.compiled(images, labels)
-                if config.compile and full
-                else self._differentiate(images, labels, temperature)
+                if config.compile and full and self.team.size == 1
+                else self._differentiate(images, labels, temperature, weight)
             )
             doubt = self.outliers.differentiate(len(labels)) if self.outliers else None
             self.optimiser.step()
@@ -176,25 +186,26 @@ class Trainer:
                 self.averaged.update_parameters(self.network)
             correct = self._asked_again(images, labels) if article else loss.correct
             parts = (loss.reported, loss.nll, correct, loss.kl, loss.clean, loss.adversarial, doubt)
-            sums += torch.stack([nothing if part is None else part.to(wide) for part in parts])
+            values = [nothing if part is None else part.to(wide) for part in parts]
+            sums += torch.stack(values) * self._counted(weight)
             if on_batch is not None:
                 on_batch(step + 1, self.steps_per_epoch)
-        return sums.tolist()
+        return self.team.total(sums).tolist()
 
-    def _differentiate(self, images: Tensor, labels: Tensor, temperature: float) -> Loss:
+    def _differentiate(
+        self, images: Tensor, labels: Tensor, temperature: float, weight: float = 1.0
+    ) -> Loss:
         """Set the parameters' gradients: of the loss, or in adversarial training of the mean of the
-        loss on the images and the loss on the images moved.
+        loss on the images and the loss on the images moved. weight: of this process's share.
         """
         self.network.zero_grad()
+        last = self.outliers is None  # the last backward pass averages over the processes
         if not self.config.adversarial:
-            loss = self.objective(images, labels, temperature)
-            loss.value.backward()
-            return loss
+            return self._pass(images, labels, temperature, weight, last)
         images = images.detach().requires_grad_()
-        clean = self.objective(images, labels, temperature)
-        (clean.value / 2).backward()
-        moved = self.objective(perturbed(images, self.config.adversarial), labels, temperature)
-        (moved.value / 2).backward()
+        clean = self._pass(images, labels, temperature, weight / 2, last=False)
+        images = perturbed(images, self.config.adversarial)
+        moved = self._pass(images, labels, temperature, weight / 2, last)
         return dataclasses.replace(
             clean,
             value=(clean.value + moved.value) / 2,
@@ -202,6 +213,20 @@ class Trainer:
             clean=clean.reported,
             adversarial=moved.reported,
         )
+
+    def _pass(
+        self, images: Tensor, labels: Tensor, temperature: float, weight: float, last: bool
+    ) -> Loss:
+        """Forward and backward: adds the gradient of weight * loss."""
+        with contextlib.nullcontext() if last else self.team.alone():
+            loss = self.team.loss(lambda: self.objective(images, labels, temperature))
+            (loss.value * weight).backward()
+        return loss
+
+    def _counted(self, weight: float) -> Tensor:
+        """How this process's share counts in each of the sums of `_learn` over all processes."""
+        own, same = float(weight > 0), 1 / self.team.size  # the KL is the same in every process
+        return torch.tensor([own, own, own, same, own, own, same], device=self.device)
 
     @torch.no_grad()
     def _asked_again(self, images: Tensor, labels: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from bnnlib.networks import BayesianConfig, Config, DropoutConfig
 from bnnlib.training.config import TrainingConfig
 from bnnlib.training.outliers import Outliers, disagreement
 from bnnlib.training.start import build
+from bnnlib.training.team import Team
 from bnnlib.training.trainer import Trainer
 
 CONFIGS: dict[str, Config] = {
@@ -131,7 +132,8 @@ def test_half_of_the_outliers_are_the_hardest_candidates(
     images = torch.zeros(400, 28, 28, dtype=torch.uint8)
     images[::8] = 255
     noise, bend = torch.Generator().manual_seed(0), torch.Generator().manual_seed(0)
-    outliers = Outliers(build(CONFIGS[kind], 0), images, 1.0, "none", torch.float32, noise, bend)
+    network = build(CONFIGS[kind], 0)
+    outliers = Outliers(network, images, 1.0, "none", torch.float32, noise, bend, Team(network))
 
     def sure_where_white(given: torch.Tensor) -> torch.Tensor:
         white = given.flatten(1).mean(1) > 0.5
