@@ -10,6 +10,7 @@ over the processes is the loss of the whole batch: the KL is in it once.
 """
 
 import contextlib
+import gc
 import os
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -108,6 +109,8 @@ def joined(device: str) -> Iterator[int]:
     try:
         yield dist.get_rank()
     finally:
+        # What DDP holds of the group ends first: else its threads may abort the whole process.
+        gc.collect()
         dist.destroy_process_group()
 
 

@@ -1,4 +1,4 @@
-"""Run by torchrun: the command line of the arguments, then the team's step beside one alone.
+"""Run by torchrun: the team's step beside one alone, and a training.
 
 Prints "equal" once a process, or fails with what is not.
 """
@@ -10,12 +10,12 @@ import sys
 import torch
 import torch.distributed as dist
 
-from bnnlib.cli.parser import main
 from bnnlib.datasets.mnist import Split
 from bnnlib.networks import BayesianConfig, DropoutConfig
 from bnnlib.training.compiled_step import Draws
 from bnnlib.training.config import TrainingConfig
 from bnnlib.training.start import build
+from bnnlib.training.team import joined
 from bnnlib.training.trainer import Trainer
 
 SMALL, BATCH, NOT_DIGITS = (16, 16), 13, 9  # 13: shares of 7 and 6
@@ -91,7 +91,7 @@ def train() -> None:
         states = [torch.empty_like(trainer.noise.get_state()) for _ in range(trainer.team.size)]
         dist.all_gather(states, trainer.noise.get_state())
         assert not torch.equal(states[0], states[1])
-    kl = sum(
+    kl = sum(  # closed form
         float(
             (layer.scale.square() + layer.loc.square()).sum() / (2 * 0.01)
             - layer.scale.log().sum()
@@ -104,13 +104,12 @@ def train() -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    assert main(sys.argv[1:]) == 0
     cases = [(name, radius) for name in NETWORKS for radius in (0.0, 1.5)]
     references = [alone(*case) for case in cases]  # before the processes know of each other
-    dist.init_process_group("gloo")
-    for case, reference in zip(cases, references, strict=True):
-        compare(*case, *reference)
-    train()
-    dist.destroy_process_group()
+    with joined("cpu"):
+        for case, reference in zip(cases, references, strict=True):
+            compare(*case, *reference)
+        train()
+        dist.barrier()
     print("equal")
     sys.stdout.flush()
