@@ -91,6 +91,8 @@ def test_the_bars_are_the_networks_own_answers(app: AppTest) -> None:
     assert bars(figure, "no mask") == pytest.approx(whole.tolist(), abs=1e-6)
     one = masked_pass(network, image, 0.3, torch.Generator().manual_seed(7))
     assert bars(figure, "this mask") == pytest.approx(one.probs.tolist(), abs=1e-6)
+    table = next(one.value for one in app.markdown if one.value.startswith("| digit | no mask |"))
+    assert f"| {whole[4]:.3f} | {one.probs[4]:.3f} |" in table
     assert f"This mask drops {int((one.mask == 0).sum())} of the first layer's 1024" in text(app)
 
 

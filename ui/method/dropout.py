@@ -11,7 +11,7 @@ from bnnlib.networks.masks import Masked, masked_pass
 from bnnlib.networks.sampling import deterministic_probs
 from bnnlib.sentences.method import on_mask
 from ui.loaders import load_network
-from ui.method.parts import claim, mathematics, seen, the_digit
+from ui.method.parts import claim, digit_table, mathematics, seen, the_digit
 from ui.method.state import LARGEST, key, value, write_address
 from ui.page import is_dark, show_chart
 
@@ -70,6 +70,16 @@ def section() -> None:
         f"{TITLE}. {sentence}",
         TITLE,
     )
+    with st.expander("The same as numbers"):
+        st.markdown(
+            digit_table(
+                {
+                    "no mask": whole,
+                    "this mask": one.probs.numpy(),
+                    f"mean of {MASKS} masks": many.numpy(),
+                }
+            )
+        )
     seen(
         f"{sentence} Draw other masks: a clear digit survives nearly all of them, an odd one does "
         "not. The mean over masks is the answer of Monte Carlo dropout."

@@ -1,12 +1,14 @@
 """What the sections of the Method page share: their frame, the digit, the recorded trainings."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import streamlit as st
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from bnnlib.datasets.mnist import to_float
@@ -69,6 +71,15 @@ def _examples(source: str) -> Tensor:
     test = load_digits().test
     first = [int((test.labels == digit).nonzero()[0]) for digit in range(10)]
     return to_float(test.images[torch.tensor(first)])
+
+
+def digit_table(columns: Mapping[str, NDArray[np.floating]]) -> str:
+    """Probabilities of the ten digits `[10]`, a column for each name, as a Markdown table."""
+    rows = ["| digit | " + " | ".join(columns) + " |", "|---:|" + "---:|" * len(columns)]
+    for digit in range(10):
+        values = " | ".join(f"{column[digit]:.3f}" for column in columns.values())
+        rows.append(f"| **{digit}** | {values} |")
+    return "\n".join(rows)
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)

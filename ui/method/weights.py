@@ -1,5 +1,6 @@
 """Weights as distributions: their width, and what it does to the answers."""
 
+import numpy as np
 import streamlit as st
 import torch
 
@@ -8,7 +9,7 @@ from bnnlib.networks import BayesianNetwork
 from bnnlib.networks.posterior import posterior_of, sample_widened
 from bnnlib.sentences.method import on_spread
 from ui.loaders import load_network, network_version
-from ui.method.parts import claim, mathematics, seen, the_digit
+from ui.method.parts import claim, digit_table, mathematics, seen, the_digit
 from ui.method.state import PARAMETERS, key, write_address
 from ui.page import is_dark, show_chart
 
@@ -56,6 +57,10 @@ def section() -> None:
     with right:
         title = f"The answers of {SAMPLES} networks drawn with that width"
         show_chart(dots_figure(samples, is_dark()), "method-dots", f"{title}. {sentence}", title)
+    with st.expander("The same as numbers"):
+        low, high = np.quantile(samples, [0.05, 0.95], axis=0)
+        st.markdown(digit_table({"mean": samples.mean(0), "5 %": low, "95 %": high}))
+        st.markdown(weight_table(shown, prior, width))
     seen(
         f"{sentence} At 0 the network is an ordinary one, without doubt between its answers. "
         "Wider than learnt, it doubts digits that it knows."
@@ -75,6 +80,13 @@ def section() -> None:
         "Blundell et al. 2015, “Weight Uncertainty in Neural Networks”; Graves 2011.",
     )
     write_address()
+
+
+def weight_table(shown: list[tuple[str, float, float]], prior: float, width: float) -> str:
+    """The distributions of the figure as a Markdown table."""
+    rows = ["| weight | mean | width |", "|---|---:|---:|"]
+    rows += [f"| {name} | {mean:.4f} | {width * scale:.4f} |" for name, mean, scale in shown]
+    return "\n".join([*rows, f"| prior | 0 | {prior:.4f} |"])
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
