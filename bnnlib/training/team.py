@@ -10,6 +10,7 @@ over the processes is the loss of the whole batch: the KL is in it once.
 """
 
 import contextlib
+import gc
 import os
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -108,6 +109,7 @@ def joined(device: str) -> Iterator[int]:
     try:
         yield dist.get_rank()
     finally:
+        gc.collect()  # DDP's hooks hold the group: what lives on to Python's end may abort there
         dist.destroy_process_group()
 
 

@@ -1,21 +1,20 @@
-"""Run by torchrun: the command line of the arguments, then the team's step beside one alone.
+"""Run by torchrun: each process compares the team's step with that of one process alone.
 
 Prints "equal" once a process, or fails with what is not.
 """
 
 import copy
 import dataclasses
-import sys
 
 import torch
 import torch.distributed as dist
 
-from bnnlib.cli.parser import main
 from bnnlib.datasets.mnist import Split
 from bnnlib.networks import BayesianConfig, DropoutConfig
 from bnnlib.training.compiled_step import Draws
 from bnnlib.training.config import TrainingConfig
 from bnnlib.training.start import build
+from bnnlib.training.team import joined
 from bnnlib.training.trainer import Trainer
 
 SMALL, BATCH, NOT_DIGITS = (16, 16), 13, 9  # 13: shares of 7 and 6
@@ -92,11 +91,11 @@ def train() -> None:
         dist.all_gather(states, trainer.noise.get_state())
         assert not torch.equal(states[0], states[1])
     kl = sum(
-        float(
+        (
             (layer.scale.square() + layer.loc.square()).sum() / (2 * 0.01)
             - layer.scale.log().sum()
             + layer.loc.numel() * (torch.tensor(0.1).log() - 0.5)
-        )
+        ).item()
         for layer in build(BAYESIAN, 0).layers
     )
     assert abs(report.kl * len(split) / kl - 1) < 0.05  # four steps on: once, not once a process
@@ -104,13 +103,10 @@ def train() -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    assert main(sys.argv[1:]) == 0
     cases = [(name, radius) for name in NETWORKS for radius in (0.0, 1.5)]
     references = [alone(*case) for case in cases]  # before the processes know of each other
-    dist.init_process_group("gloo")
-    for case, reference in zip(cases, references, strict=True):
-        compare(*case, *reference)
-    train()
-    dist.destroy_process_group()
-    print("equal")
-    sys.stdout.flush()
+    with joined("cpu"):
+        for case, reference in zip(cases, references, strict=True):
+            compare(*case, *reference)
+        train()
+    print("equal", flush=True)
