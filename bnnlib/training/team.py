@@ -109,8 +109,7 @@ def joined(device: str) -> Iterator[int]:
     try:
         yield dist.get_rank()
     finally:
-        # What DDP holds of the group ends first: else its threads may abort the whole process.
-        gc.collect()
+        gc.collect()  # DDP's hooks hold the group: what lives on to Python's end may abort there
         dist.destroy_process_group()
 
 

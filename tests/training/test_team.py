@@ -45,22 +45,16 @@ def test_the_shares_are_the_batch_and_their_weights_those_of_its_images(count: i
         assert not weight or weight == pytest.approx(len(index) * size / count)
 
 
+def test_two_processes_have_the_loss_and_gradients_of_one_with_the_whole_batch() -> None:
+    done = torchrun("tests/training/in_a_team.py")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("equal") == 2
+
+
 def test_torchrun_trains_one_network_that_rank_0_alone_writes(own_runs: Path) -> None:
-    words = [
-        "-m",
-        "--",
-        "bnnlib",
-        "train",
-        "bayesian",
-        "--preset",
-        "quick",
-        "--device",
-        "cpu",
-        "--adversarial",
-        "1",
-    ]
+    words = ["train", "bayesian", "--preset", "quick", "--device", "cpu", "--adversarial", "1"]
     words += ["--epochs", "2", "--hidden-width", "8", "--images", "101", "--batch-size", "25"]
-    done = torchrun(*words, "--run", str(own_runs / "team"))
+    done = torchrun("-m", "--", "bnnlib", *words, "--run", str(own_runs / "team"))
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("[Epoch 2/2]") == 1
     assert [run.name for run in list_runs(own_runs)] == ["team"]
