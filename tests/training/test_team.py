@@ -63,12 +63,6 @@ def test_torchrun_trains_one_network_that_rank_0_alone_writes(own_runs: Path) ->
     assert [report["epoch"] for report in run.history()] == [1, 2]
 
 
-def test_two_processes_have_the_loss_and_gradients_of_one_with_the_whole_batch() -> None:
-    done = torchrun("--", "tests/training/in_a_team.py")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("equal") == 2
-
-
 def test_torchrun_understands_the_documented_command() -> None:
     text = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
     commands = re.findall(r"^torchrun (.*?)(?: +#.*)?$", text.replace("\\\n", ""), re.MULTILINE)
