@@ -8,10 +8,8 @@ BIN := .venv/bin
 app: .venv/.app
 	$(BIN)/streamlit run dashboard.py
 
-# Four at once also on two processors: a browser's test waits most of its time. In the order of the
-# folders these come first: few and long, they would end last.
 test: lint
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

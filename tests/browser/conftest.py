@@ -169,6 +169,22 @@ def settle(page) -> None:
     page.locator("[data-stale=true]").first.wait_for(state="detached")
 
 
+@pytest.fixture
+def in_the_dark():
+    """Change an open page to the dark theme, and wait until its charts have followed."""
+    from playwright.sync_api import expect
+
+    def change(page) -> None:
+        page.emulate_media(color_scheme="dark")
+        expect(page.get_by_test_id("stApp")).to_have_css("background-color", "rgb(15, 21, 29)")
+        expect(page.locator(".js-plotly-plot .xtick text").first).to_have_css(
+            "fill", "rgb(232, 237, 243)"
+        )
+        settle(page)
+
+    return change
+
+
 UNREADABLE = """() => {
   const parse = colour => {
     const n = (colour.match(/[\\d.]+/g) || []).map(Number);

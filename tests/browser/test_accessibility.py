@@ -26,10 +26,12 @@ def axe():
     return Axe()
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing(page_at, axe, path: str, dark: bool) -> None:
-    page = page_at(path, dark=dark)
+def test_axe_finds_nothing(page_at, axe, in_the_dark, path: str) -> None:
+    page = page_at(path)
     page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    found = axe.run(page)
+    assert not found.violations_count, found.generate_report()
+    in_the_dark(page)
     found = axe.run(page)
     assert not found.violations_count, found.generate_report()

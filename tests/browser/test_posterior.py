@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 
@@ -18,9 +17,10 @@ def test_a_deep_link_opens_its_state_and_the_slider_moves_the_finding(page_at) -
     page.wait_for_url(re.compile("pruned=97"))
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_fits_a_phone_and_can_be_read(page_at, unreadable, dark: bool) -> None:
-    page = page_at("/Posterior?network=bayesian-t1", width=400, dark=dark)
+def test_fits_a_phone_and_can_be_read(page_at, unreadable, in_the_dark) -> None:
+    page = page_at("/Posterior?network=bayesian-t1", width=400)
     page.locator("table.ten tbody tr").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert unreadable(page) == []
+    in_the_dark(page)
     assert unreadable(page) == []
