@@ -51,6 +51,7 @@ class Visitor:
             subprotocols=["streamlit"],  # type: ignore[list-item]
             max_size=None,
             ping_interval=None,
+            close_timeout=0.2,
             open_timeout=PATIENCE,
         )
         return self
