@@ -40,8 +40,8 @@ def on_spread(width: float, samples: NDArray[np.floating]) -> str:
 def on_noise(batch: int, weights: float, activations: float) -> str:
     """How much less noisy the gradient by activations is."""
     return (
-        f"At {batch} image{'s' if batch > 1 else ''} in a batch the gradient by activations has a "
-        f"variance {weights / activations:.1f} times as small as by weights."
+        f"At {batch} image{'s' if batch > 1 else ''} in a batch the gradient's variance is "
+        f"{weights / activations:.1f} times as large by weights as by activations."
     )
 
 
@@ -60,7 +60,7 @@ def on_sides(right: Mapping[str, Any], wrong: Mapping[str, Any]) -> str:
     return (
         f"After {len(right['epochs'])} epochs the published sign has a test error of "
         f"{percent(wrong['error'], 1)} and the right one {percent(right['error'], 1)}. "
-        f"Its standard deviations are {wrong['sigma']:.2g} of the prior's, against "
+        f"In its middle layers σ is {wrong['sigma']:.2g} of the prior's, against "
         f"{right['sigma']:.2g}. About letters its networks contradict each other by "
         f"{wrong['mi_letters']:.2g} nats, against {right['mi_letters']:.2g}; it is more than "
         f"90\u202f% sure of a digit for {percent(wrong['named_letters'], 0)} of them, against "
@@ -72,9 +72,9 @@ def on_temperature(chosen: str, runs: Mapping[str, Mapping[str, Any]]) -> str:
     """What the chosen temperature gives beside the Bayesian one."""
     one, bayes = runs[chosen], runs["1"]
     said = (
-        f"At T = {chosen} the test error is {percent(one['error'], 2)} and half the weights have "
-        f"more than {one['sigma']:.2g} of the prior's width"
+        f"At T = {chosen} the test error is {percent(one['error'], 2)}, and in the middle layers "
+        f"σ is {one['sigma']:.2g} of the prior's"
     )
     if chosen == "1":
         return f"{said}: most of the network is still the prior."
-    return f"{said}; at T = 1 it is {percent(bayes['error'], 2)} and {bayes['sigma']:.2g}."
+    return f"{said}; at T = 1 these are {percent(bayes['error'], 2)} and {bayes['sigma']:.2g}."

@@ -32,9 +32,11 @@ def page() -> None:
     import streamlit as st
 
     from ui.method.toy import section
+    from ui.method.toy_state import read_address
 
     st.session_state["arrived"] = "visited" not in st.session_state
     st.session_state["visited"] = True
+    read_address()
     section()
 
 

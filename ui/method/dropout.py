@@ -108,12 +108,12 @@ def _again() -> None:
 
 def _layers(image: np.ndarray, one: Masked) -> str:
     """The image, the first layer's activations, the mask and their product, as pictures."""
-    limit = float(one.before.abs().max())
+    limit = float(torch.maximum(one.before.abs(), one.after.abs()).max())
     parts = (
         ("the digit", image, 1.0, False),
         (f"{len(one.before):,} activations of the first hidden layer", one.before, limit, True),
         ("the mask: black is 0", one.mask > 0, 1.0, False),
-        ("their product, which the next layer sees", one.before * (one.mask > 0), limit, True),
+        ("what the next layer sees: kept units, divided by 1 - p", one.after, limit, True),
     )
     figures = []
     for caption, values, most, signed in parts:

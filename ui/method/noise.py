@@ -35,7 +35,7 @@ def section() -> None:
     claim(
         "The noise can be drawn for the weights, once for a batch, or for the activations, for "
         "each image on its own. Each image sees the same distribution; the gradient of the second "
-        "is far less noisy."
+        "is less noisy, the more so the larger the batch."
     )
     batch = int(
         st.select_slider(

@@ -1,6 +1,7 @@
 """What the sections of the Method page share: their frame, the digit, the recorded trainings."""
 
 import json
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ def recorded() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(RUNS.read_text())
     for run in found["runs"].values():
         for epoch in run["epochs"]:
-            epoch["sigma"] = sorted(epoch["sigma"])[len(epoch["sigma"]) // 2]
+            epoch["sigma"] = statistics.median(epoch["sigma"])  # of the layers' medians
         run["sigma"] = run["epochs"][-1]["sigma"]
     return found
 

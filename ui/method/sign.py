@@ -42,7 +42,7 @@ def section() -> None:
                 required=True,
                 format_func=lambda one: SETTINGS[one][2],
                 persist_state="session",
-                help="Both runs of a pair differ in the sign alone.",
+                help="Both runs of a pair differ in the objective alone.",
             )
         )
         show = str(
@@ -87,7 +87,7 @@ def section() -> None:
     mathematics(
         (
             r"\mathcal{L}_{\text{published}} = -\mathbb{E}_q \log p(y \mid x, W) - "
-            r"\frac{1}{N} \mathrm{KL}(q \,\|\, p)",
+            r"\frac{f}{N} \left(\mathrm{KL}(q \,\|\, p) - K\right)",
             r"\mathcal{L} = -\mathbb{E}_q \log p(y \mid x, W) + "
             r"\frac{1}{N} \mathrm{KL}(q \,\|\, p)",
         ),
@@ -95,6 +95,8 @@ def section() -> None:
             (r"\mathcal{L}", "what is minimised, for one image"),
             ("N", "the number of training images, so that the KL is counted once an epoch"),
             ("q, p", "posterior and prior of the weights $W$"),
+            ("K", "a constant that the article's layers add; it moves the loss, not the training"),
+            ("f", "a little over 1: the article counts the last, smaller batch as a full one"),
         ),
         "The article's layer returns the KL with the sign that its loss does not expect; "
         "docs/mathematics.md shows where, and how it was verified.",

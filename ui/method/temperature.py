@@ -1,11 +1,15 @@
 """Temperature: what 1, 0.1 and 0.01 give, and why the shipped network is tempered."""
 
+import statistics
+
 import streamlit as st
 
 from bnnlib.errors import BnnlibError
 from bnnlib.figures.method_runs import temperature_figure
+from bnnlib.networks import BayesianNetwork
 from bnnlib.sentences.evaluation import percent
 from bnnlib.sentences.method import on_temperature
+from bnnlib.storage.evaluations import load_results
 from ui.loaders import load_network
 from ui.method.parts import claim, how_recorded, mathematics, recorded, seen
 from ui.method.state import PARAMETERS, key, write_address
@@ -72,6 +76,14 @@ def section() -> None:
     write_address()
 
 
+def doubt_about_letters(name: str) -> str:
+    """The mean mutual information on letters by the network's own evaluation, if it has one."""
+    found = load_results(name)
+    sets = found.summary.get("ood", {}).get("sets", {}) if found else {}
+    mean = sets.get("letters", {}).get("measures", {}).get("mutual_information", {}).get("mean")
+    return "" if mean is None else f"{mean:.3f}"
+
+
 def table(runs: dict) -> str:
     """The recorded runs, and the shipped networks by their cards, as a Markdown table."""
     rows = [
@@ -85,11 +97,14 @@ def table(runs: dict) -> str:
     ]
     for name in SHIPPED:
         try:
-            card = load_network(name).card
-            figures = card["figures"]["test"]
+            network = load_network(name)
+            if not isinstance(network, BayesianNetwork):
+                continue
+            card, figures = network.card, network.card["figures"]["test"]
             rows.append(
                 f"| **{name}** | {card['training']['temperature']:g} | "
-                f"{percent(figures['error'], 2)} | {figures['nll']:.4f} | | |"
+                f"{percent(figures['error'], 2)} | {figures['nll']:.4f} "
+                f"| {statistics.median(network.sigma_ratios()):.2f} | {doubt_about_letters(name)} |"
             )
         except (BnnlibError, KeyError, TypeError):
             continue

@@ -47,9 +47,10 @@ def section() -> None:
     with st.expander("The same as numbers"):
         st.markdown(table(epochs, float(run)))
     seen(
-        f"{sentence} At T = 1 the KL is by far the larger part for most of the training: the "
-        "network first forgets what it does not need. At 0.01 the images decide. The Train page "
-        "draws both terms of a training of your own."
+        f"{sentence} At T = 1 the KL is by far the larger part at first: the network begins by "
+        "forgetting what it does not need. At 0.01 the misfit leads at first; once the images are "
+        "explained, the KL is what is left. The Train page draws both terms of a training of your "
+        "own."
     )
     mathematics(
         (
