@@ -231,14 +231,14 @@ def main() -> int:
             for k in range(options.strokes):
                 if k % 5 == 0:
                     page.get_by_role("button", name="Clear", exact=True).click()
-                    page.locator("button:disabled", has_text="Undo").first.wait_for()
+                    page.get_by_text("The canvas is blank").first.wait_for()
                     page.wait_for_timeout(1_000)
                     page.locator(PAD).wait_for()
                 latencies.append(stroke(page, k))
             follows = []
             for k in range(SLOW_STROKES):
                 page.get_by_role("button", name="Clear", exact=True).click()
-                page.locator("button:disabled", has_text="Undo").first.wait_for()
+                page.get_by_text("The canvas is blank").first.wait_for()
                 page.locator(PAD).wait_for()
                 follows += slow_stroke(page, k)
             open_pages(page)

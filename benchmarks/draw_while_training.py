@@ -99,7 +99,7 @@ def measure(chromium: str, run: Run, strokes: int) -> dict:
             for k in range(strokes):
                 if k % 5 == 0:
                     page.get_by_role("button", name="Clear", exact=True).click()
-                    page.locator("button:disabled", has_text="Undo").first.wait_for()
+                    page.get_by_text("The canvas is blank").first.wait_for()
                     # the new canvas takes the old one's place, more slowly beside a training
                     page.wait_for_timeout(2_500)
                     page.locator(PAD).wait_for()
