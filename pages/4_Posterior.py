@@ -5,6 +5,7 @@ import streamlit as st
 from bnnlib.errors import BnnlibError
 from ui.data_notice import data_notice
 from ui.loaders import checkpoint_names, load_digits
+from ui.memory import give_back_memory
 from ui.page import page_setup, show_error
 from ui.posterior.draws import draws
 from ui.posterior.pruning import pruning
@@ -52,6 +53,7 @@ def main() -> None:
     except BnnlibError as error:
         show_error(error)
     write_address()
+    give_back_memory()  # that of the weights looked at
 
 
 def to_its_clearest_unit() -> None:

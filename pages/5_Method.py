@@ -7,6 +7,7 @@ import streamlit as st
 from bnnlib.errors import BnnlibError
 from ui.data_notice import data_notice
 from ui.loaders import load_digits
+from ui.memory import give_back_memory
 from ui.method import dropout, graph, noise, sign, temperature, terms, toy, weights
 from ui.method.parts import choose_digit
 from ui.method.state import read_address, write_address
@@ -46,6 +47,7 @@ def main() -> None:
             show_error(error)
     data_notice(digits)
     write_address()
+    give_back_memory()  # that of the weights looked at
 
 
 main()

@@ -86,7 +86,7 @@ def test_opens_with_every_section_filled(app: AppTest) -> None:
 def test_the_bars_are_the_networks_own_answers(app: AppTest) -> None:
     opened(app, digit="4", rate="0.3", mask="7")
     figure = specs(app)["method-dropout"]
-    network = load_checkpoint("dropout")
+    network = load_checkpoint("dropout-pen")
     from ui.method.parts import _examples
 
     image = _examples("embedded")[4]
@@ -222,7 +222,7 @@ def test_the_visitors_last_drawing_can_be_asked_about(app: AppTest) -> None:
     app.session_state[KEY] = image
     opened(app, digit="mine", rate="0")
     figure = specs(app)["method-dropout"]
-    expected = deterministic_probs(load_checkpoint("dropout"), image[None])[0]
+    expected = deterministic_probs(load_checkpoint("dropout-pen"), image[None])[0]
     assert bars(figure, "no mask") == pytest.approx(expected.tolist(), abs=1e-6)
     without = opened(AppTest.from_file("../../dashboard.py", default_timeout=120), digit="mine")
     assert without.session_state[key("digit")] == 0

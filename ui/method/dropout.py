@@ -15,7 +15,7 @@ from ui.method.parts import claim, digit_table, mathematics, seen, the_digit
 from ui.method.state import LARGEST, key, value, write_address
 from ui.page import is_dark, show_chart
 
-NETWORK, MASKS = "dropout", 100
+NETWORK, MASKS = "dropout-pen", 100  # in use on the Draw page too
 TITLE = "The answer without a mask, with this mask, and on average over many masks"
 STYLE = """<style>
 .layer { display: flex; flex-wrap: wrap; gap: .8rem; align-items: flex-start; }

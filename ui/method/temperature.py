@@ -9,8 +9,9 @@ from bnnlib.figures.method_runs import temperature_figure
 from bnnlib.networks import BayesianNetwork
 from bnnlib.sentences.evaluation import percent
 from bnnlib.sentences.method import on_temperature
+from bnnlib.storage.checkpoints import load_checkpoint
 from bnnlib.storage.evaluations import load_results
-from ui.loaders import load_network
+from ui.loaders import network_version
 from ui.method.parts import claim, how_recorded, mathematics, recorded, seen
 from ui.method.state import PARAMETERS, key, write_address
 from ui.page import is_dark, show_chart
@@ -76,6 +77,20 @@ def section() -> None:
     write_address()
 
 
+@st.cache_data(max_entries=8, show_spinner=False)
+def shipped(name: str, folder: str, modified: int) -> str:
+    """The row of a shipped network. It is not kept in memory for this."""
+    network = load_checkpoint(folder)
+    if not isinstance(network, BayesianNetwork):
+        raise BnnlibError(f"{name} is no Bayesian network here.")
+    figures = network.card["figures"]["test"]
+    return (
+        f"| **{name}** | {network.card['training']['temperature']:g} "
+        f"| {percent(figures['error'], 2)} | {figures['nll']:.4f} "
+        f"| {statistics.median(network.sigma_ratios()):.2f} | {doubt_about_letters(name)} |"
+    )
+
+
 def doubt_about_letters(name: str) -> str:
     """The mean mutual information on letters by the network's own evaluation, if it has one."""
     found = load_results(name)
@@ -97,15 +112,7 @@ def table(runs: dict) -> str:
     ]
     for name in SHIPPED:
         try:
-            network = load_network(name)
-            if not isinstance(network, BayesianNetwork):
-                continue
-            card, figures = network.card, network.card["figures"]["test"]
-            rows.append(
-                f"| **{name}** | {card['training']['temperature']:g} | "
-                f"{percent(figures['error'], 2)} | {figures['nll']:.4f} "
-                f"| {statistics.median(network.sigma_ratios()):.2f} | {doubt_about_letters(name)} |"
-            )
+            rows.append(shipped(name, *network_version(name)))
         except (BnnlibError, KeyError, TypeError):
             continue
     return "\n".join(rows)

@@ -13,7 +13,7 @@ from ui.method.parts import claim, digit_table, mathematics, seen, the_digit
 from ui.method.state import PARAMETERS, key, write_address
 from ui.page import is_dark, show_chart
 
-NETWORK, SAMPLES, SEED = "bayesian", 100, 0
+NETWORK, SAMPLES, SEED = "bayesian-pen", 100, 0  # in use on the Draw page too
 QUANTILES = {"a clear weight": 0.9999, "a usual weight": 0.5, "a weight at the prior": 0.0}
 
 
