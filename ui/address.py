@@ -3,7 +3,7 @@
 A page reads `own_parameters` and writes them with `write_parameters`, which adds the shared ones.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import streamlit as st
 
@@ -27,6 +27,19 @@ def names_a_state(known: bool) -> bool:
     link that names a state. Else the session knows better.
     """
     return not known or (st.session_state["arrived"] and bool(set(own_parameters()) - set(SIDES)))
+
+
+def means_nothing(given: Iterable[str], known: Collection[str]) -> list[str]:
+    """What is wrong with parameters that no page knows: one entry, or none."""
+    odd = [repr(name[:40]) for name in given if name not in known]
+    return [f"{', '.join(odd[:4])} means nothing here"] if odd else []
+
+
+def not_understood(wrong: Sequence[str]) -> str | None:
+    """The sentence about what is wrong in an address; None where nothing is."""
+    if not wrong:
+        return None
+    return f"Part of the address was not understood and is left out: {'; '.join(wrong)}."
 
 
 def shared_parameters() -> dict[str, str]:

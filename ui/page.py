@@ -12,7 +12,7 @@ import streamlit as st
 
 from bnnlib.errors import BnnlibError
 from bnnlib.figures.enlarged import enlarged
-from ui.address import EVERYWHERE, shared_parameters
+from ui.address import EVERYWHERE, not_understood, shared_parameters
 from ui.admission import wait_for_a_place
 from ui.loaders import (
     DEFAULT_NETWORKS,
@@ -149,10 +149,7 @@ def shared_from_address(page: str) -> str | None:
     arrived = st.session_state["arrived"]
     if known is None or (given != known and (given or not arrived)):
         st.session_state[WRITTEN] = given
-        if wrong := read_stage(given):
-            problem = (
-                "Part of the address was not understood and is left out: " + "; ".join(wrong) + "."
-            )
+        problem = not_understood(read_stage(given))
         read_tour(given.get("tour"), page)
     st.session_state[WRITTEN] = wanted = shared_parameters()
     for name in EVERYWHERE:

@@ -11,7 +11,7 @@ from bnnlib.drawing.codec import MAX_IMAGES, from_text, images_from_text, images
 from bnnlib.drawing.replay import CHANGES
 from bnnlib.drawing.strokes import Stroke, drawn_image
 from bnnlib.errors import BnnlibError
-from ui.address import own_parameters, write_parameters
+from ui.address import means_nothing, not_understood, own_parameters, write_parameters
 from ui.draw.examples import BY_SLUG, EXAMPLES
 from ui.draw.picture import Picture
 from ui.loaders import named_networks
@@ -260,11 +260,8 @@ def from_address(parameters: Mapping[str, str]) -> tuple[DrawState, str | None]:
                 setattr(state, name, parameters[name])
             else:
                 wrong.append(f"{name} must be one of {', '.join(known)}")
-    if odd := [name for name in parameters if name not in PARAMETERS]:
-        wrong.append(f"{', '.join(repr(name[:40]) for name in odd[:4])} means nothing here")
-    if not wrong:
-        return state, None
-    return state, f"Part of the address was not understood and is left out: {'; '.join(wrong)}."
+    wrong += means_nothing(parameters, PARAMETERS)
+    return state, not_understood(wrong)
 
 
 def to_address(state: DrawState, networks: tuple[str, str]) -> dict[str, str]:

@@ -11,7 +11,14 @@ import streamlit as st
 from bnnlib.datasets.ood import SETS
 from bnnlib.datasets.shifts import SHIFTS
 from bnnlib.metrics import WORDS
-from ui.address import SIDES, names_a_state, own_parameters, write_parameters
+from ui.address import (
+    SIDES,
+    means_nothing,
+    names_a_state,
+    not_understood,
+    own_parameters,
+    write_parameters,
+)
 from ui.loaders import checkpoint_names, chosen_networks, named_networks
 
 MOST = 5  # networks that can be told apart in one figure
@@ -64,13 +71,8 @@ def read_address() -> str | None:
                 state[key] = known[given[name]]
             else:
                 wrong.append(f"there is no {called} {given[name][:40]!r}")
-    if odd := [name for name in given if name not in KNOWN]:
-        wrong.append(f"{', '.join(repr(name[:40]) for name in odd[:4])} means nothing here")
-    return (
-        f"Part of the address was not understood and is left out: {'; '.join(wrong)}."
-        if wrong
-        else None
-    )
+    wrong += means_nothing(given, KNOWN)
+    return not_understood(wrong)
 
 
 def offer(key: str, values: list[str]) -> None:

@@ -4,7 +4,14 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from ui.address import SIDES, names_a_state, own_parameters, write_parameters
+from ui.address import (
+    SIDES,
+    means_nothing,
+    names_a_state,
+    not_understood,
+    own_parameters,
+    write_parameters,
+)
 from ui.loaders import chosen_networks, named_networks
 from ui.method import toy_state
 
@@ -72,11 +79,8 @@ def read_address() -> str | None:
             wrong.append(f"{name} is {text[:40]!r}, not one of {', '.join(known)}")
         else:
             wrong.append(f"{name} is {text[:40]!r}, not a whole number up to {LARGEST:,}")
-    if odd := [name for name in given if name not in (*PARAMETERS, *ELSEWHERE, *SIDES)]:
-        wrong.append(f"{', '.join(repr(name[:40]) for name in odd[:4])} means nothing here")
-    if not wrong:
-        return None
-    return f"Part of the address was not understood and is left out: {'; '.join(wrong)}."
+    wrong += means_nothing(given, (*PARAMETERS, *ELSEWHERE, *SIDES))
+    return not_understood(wrong)
 
 
 def write_address() -> None:

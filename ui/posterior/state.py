@@ -4,7 +4,14 @@ import streamlit as st
 
 from bnnlib.evaluation.pruning import SHARES
 from bnnlib.evaluation.weights import QUANTITIES
-from ui.address import SIDES, names_a_state, own_parameters, write_parameters
+from ui.address import (
+    SIDES,
+    means_nothing,
+    names_a_state,
+    not_understood,
+    own_parameters,
+    write_parameters,
+)
 from ui.loaders import checkpoint_names, chosen_networks, named_networks
 
 # keys of the widgets
@@ -53,11 +60,8 @@ def read_address() -> str | None:
                 state[NAMES[name]] = int(text)
             else:
                 wrong.append(f"{name} is {text[:40]!r}, not a whole number from {least}")
-    if odd := [name for name in given if name not in (*NAMES, *SIDES)]:
-        wrong.append(f"{', '.join(repr(name[:40]) for name in odd[:4])} means nothing here")
-    if not wrong:
-        return None
-    return f"Part of the address was not understood and is left out: {'; '.join(wrong)}."
+    wrong += means_nothing(given, (*NAMES, *SIDES))
+    return not_understood(wrong)
 
 
 def _unknown(name: str, text: str) -> str:

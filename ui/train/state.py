@@ -6,7 +6,14 @@ such widgets.
 
 import streamlit as st
 
-from ui.address import SIDES, names_a_state, own_parameters, write_parameters
+from ui.address import (
+    SIDES,
+    means_nothing,
+    names_a_state,
+    not_understood,
+    own_parameters,
+    write_parameters,
+)
 from ui.loaders import chosen_networks, named_networks
 
 # name in the address -> the label of the tab; the first one is shown first
@@ -60,11 +67,8 @@ def read_address(presets: list[str]) -> str | None:
         state[RUN] = given["run"]
     if "runs" in given:
         state[COMPARED] = given["runs"].split(",")
-    if odd := [name for name in given if name not in KNOWN]:
-        wrong.append(f"{', '.join(repr(name[:40]) for name in odd[:4])} means nothing here")
-    if not wrong:
-        return None
-    return f"Part of the address was not understood and is left out: {'; '.join(wrong)}."
+    wrong += means_nothing(given, KNOWN)
+    return not_understood(wrong)
 
 
 def compared(names: list[str]) -> str | None:

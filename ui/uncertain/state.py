@@ -6,7 +6,14 @@ Streamlit can bind widgets to the address, but `st.switch_page` fails on a page 
 import streamlit as st
 
 from bnnlib.evaluation.survey import MEASURES
-from ui.address import SIDES, names_a_state, own_parameters, write_parameters
+from ui.address import (
+    SIDES,
+    means_nothing,
+    names_a_state,
+    not_understood,
+    own_parameters,
+    write_parameters,
+)
 from ui.loaders import chosen_networks, named_networks
 
 Value = str | int | bool
@@ -58,11 +65,8 @@ def read_address() -> str | None:
         if text is not None and text not in known:
             wrong.append(f"there is no {name} {text[:40]!r}")
         state[key(name)] = default if text is None else known.get(text, default)
-    if odd := [name for name in given if name not in (*PARAMETERS, *SIDES)]:
-        wrong.append(f"{', '.join(repr(name[:40]) for name in odd[:4])} means nothing here")
-    if not wrong:
-        return None
-    return f"Part of the address was not understood and is left out: {'; '.join(wrong)}."
+    wrong += means_nothing(given, (*PARAMETERS, *SIDES))
+    return not_understood(wrong)
 
 
 def go_to(place: int, glide: bool = False) -> None:
