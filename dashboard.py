@@ -30,7 +30,6 @@ from ui.draw.pace import turn
 from ui.draw.picture import from_picture
 from ui.draw.replay import what_if
 from ui.draw.state import LIVE_SAMPLES, DrawState, draw_state, write_address
-from ui.last_drawing import remember
 from ui.loaders import (
     answer_rule,
     answers_of,
@@ -144,9 +143,7 @@ def drawing(state: DrawState, key: str, digits: several.Digits) -> None:
         caption = state.sent[1] + (", with your strokes over it." if state.strokes else "")
     if digits.several:
         caption = f"Digit {digits.shown(state) + 1} of {len(digits.images)}. {caption}"
-    image = digits.images[digits.shown(state)]
-    remember(image)
-    st.html(verdict.seen(image, caption))
+    st.html(verdict.seen(digits.images[digits.shown(state)], caption))
 
 
 def set_pen(state: DrawState) -> None:

@@ -1,19 +1,15 @@
-"""The image of the visitor's last drawing, for the pages that have no canvas."""
+"""The drawing on the Draw page, for the pages that have no canvas."""
 
 import streamlit as st
-import torch
 from torch import Tensor
 
-KEY = "last_drawing"
-
-
-def remember(image: Tensor) -> None:
-    """Keep the image `[28, 28]` that the networks on the Draw page saw; a blank one is not kept."""
-    if float(image.max()) > 0:
-        st.session_state[KEY] = image.detach().clone()
+STATE = "draw"  # in the session: the Draw page's state
 
 
 def last_drawing() -> Tensor | None:
-    """It, float `[28, 28]`; None where nothing was drawn in this session."""
-    found = st.session_state.get(KEY)
-    return found if isinstance(found, torch.Tensor) else None
+    """What the networks see of it, float `[28, 28]`; None where nothing is drawn."""
+    drawing = st.session_state.get(STATE)
+    if drawing is None:
+        return None
+    image: Tensor = drawing.image
+    return image if image.any() else None

@@ -117,11 +117,17 @@ class BayesianNetwork(nn.Module):
         return h
 
     def sample(
-        self, images: Tensor, n_samples: int, generator: torch.Generator, first: int = 0
+        self,
+        images: Tensor,
+        n_samples: int,
+        generator: torch.Generator,
+        first: int = 0,
+        width: float = 1.0,
     ) -> Tensor:
         """Posterior sampling without Pyro: log-probabilities `[B, 28, 28] -> [S, B, C]`.
 
-        Activations are drawn for every image on its own (local reparameterisation).
+        Activations are drawn for every image on its own (local reparameterisation). width: what
+        every standard deviation is multiplied by; 1 is the posterior, 0 its means alone.
         """
         h = images.flatten(-2)
         for k, layer in enumerate(self.layers):
@@ -129,7 +135,7 @@ class BayesianNetwork(nn.Module):
             # Layer 1's moments serve all samples.
             shape = (n_samples, *mean.shape) if k == 0 else mean.shape
             noise = torch.randn(shape, generator=generator, device=generator.device)
-            h = torch.addcmul(mean, variance.sqrt(), noise)
+            h = torch.addcmul(mean, variance.sqrt(), noise, value=width)
             if k < len(self.layers) - 1:
                 h = F.leaky_relu(h)
         return h.float().log_softmax(-1)

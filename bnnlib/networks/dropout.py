@@ -62,7 +62,7 @@ class DropoutNetwork(nn.Module):
         h = images.flatten(-2)
         for k, (layer, rate) in enumerate(zip(self.layers, self.rates, strict=True)):
             if generator is not None:
-                h = h * _mask(h.shape, rate, generator)
+                h = h * mask_of(h.shape, rate, generator)
             h = layer(h)
             if k < len(self.layers) - 1:
                 h = F.leaky_relu(h)
@@ -89,7 +89,7 @@ class DropoutNetwork(nn.Module):
         It maps `[B, 28, 28]` to log-probabilities `[B, C]`.
         """
         weights = [
-            layer.weight * _mask(layer.weight.shape[1:], rate, generator)
+            layer.weight * mask_of(layer.weight.shape[1:], rate, generator)
             for layer, rate in zip(self.layers, self.rates, strict=True)
         ]
 
@@ -104,7 +104,7 @@ class DropoutNetwork(nn.Module):
         return answer
 
 
-def _mask(shape: torch.Size, rate: float, generator: torch.Generator) -> Tensor:
+def mask_of(shape: torch.Size, rate: float, generator: torch.Generator) -> Tensor:
     """d / (1 - rate) with d ~ Bernoulli(1 - rate): a unit is kept with probability 1 - rate."""
     keep = 1 - rate
     # bernoulli_ takes four times as long.

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bnnlib.errors import BnnlibError
-from bnnlib.networks.dropout import DropoutNetwork
+from bnnlib.networks.dropout import DropoutNetwork, mask_of
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,7 @@ def masked_pass(
     before = mask = torch.ones(0)
     for k, layer in enumerate(network.layers):
         if k:
-            kept = torch.rand(h.shape, generator=generator, device=generator.device) >= rate
-            drawn = kept / (1 - rate)
+            drawn = mask_of(h.shape, rate, generator)
             if k == 1:
                 before, mask = h, drawn
             h = h * drawn

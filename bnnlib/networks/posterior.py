@@ -7,7 +7,6 @@ import copy
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from bnnlib.errors import BnnlibError
@@ -56,32 +55,38 @@ class LayerPosterior:
         return self.scale > GONE
 
 
-@torch.no_grad()
 def posterior_of(network: BayesianNetwork) -> list[LayerPosterior]:
     """The posterior of every layer, from the first to the output."""
-    return [
-        LayerPosterior(
-            _name(k, len(network.layers)),
-            layer.loc.detach(),
-            layer.scale,
-            float(layer.prior_scale),
-            float(layer.factor),
-        )
-        for k, layer in enumerate(network.layers)
-    ]
+    return [layer_posterior(network, k) for k in range(len(network.layers))]
 
 
 @torch.no_grad()
+def layer_posterior(network: BayesianNetwork, k: int) -> LayerPosterior:
+    """The posterior of layer `k`, from 0."""
+    layer = network.layers[k]
+    return LayerPosterior(
+        _name(k, len(network.layers)),
+        layer.loc.detach(),
+        layer.scale,
+        float(layer.prior_scale),
+        float(layer.factor),
+    )
+
+
 def weights_of(network: DropoutNetwork | LaplaceNetwork) -> list[tuple[str, Tensor]]:
     """Name and weights of every layer of a network with point weights, `[D + 1, H]`.
 
     Of a Laplace approximation these are the means.
     """
     last = len(network.layers)
-    return [
-        (_name(k, last), torch.cat([layer.weight.T, layer.bias[None]]))
-        for k, layer in enumerate(network.layers)
-    ]
+    return [(_name(k, last), layer_weights(network, k)) for k in range(last)]
+
+
+@torch.no_grad()
+def layer_weights(network: DropoutNetwork | LaplaceNetwork, k: int) -> Tensor:
+    """The weights of layer `k`, from 0, the bias in the last row, `[D + 1, H]`."""
+    layer = network.layers[k]
+    return torch.cat([layer.weight.T, layer.bias[None]])
 
 
 def draw_unit(layer: LayerPosterior, unit: int, n: int, generator: torch.Generator) -> Tensor:
@@ -89,25 +94,6 @@ def draw_unit(layer: LayerPosterior, unit: int, n: int, generator: torch.Generat
     mean, scale = layer.mean[:, unit], layer.scale[:, unit]
     noise = torch.randn(n, len(mean), generator=generator, device=generator.device)
     return mean + scale * noise
-
-
-@torch.inference_mode()
-def sample_widened(
-    network: BayesianNetwork, images: Tensor, n: int, width: float, generator: torch.Generator
-) -> Tensor:
-    """Answers with every standard deviation times `width`: probabilities `[n, B, C]`.
-
-    images: float `[B, 28, 28]`. 1 is the posterior itself, 0 its means alone. Each image has
-    weights of its own (local reparameterisation).
-    """
-    h = images.flatten(-2).expand(n, *images.shape[:-2], -1)
-    for k, layer in enumerate(network.layers):
-        mean, variance = layer.moments(h)
-        noise = torch.randn(mean.shape, generator=generator, device=generator.device)
-        h = torch.addcmul(mean, variance.sqrt(), noise, value=width)
-        if k < len(network.layers) - 1:
-            h = F.leaky_relu(h)
-    return h.softmax(-1)
 
 
 def can_be_pruned(network: BayesianNetwork) -> bool:

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from bnnlib.networks.masks import masked_pass
 from bnnlib.networks.sampling import deterministic_probs
 from bnnlib.storage.checkpoints import load_checkpoint
 from bnnlib.training.objectives import article_constant
-from ui.last_drawing import KEY
+from ui.last_drawing import STATE
 from ui.method.noise import BATCHES
 from ui.method.state import PARAMETERS, key
 
@@ -219,7 +220,7 @@ def test_what_means_nothing_in_the_address_is_said_in_one_sentence(
 def test_the_visitors_last_drawing_can_be_asked_about(app: AppTest) -> None:
     image = torch.zeros(28, 28)
     image[4:24, 13:15] = 1
-    app.session_state[KEY] = image
+    app.session_state[STATE] = SimpleNamespace(image=image)
     opened(app, digit="mine", rate="0")
     figure = specs(app)["method-dropout"]
     expected = deterministic_probs(load_checkpoint("dropout-pen"), image[None])[0]

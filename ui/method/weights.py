@@ -6,7 +6,7 @@ import torch
 
 from bnnlib.figures.method import density_figure, dots_figure
 from bnnlib.networks import BayesianNetwork
-from bnnlib.networks.posterior import posterior_of, sample_widened
+from bnnlib.networks.posterior import layer_posterior
 from bnnlib.sentences.method import on_spread
 from ui.loaders import load_network, network_version
 from ui.method.parts import claim, digit_table, mathematics, seen, the_digit
@@ -41,7 +41,9 @@ def section() -> None:
     )
     shown, prior = _examples(*network_version(NETWORK), network)
     generator = torch.Generator().manual_seed(SEED)
-    samples = sample_widened(network, image[None], SAMPLES, width, generator)[:, 0].numpy()
+    with torch.inference_mode():
+        answers = network.sample(image[None], SAMPLES, generator, width=width)
+    samples = answers[:, 0].exp().numpy()
     sentence = on_spread(width, samples)
     left, right = st.columns(2, gap="medium")
     with left:
@@ -94,7 +96,7 @@ def _examples(
     folder: str, modified: int, _network: BayesianNetwork
 ) -> tuple[list[tuple[str, float, float]], float]:
     """Weights of the first layer by their signal-to-noise, (name, mean, sigma), and the prior."""
-    layer = posterior_of(_network)[0]
+    layer = layer_posterior(_network, 0)
     order = layer.signal_to_noise.flatten().argsort()
     shown = []
     for name, quantile in QUANTILES.items():

@@ -9,7 +9,7 @@ import torch
 
 from bnnlib.figures.posterior import weight_picture
 from bnnlib.networks import BayesianNetwork, EnsembleNetwork, Network
-from bnnlib.networks.posterior import draw_unit, posterior_of, weights_of
+from bnnlib.networks.posterior import draw_unit, layer_posterior, layer_weights
 from ui.loaders import load_network, network_version
 from ui.posterior.state import CLEAREST, LARGEST, SEED, UNIT
 
@@ -83,22 +83,22 @@ def _strength(folder: str, modified: int, _network: Network) -> torch.Tensor:
     Where there is no sigma, the mean of |weight|.
     """
     if isinstance(_network, BayesianNetwork):
-        return posterior_of(_network)[0].signal_to_noise[: _network.config.inputs].mean(0)
+        return layer_posterior(_network, 0).signal_to_noise[: _network.config.inputs].mean(0)
     first = _network.members[0] if isinstance(_network, EnsembleNetwork) else _network
-    return weights_of(first)[0][1][: first.config.inputs].abs().mean(0)
+    return layer_weights(first, 0)[: first.config.inputs].abs().mean(0)
 
 
 def _shown(network: Network, k: int) -> list[Shown]:
     """The pictures of unit `k`, each with its caption and its scale."""
     inputs = network.config.inputs
     if isinstance(network, EnsembleNetwork):
-        parts = [weights_of(member)[0][1][:inputs, k].numpy() for member in network.members]
+        parts = [layer_weights(member, 0)[:inputs, k].numpy() for member in network.members]
         limit = max(float(np.abs(part).max()) for part in parts)
         return [(f"member {m}", part, limit, True) for m, part in enumerate(parts, start=1)]
     if not isinstance(network, BayesianNetwork):
-        values = weights_of(network)[0][1][:inputs, k].numpy()
+        values = layer_weights(network, 0)[:inputs, k].numpy()
         return [("weights", values, float(np.abs(values).max()), True)]
-    layer = posterior_of(network)[0]
+    layer = layer_posterior(network, 0)
     generator = torch.Generator().manual_seed(int(st.session_state[SEED]))
     draws = draw_unit(layer, k, DRAWS, generator)[:, :inputs].numpy()
     mean, scale = layer.mean[:inputs, k].numpy(), layer.scale[:inputs, k].numpy()

@@ -18,6 +18,7 @@ from bnnlib.storage.names import check_name
 from bnnlib.training.config import NETWORK, TRAINING, TrainingConfig, with_width
 from bnnlib.training.presets import PRESET_NAMES, preset
 from ui import access
+from ui.last_drawing import last_drawing
 from ui.page import show_error
 from ui.train.state import KIND, KINDS, PRESET, RUN, write_address
 from ui.train.widgets import widget
@@ -149,8 +150,7 @@ def images_to_pin(digits: Digits) -> tuple[Tensor, tuple[str, ...]]:
     labels = digits.test.labels
     firsts = [int((labels == digit).nonzero()[0]) for digit in range(10) if (labels == digit).any()]
     images, captions = digits.test.images[firsts], tuple(f"a {labels[k]}" for k in firsts)
-    drawing = st.session_state.get("draw")
-    if drawing is not None and (image := drawing.image).any():
+    if (image := last_drawing()) is not None:
         yours = torch.from_numpy(np.round(image.numpy() * 255).astype("uint8"))[None]
         images, captions = torch.cat([images, yours]), (*captions, "your drawing")
     return images, captions
