@@ -209,3 +209,9 @@ def show_chart(figure: go.Figure, key: str, alt: str, title: str = "", **more: A
         alt=alt.replace("**", ""),
         **more,
     )
+
+
+def show_finding(figure: go.Figure, key: str, title: str, finding: str) -> None:
+    """A figure below its title. finding: as the page's own sentence has it, in Markdown."""
+    words = f"{title}. {finding}".replace("**", "").replace(" \n\n- ", " ").replace("\n- ", "; ")
+    show_chart(figure, key, words, title)

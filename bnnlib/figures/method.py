@@ -8,8 +8,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from bnnlib.figures.finish import finish
 from bnnlib.figures.swarm import swarm
-from bnnlib.figures.theme import BASELINE, CLEAR, PALETTE, grid_lines, ink
+from bnnlib.figures.theme import BASELINE, PALETTE, ink
 
 WIDTH = 0.8  # of a strip of dots; 1 is the distance from digit to digit
 
@@ -149,33 +150,3 @@ def noise_figure(
         title={"text": "milliseconds a draw"}, rangemode="tozero", nticks=5, row=1, col=2
     )
     return finish(figure, 300, dark)
-
-
-def finish(figure: go.Figure, height: int, dark: bool) -> go.Figure:
-    """What all figures of the page share."""
-    axis = {
-        "gridcolor": grid_lines(dark),
-        "zeroline": False,
-        "automargin": True,
-        "fixedrange": True,
-    }
-    figure.update_xaxes(**axis)
-    figure.update_yaxes(**axis)
-    return figure.update_layout(
-        template="none",
-        height=height,
-        margin={"l": 8, "r": 8, "t": 30, "b": 8},
-        font={"color": ink(dark), "size": 13},
-        paper_bgcolor=CLEAR,
-        plot_bgcolor=CLEAR,
-        dragmode=False,
-        hovermode="closest",
-        legend={
-            "orientation": "h",
-            "x": 0,
-            "y": 1.02,
-            "yanchor": "bottom",
-            "itemclick": False,
-            "itemdoubleclick": False,
-        },
-    )

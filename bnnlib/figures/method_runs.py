@@ -6,7 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from bnnlib.figures.method import finish
+from bnnlib.figures.finish import finish
 from bnnlib.figures.theme import MISTAKE, PALETTE, ink
 
 Epochs = Sequence[Mapping[str, Any]]

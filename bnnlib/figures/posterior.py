@@ -12,7 +12,8 @@ from plotly.subplots import make_subplots
 from bnnlib.evaluation.pruning import PruningCurve
 from bnnlib.evaluation.weights import QUANTITIES, Spread
 from bnnlib.figures.embed import embed, to_png
-from bnnlib.figures.theme import CLEAR, LEFT, PALETTE, RIGHT_DARK, chosen, grid_lines, ink
+from bnnlib.figures.finish import finish
+from bnnlib.figures.theme import LEFT, PALETTE, RIGHT_DARK, chosen, ink
 
 AXES = {
     "weight": "weight",
@@ -75,7 +76,7 @@ def spread_figure(spread: Spread, dark: bool) -> go.Figure:
         rangemode="tozero",
         nticks=6,
     )
-    return _finish(figure, 330, dark)
+    return finish(figure, 330, dark)
 
 
 def _priors(spread: Spread) -> dict[float, NDArray[np.float64]]:
@@ -188,7 +189,7 @@ def pruning_figure(curve: PruningCurve, share: float, dark: bool) -> go.Figure:
         row=3,
         col=1,
     )
-    return _finish(figure, 470, dark).update_layout(showlegend=False)
+    return finish(figure, 470, dark).update_layout(showlegend=False)
 
 
 def weight_picture(values: NDArray[np.floating], limit: float, signed: bool, side: int = 4) -> str:
@@ -210,32 +211,3 @@ def weight_picture(values: NDArray[np.floating], limit: float, signed: bool, sid
 
 def _rgb(colour: str) -> NDArray[np.float64]:
     return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], dtype=float)
-
-
-def _finish(figure: go.Figure, height: int, dark: bool) -> go.Figure:
-    axis = {
-        "gridcolor": grid_lines(dark),
-        "zeroline": False,
-        "automargin": True,
-        "fixedrange": True,
-    }
-    figure.update_xaxes(**axis)
-    figure.update_yaxes(**axis)
-    return figure.update_layout(
-        template="none",
-        height=height,
-        margin={"l": 8, "r": 12, "t": 30, "b": 8},
-        font={"color": ink(dark), "size": 13},
-        paper_bgcolor=CLEAR,
-        plot_bgcolor=CLEAR,
-        dragmode=False,
-        hovermode="closest",
-        legend={
-            "orientation": "h",
-            "x": 0,
-            "y": 1,
-            "yanchor": "bottom",
-            "itemclick": False,
-            "itemdoubleclick": False,
-        },
-    )

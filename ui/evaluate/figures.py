@@ -12,9 +12,9 @@ from bnnlib.figures.evaluation import paper, reliability_figure
 from bnnlib.metrics import WORDS
 from bnnlib.sentences import evaluation as sentences
 from bnnlib.sentences.evaluation import percent
-from ui.evaluate.parts import Found, chart, summaries
+from ui.evaluate.parts import Found, summaries
 from ui.evaluate.results import paired
-from ui.page import is_dark
+from ui.page import is_dark, show_finding
 
 # of a difference: its name, what it is multiplied by, and the unit that makes
 WRITTEN = {
@@ -171,7 +171,7 @@ def calibration(results: Found, digits: Digits) -> None:
         [(name, place, table.numpy()) for place, (name, table) in enumerate(tables.items())],
         is_dark(),
     )
-    chart(
+    show_finding(
         figure, "reliability", "Reliability diagram: right answers by stated confidence", sentence
     )
     st.caption(

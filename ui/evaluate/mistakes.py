@@ -7,9 +7,9 @@ from bnnlib.datasets.mnist import Digits
 from bnnlib.figures.evaluation import class_error_figure, confusion_figure
 from bnnlib.sentences import evaluation as sentences
 from bnnlib.sentences.evaluation import percent
-from ui.evaluate.parts import Found, chart, gallery, shown, side_by_side, stand_in
+from ui.evaluate.parts import Found, gallery, shown, side_by_side, stand_in
 from ui.evaluate.results import pictured
-from ui.page import is_dark
+from ui.page import is_dark, show_finding
 
 
 def mistakes(results: Found, digits: Digits) -> None:
@@ -36,7 +36,7 @@ def confusions(results: Found, digits: Digits) -> None:
         matrix = results[name].arrays["confusion"]
         sentence = sentences.on_confusion(name, matrix, results[name].summary["per_class_error"])
         st.markdown(sentence)
-        chart(
+        show_finding(
             confusion_figure(matrix.numpy(), list(results).index(name), is_dark()),
             f"confusion_{name}",
             f"Confusion matrix of {name}, in images",
@@ -50,7 +50,7 @@ def confusions(results: Found, digits: Digits) -> None:
     ]
     sentence = sentences.on_classes({name: shares for name, _, shares in errors})
     st.markdown(sentence)
-    chart(
+    show_finding(
         class_error_figure(errors, is_dark()),
         "class_errors",
         "Share of each digit's images that are wrong",

@@ -13,9 +13,9 @@ from bnnlib.evaluation.sections import EDGES
 from bnnlib.figures.evaluation import doubt_figure
 from bnnlib.metrics import WORDS
 from bnnlib.sentences import evaluation as sentences
-from ui.evaluate.parts import Found, chart, side_by_side, summaries
+from ui.evaluate.parts import Found, side_by_side, summaries
 from ui.evaluate.state import OTHERS, offer, write_address
-from ui.page import is_dark, show_error
+from ui.page import is_dark, show_error, show_finding
 from ui.pictures import pictures
 
 EXAMPLES = 12  # pictures of a set
@@ -85,7 +85,7 @@ def others(results: Found, digits: Digits) -> None:
                 threshold,
                 is_dark(),
             )
-            chart(
+            show_finding(
                 figure,
                 f"doubt_{measure_name}_{name}",
                 f"{WORDS[measure_name].capitalize()} of {name}",

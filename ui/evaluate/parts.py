@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import plotly.graph_objects as go
 import streamlit as st
 from torch import Tensor
 
@@ -12,7 +11,7 @@ from bnnlib.sentences import evaluation as sentences
 from bnnlib.sentences.evaluation import percent
 from bnnlib.storage.evaluations import Results
 from ui.evaluate.results import Pictured
-from ui.page import show_chart, show_error
+from ui.page import show_error
 from ui.pictures import pictures
 
 Found = dict[str, Results]
@@ -64,12 +63,6 @@ def side_by_side(results: Found, show: Callable[[str], None]) -> None:
                     show(name)
                 except BnnlibError as error:
                     show_error(error)
-
-
-def chart(figure: go.Figure, key: str, title: str, alt: str) -> None:
-    """A figure below its title; alt: its finding, as the page's own sentence has it."""
-    words = f"{title}. {alt}".replace("**", "").replace(" \n\n- ", " ").replace("\n- ", "; ")
-    show_chart(figure, key, words, title)
 
 
 def summaries(results: Found) -> dict[str, dict]:

@@ -10,10 +10,10 @@ from bnnlib.metrics import WORDS, risk_coverage
 from bnnlib.sentences import evaluation as sentences
 from bnnlib.sentences.evaluation import percent
 from bnnlib.storage.evaluations import Results
-from ui.evaluate.parts import Found, chart, gallery, shown, side_by_side, stand_in
+from ui.evaluate.parts import Found, gallery, shown, side_by_side, stand_in
 from ui.evaluate.results import pictured
 from ui.evaluate.state import LIMIT, RANKING, REFUSED, STEP, write_address
-from ui.page import is_dark
+from ui.page import is_dark, show_finding
 
 
 @st.fragment
@@ -53,7 +53,7 @@ def refusal(results: Found, digits: Digits) -> None:
         curves.append(
             Curve(name, place, 1 - coverage.numpy()[keep][::-1], risk.numpy()[keep][::-1])
         )
-    chart(
+    show_finding(
         refusal_figure(curves, refused, is_dark(), LIMIT / 100),
         "risk_coverage",
         "Risk-coverage curves: errors among the answered digits",

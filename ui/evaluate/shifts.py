@@ -10,9 +10,9 @@ from bnnlib.figures.evaluation import Curve, shift_figure
 from bnnlib.metrics import WORDS
 from bnnlib.sentences import evaluation as sentences
 from bnnlib.sentences.evaluation import percent
-from ui.evaluate.parts import Found, chart
+from ui.evaluate.parts import Found
 from ui.evaluate.state import DIGIT, SHIFT, offer, write_address
-from ui.page import is_dark
+from ui.page import is_dark, show_finding
 
 
 @st.fragment
@@ -70,7 +70,7 @@ def shifts(results: Found, digits: Digits) -> None:
             for strength in strengths
         ]
     )
-    chart(
+    show_finding(
         shift_figure(strengths, panels, f"{kind}, {SHIFTS[kind].unit}", turned, is_dark()),
         "shift",
         f"{kind.capitalize()}: right answers and doubt by strength",

@@ -13,7 +13,7 @@ from bnnlib.sentences.method import on_mask
 from ui.loaders import load_network
 from ui.method.parts import claim, digit_table, mathematics, seen, the_digit
 from ui.method.state import LARGEST, key, value, write_address
-from ui.page import is_dark, show_chart
+from ui.page import is_dark, show_finding
 
 NETWORK, MASKS = "dropout-pen", 100  # in use on the Draw page too
 TITLE = "The answer without a mask, with this mask, and on average over many masks"
@@ -57,7 +57,7 @@ def section() -> None:
     whole = deterministic_probs(network, image[None])[0].numpy()
     st.html(STYLE + _layers(image.numpy(), one))
     sentence = on_mask(int((one.mask == 0).sum()), len(one.mask), whole, one.probs.numpy())
-    show_chart(
+    show_finding(
         answer_bars(
             {
                 "no mask": whole,
@@ -67,8 +67,8 @@ def section() -> None:
             is_dark(),
         ),
         "method-dropout",
-        f"{TITLE}. {sentence}",
         TITLE,
+        sentence,
     )
     with st.expander("The same as numbers"):
         st.markdown(

@@ -13,7 +13,7 @@ from bnnlib.sentences.method import on_noise
 from ui.loaders import load_digits
 from ui.method.parts import claim, mathematics, seen
 from ui.method.state import PARAMETERS, key, write_address
-from ui.page import is_dark, show_chart
+from ui.page import is_dark, show_finding
 
 HIDDEN, SCALE, REPEATS, SEED = 50, 0.1, 40, 0
 BATCHES = (1, 4, 16, 64, 256)
@@ -59,7 +59,7 @@ def section() -> None:
     sentence = on_noise(
         batch, found.variance["weights"][place], found.variance["activations"][place]
     )
-    show_chart(
+    show_finding(
         noise_figure(
             BATCHES,
             {NAMES[way]: values for way, values in found.variance.items()},
@@ -68,8 +68,8 @@ def section() -> None:
             is_dark(),
         ),
         "method-noise",
-        f"{TITLE}. {sentence}",
         TITLE,
+        sentence,
     )
     with st.expander("The same as numbers"):
         st.markdown(table(found))

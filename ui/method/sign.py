@@ -6,7 +6,7 @@ from bnnlib.figures.method_runs import sides_figure
 from bnnlib.sentences.method import on_sides
 from ui.method.parts import claim, how_recorded, mathematics, recorded, seen
 from ui.method.state import PARAMETERS, key, write_address
-from ui.page import is_dark, show_chart
+from ui.page import is_dark, show_finding
 
 SHOWN = {
     "sigma": ("σ / prior, median", False),
@@ -60,7 +60,7 @@ def section() -> None:
     what, share = SHOWN[show]
     sentence = on_sides(right, wrong)
     title = TITLE.format(what=what)
-    show_chart(
+    show_finding(
         sides_figure(
             {"right sign": right["epochs"], "published sign": wrong["epochs"]},
             show,
@@ -69,8 +69,8 @@ def section() -> None:
             is_dark(),
         ),
         "method-sign",
-        f"{title}. {sentence}",
         title,
+        sentence,
     )
     how_recorded()
     with st.expander("The same as numbers"):

@@ -14,7 +14,7 @@ from bnnlib.storage.evaluations import load_results
 from ui.loaders import network_version
 from ui.method.parts import claim, how_recorded, mathematics, recorded, seen
 from ui.method.state import PARAMETERS, key, write_address
-from ui.page import is_dark, show_chart
+from ui.page import is_dark, show_finding
 
 TITLE = "Error, misfit, width and doubt at three temperatures"
 SHIPPED = ("bayesian", "bayesian-t1")
@@ -39,11 +39,11 @@ def section() -> None:
     )
     runs = {t: recorded()["runs"][f"temperature {t}"] for t in PARAMETERS["temperature"].values}
     sentence = on_temperature(chosen, {str(name): run for name, run in runs.items()})
-    show_chart(
+    show_finding(
         temperature_figure({str(name): run for name, run in runs.items()}, chosen, is_dark()),
         "method-temperature",
-        f"{TITLE}. {sentence}",
         TITLE,
+        sentence,
     )
     st.caption(
         "Error and NLL on test digits, the median of σ against the prior's, and doubt about "

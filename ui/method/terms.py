@@ -7,7 +7,7 @@ from bnnlib.sentences.method import on_terms
 from ui.address import shared_parameters
 from ui.method.parts import claim, how_recorded, mathematics, recorded, seen
 from ui.method.state import PARAMETERS, key, write_address
-from ui.page import is_dark, show_chart
+from ui.page import is_dark, show_finding
 
 TITLE = "The two terms of what is minimised, epoch by epoch"
 
@@ -37,11 +37,11 @@ def section() -> None:
         )
     epochs = recorded()["runs"][f"temperature {run}"]["epochs"]
     sentence = on_terms(epochs, float(run), at)
-    show_chart(
+    show_finding(
         terms_figure(epochs, float(run), at, is_dark()),
         "method-terms",
-        f"{TITLE}. {sentence}",
         TITLE,
+        sentence,
     )
     how_recorded()
     with st.expander("The same as numbers"):

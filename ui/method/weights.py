@@ -11,7 +11,7 @@ from bnnlib.sentences.method import on_spread
 from ui.loaders import load_network, network_version
 from ui.method.parts import claim, digit_table, mathematics, seen, the_digit
 from ui.method.state import PARAMETERS, key, write_address
-from ui.page import is_dark, show_chart
+from ui.page import is_dark, show_finding
 
 NETWORK, SAMPLES, SEED = "bayesian-pen", 100, 0  # in use on the Draw page too
 QUANTILES = {"a clear weight": 0.9999, "a usual weight": 0.5, "a weight at the prior": 0.0}
@@ -48,17 +48,17 @@ def section() -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         title = "Three weights of the first layer, and the prior"
-        show_chart(
+        show_finding(
             density_figure(
                 [(name, mean, width * scale) for name, mean, scale in shown], prior, is_dark()
             ),
             "method-weights",
-            f"{title}: the clear one is narrow and far from 0, the last one is the prior.",
             title,
+            "The clear one is narrow and far from 0, the last one is the prior.",
         )
     with right:
         title = f"The answers of {SAMPLES} networks drawn with that width"
-        show_chart(dots_figure(samples, is_dark()), "method-dots", f"{title}. {sentence}", title)
+        show_finding(dots_figure(samples, is_dark()), "method-dots", title, sentence)
     with st.expander("The same as numbers"):
         low, high = np.quantile(samples, [0.05, 0.95], axis=0)
         st.markdown(digit_table({"mean": samples.mean(0), "5 %": low, "95 %": high}))

@@ -19,7 +19,7 @@ from bnnlib.networks.posterior import posterior_of, weights_of
 from bnnlib.sentences.evaluation import percent
 from bnnlib.sentences.posterior import NO_POSTERIOR, on_layers, on_spread
 from ui.loaders import load_network, network_version
-from ui.page import is_dark, show_chart
+from ui.page import is_dark, show_finding
 from ui.posterior.state import QUANTITY
 
 LABELS = {"mean": "Mean μ", "sigma": "Sigma σ", "signal_to_noise": "Signal-to-noise", "alpha": "α"}
@@ -69,11 +69,11 @@ def weights(name: str) -> None:
     if not isinstance(network, BayesianNetwork):
         st.markdown(NO_POSTERIOR[network.config.kind].format(name=name))
         title = "How the weights are spread"
-        show_chart(
+        show_finding(
             spread_figure(found.spreads["weight"], is_dark()),
             "posterior-spread",
-            f"{title}: all around 0, most of them small.",
             title,
+            "All are around 0, most of them small.",
         )
         return
     st.markdown(on_layers(name, found.layers))
@@ -90,11 +90,11 @@ def weights(name: str) -> None:
         )
     )
     sentence = on_spread(quantity, found.layers)
-    show_chart(
+    show_finding(
         spread_figure(found.spreads[quantity], is_dark()),
         "posterior-spread",
-        f"{TITLES[quantity]}. {sentence}",
         TITLES[quantity],
+        sentence,
     )
     st.caption(f"{sentence} {READING[quantity]}")
     with st.expander("Every layer in numbers"):
