@@ -14,6 +14,14 @@ def own_checkpoints() -> list[str]:
     return [info.name for info in list_checkpoints() if info.name not in SHIPPED]
 
 
+def new_checkpoint(name: str) -> Path:
+    """The folder for a new checkpoint; raises BnnlibError if that name cannot be had."""
+    folder = checkpoints.FOLDER / check_name(name)
+    if folder.exists():
+        raise BnnlibError(f"There is a checkpoint {name!r} already: choose another name.")
+    return folder
+
+
 def rename_checkpoint(name: str, new_name: str) -> Path:
     """Rename the checkpoint; returns its folder. Raises BnnlibError if that name cannot be had."""
     return rename_folder(_own(name), check_name(new_name), "checkpoint")

@@ -22,10 +22,10 @@ from bnnlib.sentences.evaluation import percent
 from bnnlib.sentences.posterior import on_pruning
 from bnnlib.storage import checkpoints
 from bnnlib.storage.checkpoints import save_checkpoint
-from bnnlib.storage.names import check_name
+from bnnlib.storage.own_checkpoints import new_checkpoint
 from ui import access
 from ui.loaders import load_digits, load_network, network_version
-from ui.page import is_dark, show_chart, show_error
+from ui.page import is_dark, show_error, show_finding
 from ui.posterior.state import SHARE
 
 IMAGES, SAMPLES = 1_000, 10  # for a network without a kept curve: seconds
@@ -64,11 +64,11 @@ def pruning(name: str) -> None:
     )
     sentence = on_pruning(name, curve, share)
     st.markdown(sentence)
-    show_chart(
+    show_finding(
         pruning_figure(curve, share, is_dark()),
         "posterior-pruning",
-        f"{TITLE}. {sentence}",
         TITLE,
+        sentence,
     )
     st.caption(
         f"{curve.images:,} test images, {curve.samples} sampled networks. Weights with a mean near "
@@ -145,15 +145,13 @@ def keep_form(name: str, network: BayesianNetwork, share: float) -> None:
         st.caption(f"{name} itself stays as it is.")
         if st.button("Keep it", type="primary", icon=":material/bookmark_add:", key="keep-pruned"):
             try:
-                folder = checkpoints.FOLDER / check_name(wanted.strip())
-                if folder.exists():
-                    raise BnnlibError(
-                        f"There is a checkpoint {wanted.strip()!r} already: choose another name."
-                    )
-                save_checkpoint(folder, pruned(network, share), pruned_card(network, name, share))
-                access.claim(folder)
-                st.toast(
-                    f"Kept as the checkpoint {wanted.strip()}.", icon=":material/bookmark_added:"
-                )
+                keep(name, network, share, wanted.strip())
             except BnnlibError as error:
                 show_error(error)
+
+
+def keep(name: str, network: BayesianNetwork, share: float, wanted: str) -> None:
+    folder = new_checkpoint(wanted)
+    save_checkpoint(folder, pruned(network, share), pruned_card(network, name, share))
+    access.claim(folder)
+    st.toast(f"Kept as the checkpoint {wanted}.", icon=":material/bookmark_added:")

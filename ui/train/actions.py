@@ -16,7 +16,7 @@ from bnnlib.runs.keep import keep_as_checkpoint
 from bnnlib.runs.limits import MAX_ARCHIVE
 from bnnlib.runs.run import Run, Status
 from bnnlib.storage import checkpoints
-from bnnlib.storage.names import check_name
+from bnnlib.storage.own_checkpoints import new_checkpoint
 from ui import access
 from ui.page import show_error
 from ui.train.state import RUN
@@ -110,9 +110,7 @@ def keep_form(run: Run) -> None:
 
 
 def keep(run: Run, name: str) -> None:
-    folder = checkpoints.FOLDER / check_name(name)
-    if folder.exists():
-        raise BnnlibError(f"There is a checkpoint {name!r} already: choose another name.")
+    folder = new_checkpoint(name)
     keep_as_checkpoint(run, folder)
     access.claim(folder)
     st.toast(f"Kept as the checkpoint {name}.", icon=":material/bookmark_added:")
