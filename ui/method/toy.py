@@ -16,8 +16,9 @@ from bnnlib.toy.queue import ReferenceQueue, State
 from bnnlib.toy.reference import GOOD, Reference
 from ui.method import toy_pad
 from ui.method.parts import claim
+from ui.method.state import write_address
 from ui.method.toy_mathematics import mathematics
-from ui.method.toy_state import FIRST, ToyState, edited, toy_state, write_address
+from ui.method.toy_state import FIRST, ToyState, edited, toy_state
 from ui.page import is_dark, show_chart
 
 SEED = 0

@@ -101,15 +101,6 @@ def parameters() -> dict[str, str]:
     return {} if points == FIRST else {PARAMETER: to_text(points)}
 
 
-def write_address() -> None:
-    """Bring the toy's part of the address up to date; the rest stays."""
-    wanted = parameters().get(PARAMETER)
-    if wanted is None:
-        st.query_params.pop(PARAMETER, None)
-    elif st.query_params.get(PARAMETER) != wanted:
-        st.query_params[PARAMETER] = wanted
-
-
 def edited(base: Points, changes: Any) -> Points | None:
     """The points after the changes that a table reports; unfinished rows are left out.
 
