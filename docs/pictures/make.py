@@ -8,12 +8,9 @@ are needed; without MNIST the pictures show the embedded digits.
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -22,6 +19,7 @@ from typing import Any
 
 from PIL import Image
 
+from benchmarks.draw_latency import free_port, wait_until_healthy
 from docs.pictures.film import NETWORKS, SHRINK, SIZE, play
 
 HERE = Path(__file__).resolve().parent
@@ -57,9 +55,7 @@ def picture_file(name: str, dark: bool) -> Path:
 def server(folder: Path) -> Iterator[str]:
     """The address of the dashboard on a free port, with training runs of its own in `folder`."""
     environment = {**os.environ, "BNNLIB_RUNS": str(folder)}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    port = free_port()
     run, kept = folder / "quick-bayesian", folder.parent / "kept"
     subprocess.run(
         [sys.executable, "-m", "bnnlib", *TRAINING, "--run", str(run), "--out", str(kept)],
@@ -69,7 +65,7 @@ def server(folder: Path) -> Iterator[str]:
         capture_output=True,
     )
     command = [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.headless=true"]
-    place = ["--server.address=127.0.0.1", f"--server.port={address.rpartition(':')[2]}"]
+    place = ["--server.address=127.0.0.1", f"--server.port={port}"]
     process = subprocess.Popen(
         [*command, *place],
         cwd=ROOT,
@@ -78,13 +74,8 @@ def server(folder: Path) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        for _ in range(600):
-            try:
-                with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1):
-                    break
-            except OSError:
-                time.sleep(0.1)
-        yield address
+        wait_until_healthy(port)
+        yield f"http://127.0.0.1:{port}"
     finally:
         process.kill()
         process.wait()

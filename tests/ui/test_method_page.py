@@ -23,12 +23,6 @@ PAGE = "pages/5_Method.py"
 RUNS = json.loads((Path(__file__).parents[2] / "ui" / "method" / "runs.json").read_text())["runs"]
 
 
-@pytest.fixture
-def app(without_mnist: None, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.setattr("ui.loaders.find_mnist", lambda: None)
-    return AppTest.from_file("../../dashboard.py", default_timeout=120)
-
-
 def opened(app: AppTest, **address: str) -> AppTest:
     for name, value in address.items():
         app.query_params[name] = value

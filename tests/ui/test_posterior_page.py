@@ -56,12 +56,6 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "shelf"
 
 
-@pytest.fixture
-def app(without_mnist: None, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.setattr("ui.loaders.find_mnist", lambda: None)
-    return AppTest.from_file("../../dashboard.py", default_timeout=120)
-
-
 def opened(app: AppTest, **address: str) -> AppTest:
     for name, value in address.items():
         app.query_params[name] = value

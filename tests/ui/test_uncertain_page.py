@@ -17,13 +17,6 @@ SAMPLES = 10
 NAMED = {"left": "dropout", "right": "bayesian"}  # by every address that is written
 
 
-@pytest.fixture
-def app(without_mnist: None, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    """The dashboard on a machine without the full MNIST; `opened` opens the page."""
-    monkeypatch.setattr("ui.loaders.find_mnist", lambda: None)
-    return AppTest.from_file("../../dashboard.py", default_timeout=120)
-
-
 def opened(app: AppTest, **address: str) -> AppTest:
     """A session that starts with this address: by itself it means dropout and bayesian."""
     for name, value in {"samples": str(SAMPLES), **address}.items():
