@@ -9,6 +9,7 @@ from typing import Any
 from bnnlib.cli.keep import keep, measure_checkpoint, prepare_folder
 from bnnlib.datasets.mnist import Digits, load_mnist
 from bnnlib.errors import BnnlibError
+from bnnlib.evaluation.evaluate import trained_on
 from bnnlib.networks import DropoutNetwork, LaplaceNetwork
 from bnnlib.storage.checkpoints import FOLDER, load_checkpoint
 from bnnlib.training.laplace import fit_laplace
@@ -44,7 +45,7 @@ def fit(name: str, digits: Digits) -> tuple[LaplaceNetwork, dict[str, Any]]:
         raise BnnlibError(
             f"{name} is of kind {network.config.kind}: give the checkpoint of a dropout network."
         )
-    source = str(network.card.get("source", "mnist"))
+    source = trained_on(network)
     if source != digits.source:
         raise BnnlibError(
             f"{name} was trained on {source}, but the digits at hand are {digits.source}: "

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from bnnlib.cli.keep import keep, measure_checkpoint, prepare_folder
 from bnnlib.datasets.mnist import held_out, load_mnist
 from bnnlib.errors import BnnlibError
+from bnnlib.evaluation.evaluate import trained_on
 from bnnlib.evaluation.pruning import PruningCurve, pruned_card, pruning_curve, save_curve
 from bnnlib.networks import BayesianNetwork
 from bnnlib.networks.posterior import pruned
@@ -46,7 +47,7 @@ def prune(options: argparse.Namespace) -> int:
 
 def _measure(options: argparse.Namespace, network: BayesianNetwork) -> int:
     digits = load_mnist()
-    part = held_out(digits, "test", str(network.card.get("source", "mnist")))
+    part = held_out(digits, "test", trained_on(network))
     with tqdm(total=100, unit="%", file=sys.stderr, leave=False, desc=options.name) as bar:
         curve = pruning_curve(
             network,

@@ -1,7 +1,6 @@
 """`python -m bnnlib evaluate --shard K/N`, and `--merge`: evaluations of very many images."""
 
 import argparse
-import hashlib
 import json
 import re
 import sys
@@ -16,6 +15,7 @@ from bnnlib.errors import BnnlibError
 from bnnlib.evaluation.evaluate import trained_on
 from bnnlib.evaluation.shards import Sums, bounds, join, load_sums, save_sums, sum_up
 from bnnlib.storage.checkpoints import find_checkpoint, load_checkpoint
+from bnnlib.storage.evaluations import weights_hash
 from bnnlib.training.start import pick_device
 
 ONLY_WHOLE = ("ood", "shift", "temperature_scaling", "save")  # what takes all images at once
@@ -45,9 +45,8 @@ def evaluate_shard(options: argparse.Namespace) -> int:
         images, labels = part.images.numpy(), part.labels.numpy()
         what = f"{digits.source} {options.split}"
     first, end = bounds(shard, of, len(images))
-    weights = (find_checkpoint(name) / "weights.safetensors").read_bytes()
     asked = {
-        "network": hashlib.blake2b(weights, digest_size=12).hexdigest(),
+        "network": weights_hash(find_checkpoint(name)),
         "samples": options.samples,
         "seed": options.seed,
         "set": what,

@@ -7,6 +7,7 @@ import torch
 
 from bnnlib.datasets.mnist import held_out
 from bnnlib.errors import BnnlibError
+from bnnlib.evaluation.evaluate import trained_on
 from bnnlib.evaluation.pruning import (
     SHARES,
     PruningCurve,
@@ -104,7 +105,7 @@ def _offer_to_measure(name: str, network: BayesianNetwork) -> PruningCurve | Non
     ):
         return None
     digits = load_digits()
-    part = held_out(digits, "test", str(network.card.get("source", "mnist")))
+    part = held_out(digits, "test", trained_on(network))
     few = part.select(torch.arange(min(IMAGES, len(part))))
     bar = st.progress(0.0)
     curve = pruning_curve(network, few, digits.source, SAMPLES, progress=bar.progress)
