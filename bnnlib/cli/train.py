@@ -149,7 +149,7 @@ def _command(arguments: list[str]) -> str:
             kept.append(argument)
         skip = where and "=" not in argument
     size = os.environ.get("WORLD_SIZE", "1") if launched() else ""
-    start = f"torchrun --nproc-per-node {size} -m bnnlib" if size else "python -m bnnlib"
+    start = f"torchrun --nproc-per-node {size} -m -- bnnlib" if size else "python -m bnnlib"
     return " ".join([start, *kept])
 
 
