@@ -15,6 +15,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The address of the dashboard, started on a free port."""
+    with started() as address:
+        yield address
+
+
+@contextmanager
+def started() -> Iterator[str]:
+    """A dashboard of one's own, killed at the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -105,6 +113,20 @@ def page_at(server: str, chromium) -> Iterator[Callable]:
 
     Console errors, and requests to other hosts, fail the test.
     """
+    with pages_of(server, chromium) as open_page:
+        yield open_page
+
+
+@pytest.fixture
+def cold_page_at(chromium) -> Iterator[Callable]:
+    """The same on a server that nobody has visited yet."""
+    with started() as server, pages_of(server, chromium) as open_page:
+        yield open_page
+
+
+@contextmanager
+def pages_of(server: str, chromium) -> Iterator[Callable]:
+    """The function that opens pages of this server."""
     contexts, errors = [], []
 
     def open_page(
