@@ -11,7 +11,7 @@ from bnnlib.networks.masks import Masked, masked_pass
 from bnnlib.networks.sampling import deterministic_probs
 from bnnlib.sentences.method import on_mask
 from ui.loaders import load_network
-from ui.method.parts import claim, digit_table, mathematics, seen, the_digit
+from ui.method.parts import ANSWER, claim, digit_table, mathematics, seen, the_digit
 from ui.method.state import LARGEST, key, value, write_address
 from ui.page import is_dark, show_finding
 
@@ -93,8 +93,10 @@ def section() -> None:
             ("h", "the activations of a layer; $h'$: what the next layer sees"),
             ("m", "the mask, drawn for each image; dividing by $1 - p$ keeps the mean"),
             ("p", "the rate: the probability that a unit is dropped"),
+            *ANSWER,
             ("S", "the number of masks, each of them a sampled network"),
             (r"\odot", "multiplication of the numbers in the same places"),
+            (r"\mathrm{Bernoulli}(1 - p)", "1 with probability $1 - p$, else 0; $j$ is a unit"),
         ),
         "Srivastava et al. 2014, “Dropout”; Gal & Ghahramani 2016, “Dropout as a Bayesian "
         "Approximation”.",

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from bnnlib.figures.theme import ink
-from ui.method.parts import claim, mathematics, seen
+from ui.method.parts import NORMAL, claim, mathematics, seen
 from ui.page import is_dark
 
 GRAPH = Path(__file__).parent / "model.dot"
@@ -35,6 +35,9 @@ def section() -> None:
             ("h_k", "the pre-activations of layer $k$; $g(h_0)$ is the image"),
             ("g", "LeakyReLU, the non-linearity between the layers"),
             (r"\mu_k, \sigma_k", "means and widths of the weights of layer $k$"),
+            *NORMAL,
+            (r"\mathrm{softmax}", "makes probabilities of ten numbers"),
+            (r"\mathrm{Categorical}", "draws one of the ten digits with these probabilities"),
             ("y", "the label"),
         ),
         "Bingham et al. 2019, “Pyro: Deep Universal Probabilistic Programming”.",

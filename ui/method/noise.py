@@ -11,7 +11,7 @@ from bnnlib.figures.method import noise_figure
 from bnnlib.layers.reparameterisation import DRAWS, gradient_noise
 from bnnlib.sentences.method import on_noise
 from ui.loaders import load_digits
-from ui.method.parts import claim, mathematics, seen
+from ui.method.parts import NORMAL, claim, mathematics, seen
 from ui.method.state import PARAMETERS, key, write_address
 from ui.page import is_dark, show_finding
 
@@ -87,6 +87,8 @@ def section() -> None:
             ("x", "the inputs of the layer, for one image"),
             ("W", "its weights, with means $\\mu$ and standard deviations $\\sigma$"),
             (r"\varepsilon", "the noise of the weights: one for the whole batch"),
+            *NORMAL,
+            (r"i, j", "an input and a unit of the layer"),
             ("z", "the pre-activations: what a unit sees before its non-linearity"),
         ),
         "Kingma & Welling 2014, “Auto-Encoding Variational Bayes”; Kingma, Salimans & Welling "

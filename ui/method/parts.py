@@ -21,6 +21,19 @@ RUNS = Path(__file__).parent / "runs.json"
 Symbols = Sequence[tuple[str, str]]
 
 
+# Symbols of several sections.
+ANSWER: Symbols = (
+    (r"p(y \mid x, \cdot)", "the probability of the digit $y$ for the image $x$, by one network"),
+)
+NORMAL: Symbols = (
+    (r"\mathcal{N}(\mu, \sigma^2)", "the normal distribution of mean $\\mu$ and width $\\sigma$"),
+)
+EXPECTED: Symbols = (
+    (r"\mathbb{E}_q", "the mean over networks whose weights are drawn from $q$"),
+    (r"\mathrm{KL}(q \,\|\, p)", "the Kullback-Leibler divergence of $q$ from $p$, in nats"),
+)
+
+
 def claim(text: str) -> None:
     """What the section says, in a sentence or two."""
     st.markdown(f"**{text}**")

@@ -4,7 +4,7 @@ import streamlit as st
 
 from bnnlib.figures.method_runs import sides_figure
 from bnnlib.sentences.method import on_sides
-from ui.method.parts import claim, how_recorded, mathematics, recorded, seen
+from ui.method.parts import ANSWER, EXPECTED, claim, how_recorded, mathematics, recorded, seen
 from ui.method.state import PARAMETERS, key, write_address
 from ui.page import is_dark, show_finding
 
@@ -75,6 +75,7 @@ def section() -> None:
     how_recorded()
     with st.expander("The same as numbers"):
         st.markdown(table(right, wrong))
+        st.markdown(by_epoch(right["epochs"], wrong["epochs"], show))
     seen(
         sentence
         + (
@@ -95,6 +96,8 @@ def section() -> None:
             (r"\mathcal{L}", "what is minimised, for one image"),
             ("N", "the number of training images, so that the KL is counted once an epoch"),
             ("q, p", "posterior and prior of the weights $W$"),
+            *ANSWER,
+            *EXPECTED,
             ("K", "a constant that the article's layers add; it moves the loss, not the training"),
             ("f", "a little over 1: the article counts the last, smaller batch as a full one"),
         ),
@@ -102,6 +105,18 @@ def section() -> None:
         "docs/mathematics.md shows where, and how it was verified.",
     )
     write_address()
+
+
+def by_epoch(right: list, wrong: list, field: str) -> str:
+    """What the figure shows, epoch by epoch, as a Markdown table."""
+    what, share = SHOWN[field]
+    form = "{:.2%}" if share else "{:.4g}"
+    rows = [f"| epoch | {what}: right sign | published sign |", "|---:|---:|---:|"]
+    rows += [
+        f"| {one['epoch']} | {form.format(one[field])} | {form.format(other[field])} |"
+        for one, other in zip(right, wrong, strict=True)
+    ]
+    return "\n".join(rows)
 
 
 def table(right: dict, wrong: dict) -> str:

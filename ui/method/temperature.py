@@ -12,7 +12,7 @@ from bnnlib.sentences.method import on_temperature
 from bnnlib.storage.checkpoints import load_checkpoint
 from bnnlib.storage.evaluations import load_results
 from ui.loaders import network_version
-from ui.method.parts import claim, how_recorded, mathematics, recorded, seen
+from ui.method.parts import ANSWER, EXPECTED, claim, how_recorded, mathematics, recorded, seen
 from ui.method.state import PARAMETERS, key, write_address
 from ui.page import is_dark, show_finding
 
@@ -68,6 +68,9 @@ def section() -> None:
         ),
         (
             ("T", "the temperature"),
+            ("x_n, y_n", "the images and their labels"),
+            *ANSWER,
+            *EXPECTED,
             ("q", "the posterior that training finds, among independent normal distributions"),
             ("p(W \\mid x, y)", "the posterior by Bayes' rule"),
         ),

@@ -5,7 +5,7 @@ import streamlit as st
 from bnnlib.figures.method_runs import terms_figure
 from bnnlib.sentences.method import on_terms
 from ui.address import shared_parameters
-from ui.method.parts import claim, how_recorded, mathematics, recorded, seen
+from ui.method.parts import ANSWER, EXPECTED, claim, how_recorded, mathematics, recorded, seen
 from ui.method.state import PARAMETERS, key, write_address
 from ui.page import is_dark, show_finding
 
@@ -63,6 +63,9 @@ def section() -> None:
             ("x_n, y_n", "the images and their labels, $N$ of them"),
             ("q", "the posterior over the weights $W$, with means $\\mu$ and widths $\\sigma$"),
             ("p", "the prior, of width $\\sigma_p$"),
+            *ANSWER,
+            *EXPECTED,
+            (r"\mu_{ij}, \sigma_{ij}", "mean and width of the weight from unit $i$ to unit $j$"),
             ("T", "the temperature; 1 for Bayes' rule"),
         ),
         "Jordan et al. 1999; Blundell et al. 2015. Both terms are shown divided by $N$.",

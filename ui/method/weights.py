@@ -9,7 +9,7 @@ from bnnlib.networks import BayesianNetwork
 from bnnlib.networks.posterior import layer_posterior
 from bnnlib.sentences.method import on_spread
 from ui.loaders import load_network, network_version
-from ui.method.parts import claim, digit_table, mathematics, seen, the_digit
+from ui.method.parts import ANSWER, NORMAL, claim, digit_table, mathematics, seen, the_digit
 from ui.method.state import PARAMETERS, key, write_address
 from ui.page import is_dark, show_finding
 
@@ -77,6 +77,9 @@ def section() -> None:
             ("W", "all weights; $w_{ij}$: that from unit $i$ to unit $j$"),
             ("q(W)", "the posterior that training finds, with means $\\mu$ and widths $\\sigma$"),
             ("p(W)", "the prior: what is thought of the weights before any image"),
+            *NORMAL,
+            (r"\sigma_p", "the width of the prior"),
+            *ANSWER,
             ("S", "the number of sampled networks"),
         ),
         "Blundell et al. 2015, “Weight Uncertainty in Neural Networks”; Graves 2011.",

@@ -1,6 +1,7 @@
 """The first part of the Posterior page: how the weights of every layer are spread."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import streamlit as st
 import torch
@@ -75,6 +76,8 @@ def weights(name: str) -> None:
             title,
             "All are around 0, most of them small.",
         )
+        with st.expander("The same as numbers"):
+            st.markdown(point_table(found.spreads["weight"]))
         return
     st.markdown(on_layers(name, found.layers))
     quantity = str(
@@ -99,6 +102,22 @@ def weights(name: str) -> None:
     st.caption(f"{sentence} {READING[quantity]}")
     with st.expander("Every layer in numbers"):
         st.markdown(table(found.layers))
+
+
+def point_table(spread: Spread) -> str:
+    """Shares of the weights in a few ranges, a row for each layer or member, in Markdown."""
+    bounds = torch.quantile(spread.edges, torch.linspace(0, 1, 7, dtype=spread.edges.dtype))
+    inner = bounds[1:-1].tolist()
+    heads = [
+        f"below {inner[0]:.3f}",
+        *(f"{low:.3f} to {high:.3f}" for low, high in pairwise(inner)),
+        f"above {inner[-1]:.3f}",
+    ]
+    rows = ["| | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
+    for name, shares in zip(spread.names, spread.shares, strict=True):
+        parts = [percent(float(part.sum()), 1) for part in shares.chunk(len(heads))]
+        rows.append(f"| **{name}** | " + " | ".join(parts) + " |")
+    return "\n".join(rows)
 
 
 def table(layers: list[LayerFigures]) -> str:
