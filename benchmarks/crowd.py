@@ -25,7 +25,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.draw_latency import free_port, wait_until_healthy
+from benchmarks.draw_latency import free_port, quantile_95, wait_until_healthy
 from benchmarks.measure import ROOT, memory_of
 from benchmarks.visitor import Visitor
 
@@ -120,7 +120,7 @@ def summary(values: list[float]) -> dict[str, float]:
     return {
         "number": len(values),
         "median": round(statistics.median(values), 3),
-        "p95": round(statistics.quantiles(values, n=20, method="inclusive")[-1], 3),
+        "p95": quantile_95(values),
         "most": round(max(values), 3),
     }
 
