@@ -117,12 +117,14 @@ def pruned(network: BayesianNetwork, share: float) -> BayesianNetwork:
         )
     copied = copy.deepcopy(network)
     signal = [layer.signal_to_noise for layer in posterior_of(network)]
-    out = round(share * sum(part.numel() for part in signal))
-    if out:
-        least = torch.cat([part.flatten() for part in signal]).kthvalue(out).values
-        for layer, part in zip(copied.layers, signal, strict=True):
-            layer.loc.masked_fill_(part <= least, 0.0)
-            layer.raw_scale.masked_fill_(part <= least, LEFT_OUT)
+    every = torch.cat([part.flatten() for part in signal])
+    left_out = torch.zeros_like(every, dtype=torch.bool)
+    # Chosen by place, not by a threshold: weights kept as float16 have many equal ratios.
+    left_out[every.topk(round(share * len(every)), largest=False, sorted=False).indices] = True
+    parts = left_out.split([part.numel() for part in signal])
+    for layer, out, part in zip(copied.layers, parts, signal, strict=True):
+        layer.loc.masked_fill_(out.view_as(part), 0.0)
+        layer.raw_scale.masked_fill_(out.view_as(part), LEFT_OUT)
     return copied
 
 

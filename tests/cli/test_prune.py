@@ -40,7 +40,7 @@ def test_keeps_the_network_without_a_share(folder: str, tmp_path: Path, capsys) 
     assert isinstance(kept, BayesianNetwork)
     parts = [layer.loc for layer in kept.layers]
     zero = sum(int((part == 0).sum()) for part in parts)
-    assert zero == pytest.approx(0.9 * sum(part.numel() for part in parts), abs=1)
+    assert zero == round(0.9 * sum(part.numel() for part in parts))
     assert kept.card["command"].endswith("--without 90")
     assert "figures" in kept.card
     assert main(["prune", folder, "--without", "90", "--out", str(out)]) == 2
