@@ -42,11 +42,20 @@ def _pace() -> Pace:
 
 @st.cache_resource(show_spinner=False)
 def turn() -> threading.BoundedSemaphore:
-    """To be held while answers are computed: as many at once as there are processors.
+    """To be held while a drawing is answered: as many at once as there are processors.
 
     More would only make each other wait, and all of them late.
     """
     return threading.BoundedSemaphore(os.cpu_count() or 1)
+
+
+@st.cache_resource(show_spinner=False)
+def door() -> threading.BoundedSemaphore:
+    """To be held while the page is shown as a whole: one at a time.
+
+    So those who draw are answered at once while many others open the page.
+    """
+    return threading.BoundedSemaphore(1)
 
 
 def pause() -> int:
