@@ -26,7 +26,7 @@ from ui.draw.canvas import digit_canvas, drawn, moves, pen_down
 from ui.draw.examples import BY_SLUG, EXAMPLES
 from ui.draw.history import history, keep_in_tab, record
 from ui.draw.nearest import reminders
-from ui.draw.pace import turn
+from ui.draw.pace import door, turn
 from ui.draw.picture import from_picture
 from ui.draw.replay import what_if
 from ui.draw.state import LIVE_SAMPLES, DrawState, draw_state, write_address
@@ -56,7 +56,8 @@ def main() -> None:
     state, problem = draw_state(st.session_state["arrived"])
     if problem:
         st.warning(problem, icon=":material/link_off:")
-    screen(state)
+    with door():
+        screen(state)
 
 
 @st.fragment
@@ -77,6 +78,13 @@ def screen(state: DrawState) -> None:
 @st.fragment
 def stage(state: DrawState) -> None:
     """The canvas and the answers: the pen runs this again and nothing else, also while it draws."""
+    with turn():
+        answered_drawing(state)
+    if state.outdated and not state.pen_down:
+        st.rerun()
+
+
+def answered_drawing(state: DrawState) -> None:
     spare_the_collector()
     key = f"pad{state.canvas}"
     take(state, key)
@@ -91,8 +99,6 @@ def stage(state: DrawState) -> None:
         keep_in_tab(state)
     mark_example(state.example)
     write_address(state, chosen_networks())
-    if state.outdated and not state.pen_down:
-        st.rerun()
 
 
 def take(state: DrawState, key: str) -> None:
@@ -163,8 +169,7 @@ def answers(state: DrawState, digits: several.Digits) -> None:
             show_error(error)
             continue
         names.append(name)
-        with turn():
-            all_found.append(ask(networks[-1], digits.images, state, distance_of(name)))
+        all_found.append(ask(networks[-1], digits.images, state, distance_of(name)))
         found.append((place, all_found[-1][digits.shown(state)]))
     kinds = [network.config.kind for network in networks]
     speakers = [

@@ -1,8 +1,9 @@
 """Who may do what on a server that others can reach.
 
 `BNNLIB_TRAINING`: `on`, everybody may train, keep and import; `off`, nobody; not set, only visitors
-on the server's own machine. `BNNLIB_PROXY=on`: the server is behind a proxy that writes the
-visitor's address at the end of X-Forwarded-For. `BNNLIB_OWNERS=off`: a visitor may delete and
+on the server's own machine. `BNNLIB_PROXY`: the server is behind a proxy that writes the visitor's
+address at the end of X-Forwarded-For; `on` is one on this machine, others are named by their
+addresses or networks, with commas between them. `BNNLIB_OWNERS=off`: a visitor may delete and
 rename what others made, too.
 
 A browser keeps a secret; what it makes is marked with a hash of it (`bnnlib.storage.owners`).
@@ -30,14 +31,14 @@ _mount = st.components.v2.component(
 
 def is_local() -> bool:
     """Whether the visitor sits at the server's own machine."""
-    forwarded = st.context.headers.get("X-Forwarded-For")
-    if forwarded is not None:
-        # Anybody may send this header, so it counts only where a proxy is known to write it.
-        return _on("BNNLIB_PROXY") and _is_loopback(forwarded.split(",")[-1].strip())
-    if any(name in st.context.headers for name in ("Forwarded", "X-Real-Ip", "Via")):
-        return False
     address = st.context.ip_address  # None for this machine
-    return not isinstance(address, str) or _is_loopback(address)
+    near = not isinstance(address, str) or _is_loopback(address)
+    # A visitor may have written the header before the proxy, in a line of its own: the last counts.
+    if lines := st.context.headers.get_all("X-Forwarded-For"):
+        return _is_proxy(address, near) and _is_loopback(lines[-1].split(",")[-1].strip())
+    return near and not any(
+        name in st.context.headers for name in ("Forwarded", "X-Real-Ip", "Via")
+    )
 
 
 def may_train() -> bool:
@@ -83,6 +84,23 @@ def claim(folder: Path) -> None:
 def _secret() -> str:
     told = getattr(st.session_state.get(SECRET), "secret", None)
     return told if isinstance(told, str) else ""
+
+
+def _is_proxy(address: str | None, near: bool) -> bool:
+    """Whether a connection from this address is the known proxy's, whose header counts.
+
+    uvicorn puts the visitor's address in place of a proxy's on this machine, so that one is `near`
+    if the visitor is, too.
+    """
+    named = os.environ.get("BNNLIB_PROXY", "").split(",")
+    return near if _on("BNNLIB_PROXY") else any(_is_in(address, one.strip()) for one in named)
+
+
+def _is_in(address: str | None, network: str) -> bool:
+    try:
+        return ipaddress.ip_address(address or "") in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
 
 
 def _on(variable: str) -> bool:

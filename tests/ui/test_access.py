@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import streamlit as st
+from streamlit.runtime.context import StreamlitHeaders
 
 from bnnlib.storage import owners
 from ui import access
@@ -14,13 +15,17 @@ HERS, HIS = "a" * 30, "b" * 30
 
 @pytest.fixture
 def visit(monkeypatch: pytest.MonkeyPatch):
-    """Be a visitor: `visit(address, secret="", **headers)`."""
+    """Be a visitor: `visit(address, secret="", **headers)`; a list is a header of several lines."""
     for variable in ("BNNLIB_TRAINING", "BNNLIB_PROXY", "BNNLIB_OWNERS"):
         monkeypatch.delenv(variable, raising=False)
 
-    def be(address: str | None, secret: str = "", **headers: str) -> None:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        context = SimpleNamespace(ip_address=address, headers=named)
+    def be(address: str | None, secret: str = "", **headers: str | list[str]) -> None:
+        lines = [
+            (name.replace("_", "-"), value)
+            for name, values in headers.items()
+            for value in ([values] if isinstance(values, str) else values)
+        ]
+        context = SimpleNamespace(ip_address=address, headers=StreamlitHeaders(lines))
         monkeypatch.setattr(st, "context", context)
         told = {access.SECRET: SimpleNamespace(secret=secret)} if secret else {}
         monkeypatch.setattr(st, "session_state", told)
@@ -74,13 +79,37 @@ def test_behind_an_unknown_proxy_nobody_is_local(visit, headers: dict[str, str])
         ("192.0.2.7, 127.0.0.1", True),
         ("", False),
         ("unknown", False),
+        (["127.0.0.1", "192.0.2.7"], False),  # the same in two lines, as HAProxy writes them
+        (["192.0.2.7", "127.0.0.1"], True),
     ],
 )
 def test_behind_a_known_proxy_its_own_entry_counts(
-    visit, monkeypatch: pytest.MonkeyPatch, forwarded: str, local: bool
+    visit, monkeypatch: pytest.MonkeyPatch, forwarded: str | list[str], local: bool
 ) -> None:
     monkeypatch.setenv("BNNLIB_PROXY", "on")
     visit("127.0.0.1", X_Forwarded_For=forwarded)
+    assert access.is_local() == local
+
+
+@pytest.mark.parametrize(
+    ("proxy", "address", "local"),
+    [
+        ("on", "192.0.2.7", False),  # whoever comes past the proxy cannot pretend to come from it
+        ("192.0.2.1", "192.0.2.7", False),
+        ("192.0.2.1", "192.0.2.1", True),
+        ("10.1.0.0/16, 192.0.2.1", "10.1.2.3", True),
+        ("10.1.0.0/16", "10.2.2.3", False),
+        ("2001:db8::/32", "2001:db8::1", True),
+        ("nonsense", "192.0.2.7", False),
+        ("", "192.0.2.7", False),
+        ("192.0.2.1", None, False),
+    ],
+)
+def test_only_the_known_proxy_is_believed(
+    visit, monkeypatch: pytest.MonkeyPatch, proxy: str, address: str | None, local: bool
+) -> None:
+    monkeypatch.setenv("BNNLIB_PROXY", proxy)
+    visit(address, X_Forwarded_For="127.0.0.1")
     assert access.is_local() == local
 
 

@@ -1,6 +1,7 @@
 """The line of visitors: who is in, who waits, who is let in next."""
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from ui.admission import MOST, PATIENCE, USUAL, Room, places
 
@@ -63,3 +64,24 @@ def test_the_number_of_places_is_a_setting(
 ) -> None:
     monkeypatch.setenv("BNNLIB_VISITORS", given)
     assert places() == number
+
+
+@pytest.mark.parametrize("page", ["dashboard.py", "pages/2_Train.py"])
+def test_whoever_waits_sees_his_place_and_nothing_else_and_is_let_in_by_itself(
+    monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    app = AppTest.from_file("../../dashboard.py", default_timeout=60)
+    line = 3
+    monkeypatch.setattr("ui.admission._place_in_line", lambda: line)
+    app.run()
+    if page != "dashboard.py":
+        app.switch_page(page).run()
+    assert not app.exception
+    assert [title.value for title in app.title] == ["One moment, please"]
+    assert "Your place in the line: 3." in app.markdown[-1].value
+    assert not app.button
+    assert "draw" not in app.session_state
+    line = 0
+    app.run()
+    assert not app.exception
+    assert app.title[0].value != "One moment, please"

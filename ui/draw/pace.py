@@ -1,20 +1,24 @@
 """Live answers are thinned out where many draw at once, so that the pen's end is answered at once.
 
-The server counts who draws, and tells each canvas how long to pause between two messages while the
-pen is down. What is sent when the pen goes up never waits.
+The server counts who draws and measures how long they wait for a processor. By both it tells each
+canvas how long to pause between two messages while the pen is down. The end of a stroke is always
+sent at once.
 """
 
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 RECENT = 5.0  # seconds after his last message that somebody still draws
 ALONE = 2  # so many may have all the answers that the server can give
-STEP, MOST = 250, 5_000  # milliseconds of pause for each further one; at most
+STEP, MOST = 20, 5_000  # milliseconds of pause for each further one; at most
+PER_WAIT = 10  # and so much of the time that one waits for his turn at present
+LATEST = 0.1  # weight of the latest wait in their moving average
 
 
 class Pace:
@@ -23,6 +27,7 @@ class Pace:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._heard: dict[str, float] = {}
+        self._wait = 0.0  # seconds
         self._lock = threading.Lock()
 
     def heard(self, visitor: str) -> int:
@@ -32,7 +37,15 @@ class Pace:
             self._heard = {
                 one: when for one, when in self._heard.items() if now - when <= RECENT
             } | {visitor: now}
-            return min(MOST, STEP * max(0, len(self._heard) - ALONE))
+            further = len(self._heard) - ALONE
+            if further <= 0:
+                return 0
+            return min(MOST, STEP * further + round(1_000 * PER_WAIT * self._wait))
+
+    def waited(self, seconds: float) -> None:
+        """Somebody waited so long for his turn."""
+        with self._lock:
+            self._wait += LATEST * (seconds - self._wait)
 
 
 @st.cache_resource(show_spinner=False)
@@ -41,12 +54,29 @@ def _pace() -> Pace:
 
 
 @st.cache_resource(show_spinner=False)
-def turn() -> threading.BoundedSemaphore:
-    """To be held while answers are computed: as many at once as there are processors.
+def _turns() -> threading.BoundedSemaphore:
+    return threading.BoundedSemaphore(os.cpu_count() or 1)
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """While a drawing is answered: as many at once as there are processors.
 
     More would only make each other wait, and all of them late.
     """
-    return threading.BoundedSemaphore(os.cpu_count() or 1)
+    began = time.monotonic()
+    with _turns():
+        _pace().waited(time.monotonic() - began)
+        yield
+
+
+@st.cache_resource(show_spinner=False)
+def door() -> threading.BoundedSemaphore:
+    """To be held while the page is shown as a whole: one at a time.
+
+    So those who draw are answered at once while many others open the page.
+    """
+    return threading.BoundedSemaphore(1)
 
 
 def pause() -> int:
