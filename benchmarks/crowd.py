@@ -2,9 +2,10 @@
 
 It starts the dashboard. A wave of visitors opens it within ten seconds. Then some draw a stroke
 every four seconds, with live answers while the pen is down; others go from page to page; one
-training runs, if asked; and real browsers, which are timed too, draw among them. At the end all
-leave. Visitors without a browser are sessions over Streamlit's websocket (`benchmarks.visitor`).
-They and the browsers take the same processors as the server, so the figures are on the safe side.
+training runs, if asked; and real browsers, which are timed too, draw among them. Whoever has stayed
+his time leaves, and another comes. At the end all leave. Visitors without a browser are sessions
+over Streamlit's websocket (`benchmarks.visitor`). They and the browsers take the same processors as
+the server, so the figures are on the safe side.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ TARGETS = {
     "opened_within": 15.0,
     "memory_mb": "950 and 6 for each visitor",
     "memory_after": "within 5 % of the start",
+    "memory_growth": "flat over 60 minutes",
     "errors": 0,
 }
 
@@ -86,9 +88,20 @@ async def wave(host: str, figures: Figures) -> None:
     await asyncio.gather(*(one(k) for k in range(WAVE)))
 
 
-async def draws(host: str, until: float, seed: int, figures: Figures) -> None:
-    """Draw a stroke every four seconds; after three, on an empty sheet."""
+Visit = Callable[[str, float, random.Random, Figures], Awaitable[None]]
+
+
+async def one_after_the_other(
+    visit: Visit, host: str, until: float, stay: float, seed: int, figures: Figures
+) -> None:
+    """Visits until the end, each for about `stay` seconds."""
     chance = random.Random(seed)
+    while (now := time.monotonic()) < until:
+        await visit(host, min(until, now + stay * chance.uniform(0.5, 1.5)), chance, figures)
+
+
+async def draws(host: str, until: float, chance: random.Random, figures: Figures) -> None:
+    """Draw a stroke every four seconds; after three, on an empty sheet."""
     async with Visitor(host, query="example=blank") as visitor:
         await asyncio.sleep(chance.uniform(0, EVERY))
         await figures.count("opening", visitor.open())
@@ -102,15 +115,31 @@ async def draws(host: str, until: float, seed: int, figures: Figures) -> None:
         figures.errors += visitor.errors
 
 
-async def browses(host: str, until: float, seed: int, figures: Figures) -> None:
+async def browses(host: str, until: float, chance: random.Random, figures: Figures) -> None:
     """Go from page to page, ten seconds on each."""
-    chance = random.Random(seed)
     async with Visitor(host) as visitor:
         await figures.count("opening", visitor.open())
         while time.monotonic() < until:
             await figures.count("pages", visitor.go(chance.choice(PAGES)))
             await asyncio.sleep(10)
         figures.errors += visitor.errors
+
+
+async def watch(server: psutil.Process, until: float) -> list[int]:
+    """The server's memory at the end of every minute, in MB."""
+    found = []
+    while (left := until - time.monotonic()) > 0:
+        await asyncio.sleep(min(60.0, left))
+        found.append(memory(server))
+    return found
+
+
+def growth(minutes: list[int]) -> float | None:
+    """By how much the last ten minutes' median is above that of minutes 5 to 15, in %."""
+    if len(minutes) < 30:
+        return None
+    early, late = statistics.median(minutes[5:15]), statistics.median(minutes[-10:])
+    return round(100 * (late / early - 1), 1)
 
 
 def summary(values: list[float]) -> dict[str, float]:
@@ -169,8 +198,12 @@ async def room(host: str, server: psutil.Process, options: argparse.Namespace) -
         for _ in range(options.browsers)
     ]
     began = processor(server)
-    work = [draws(host, until, k, crowd) for k in range(options.drawing)]
-    work += [browses(host, until, k, crowd) for k in range(options.browsing)]
+    visits = [draws] * options.drawing + [browses] * options.browsing
+    work = [
+        one_after_the_other(visit, host, until, options.stay, k, crowd)
+        for k, visit in enumerate(visits)
+    ]
+    watching = asyncio.create_task(watch(server, until))
     ended = await asyncio.gather(*work, return_exceptions=True)
     crowd.errors += [repr(one) for one in ended if isinstance(one, BaseException)]
     busy, most = processor(server) - began, memory(server)
@@ -192,6 +225,8 @@ async def room(host: str, server: psutil.Process, options: argparse.Namespace) -
             "a_stroke_with_its_live_answers": round(busy / max(1, len(crowd.pen_up)), 3),
         },
         "memory_mb": {"alone": alone, "with_the_crowd": most, "after": memory(server)},
+        "memory_mb_by_minute": await watching,
+        "memory_growth_percent": growth(await watching),
     }
 
 
@@ -212,6 +247,7 @@ def main() -> int:
     parser.add_argument("--browsers", type=int, default=2, help="real browsers that draw (2)")
     parser.add_argument("--seconds", type=float, default=60, help="how long they draw (60)")
     parser.add_argument("--minutes", type=float, help="the same in minutes: 60 for a soak")
+    parser.add_argument("--stay", type=float, default=180, help="seconds of a visit, about (180)")
     parser.add_argument("--after", type=float, default=1, help="minutes of rest at the end (1)")
     parser.add_argument("--train", action="store_true", help="train a network meanwhile")
     parser.add_argument("--browser", help=argparse.SUPPRESS)
