@@ -21,12 +21,12 @@ from ui.loaders import (
     choose_networks,
     networks_of_address,
 )
-from ui.memory import give_back_memory, share_the_arenas, spare_the_collector
+from ui.memory import give_back_memory, keep_little_memory, spare_the_collector
 from ui.stage.mode import ENLARGED, enter, presenting, read_stage, stage
 from ui.stage.tour import STEPS, go_to_step, read_tour, tour
 from ui.stage.visitor import ask, empty
 
-share_the_arenas()
+keep_little_memory()
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "Digits & doubt"
