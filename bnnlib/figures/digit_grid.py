@@ -87,20 +87,25 @@ def grid(
     x = np.arange(len(images)) % columns + 0.5
     top = -(np.arange(len(images)) // columns).astype(float)
     figure = go.Figure()
-    for image, cell, left, high in zip(images, cells, x, top, strict=True):
-        figure.add_layout_image(
-            source=data_uri(image, cell.mistake),
-            x=left,
-            y=high,
-            sizex=0.98,
-            sizey=SIDE / ROW,
-            sizing="contain",
-            xref="x",
-            yref="y",
-            xanchor="center",
-            yanchor="top",
-            layer="below",
-        )
+    # All at once: plotly looks at every picture again when it is given one more.
+    figure.update_layout(
+        images=[
+            {
+                "source": data_uri(image, cell.mistake),
+                "x": left,
+                "y": high,
+                "sizex": 0.98,
+                "sizey": SIDE / ROW,
+                "sizing": "contain",
+                "xref": "x",
+                "yref": "y",
+                "xanchor": "center",
+                "yanchor": "top",
+                "layer": "below",
+            }
+            for image, cell, left, high in zip(images, cells, x, top, strict=True)
+        ]
+    )
     figure.add_scatter(
         x=x,
         y=top - (SIDE + 5) / ROW,

@@ -314,16 +314,24 @@ def confusion_figure(matrix: NDArray[np.integer], place: int, dark: bool) -> go.
             hovertemplate="%{y} taken for %{x}: %{customdata:,} images<extra></extra>",
         )
     )
-    for i, row in enumerate(text):
-        for j, label in enumerate(row):
-            ink = _ink(mistakes[i, j] / max(mistakes.max(), 1), colours(dark)[place], dark)
-            figure.add_annotation(
-                x=j,
-                y=i,
-                text=label,
-                showarrow=False,
-                font={"size": 10 if i == j else 12, "color": ink},
-            )
+    most, colour = max(mistakes.max(), 1), colours(dark)[place]
+    # All at once: plotly looks at every annotation again when it is given one more.
+    figure.update_layout(
+        annotations=[
+            {
+                "x": j,
+                "y": i,
+                "text": label,
+                "showarrow": False,
+                "font": {
+                    "size": 10 if i == j else 12,
+                    "color": _ink(mistakes[i, j] / most, colour, dark),
+                },
+            }
+            for i, row in enumerate(text)
+            for j, label in enumerate(row)
+        ]
+    )
     _axes(figure, dark, "Taken for", "Is")
     figure.update_xaxes(type="category", showgrid=False, side="bottom", tickfont={"size": 13})
     figure.update_yaxes(

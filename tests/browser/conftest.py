@@ -117,10 +117,17 @@ def page_at(server: str, chromium) -> Iterator[Callable]:
         yield open_page
 
 
+@pytest.fixture(scope="module")
+def cold_server() -> Iterator[str]:
+    """A dashboard for the tests of one file, which nobody has visited before them."""
+    with started() as address:
+        yield address
+
+
 @pytest.fixture
-def cold_page_at(chromium) -> Iterator[Callable]:
-    """The same on a server that nobody has visited yet."""
-    with started() as server, pages_of(server, chromium) as open_page:
+def cold_page_at(cold_server: str, chromium) -> Iterator[Callable]:
+    """The same as `page_at` on this one."""
+    with pages_of(cold_server, chromium) as open_page:
         yield open_page
 
 

@@ -1,4 +1,4 @@
-"""Every page's deep link, on a server that nobody has visited yet."""
+"""Every page's deep link, on a server where nobody has visited that page yet."""
 
 import re
 
