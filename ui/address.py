@@ -35,6 +35,13 @@ def means_nothing(given: Iterable[str], known: Collection[str]) -> list[str]:
     return [f"{', '.join(odd[:4])} means nothing here"] if odd else []
 
 
+def whole_number(text: str, least: int, most: int) -> int | None:
+    """The number that an address writes, from `least` to `most`; None for anything else."""
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most))):
+        return None
+    return number if least <= (number := int(text)) <= most else None
+
+
 def not_understood(wrong: Sequence[str]) -> str | None:
     """The sentence about what is wrong in an address; None where nothing is."""
     if not wrong:

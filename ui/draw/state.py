@@ -11,7 +11,7 @@ from bnnlib.drawing.codec import MAX_IMAGES, from_text, images_from_text, images
 from bnnlib.drawing.replay import CHANGES
 from bnnlib.drawing.strokes import Stroke, drawn_image
 from bnnlib.errors import BnnlibError
-from ui.address import means_nothing, not_understood, own_parameters, write_parameters
+from ui.address import means_nothing, not_understood, own_parameters, whole_number, write_parameters
 from ui.draw.examples import BY_SLUG, EXAMPLES
 from ui.draw.picture import Picture
 from ui.loaders import named_networks
@@ -209,9 +209,8 @@ def from_address(parameters: Mapping[str, str]) -> tuple[DrawState, str | None]:
         ("seed", 0, MAX_SEED, 1),
     ):
         if name in parameters:
-            text = parameters[name]
-            number = int(text) if text.isascii() and text.isdigit() and len(text) < 12 else -1
-            if low <= number <= high and number % step == 0:
+            number = whole_number(parameters[name], low, high)
+            if number is not None and number % step == 0:
                 setattr(state, name, number / 100 if name == "threshold" else number)
             else:
                 steps = f" in steps of {step}" if step > 1 else ""
@@ -244,9 +243,8 @@ def from_address(parameters: Mapping[str, str]) -> tuple[DrawState, str | None]:
         else:
             wrong.append("digits must be one or several")
     if "part" in parameters:
-        text = parameters["part"]
-        if text.isascii() and text.isdigit() and 0 < len(text) < 3 and int(text):
-            state.part = int(text) - 1
+        if part := whole_number(parameters["part"], 1, 99):
+            state.part = part - 1
         else:
             wrong.append("part must be the number of a digit on the sheet, from 1")
     if "open" in parameters:

@@ -10,6 +10,7 @@ from ui.address import (
     names_a_state,
     not_understood,
     own_parameters,
+    whole_number,
     write_parameters,
 )
 from ui.loaders import chosen_networks, named_networks
@@ -71,8 +72,8 @@ def read_address() -> str | None:
         known = {
             f"{one:g}" if isinstance(one, float) else str(one): one for one in parameter.values
         }
-        if not parameter.values and text.isascii() and text.isdigit() and len(text) < 5:
-            known = {text: int(text)}
+        if not parameter.values and (number := whole_number(text, 0, LARGEST)) is not None:
+            known = {text: number}
         if text in known:
             state[key(name)] = known[text]
         elif parameter.values:

@@ -10,6 +10,7 @@ from ui.address import (
     names_a_state,
     not_understood,
     own_parameters,
+    whole_number,
     write_parameters,
 )
 from ui.loaders import checkpoint_names, chosen_networks, named_networks
@@ -55,11 +56,11 @@ def read_address() -> str | None:
                 wrong.append(_unknown(name, given[name]))
     for name, least in {"unit": 1, "seed": 0}.items():
         if name in given:
-            text = given[name]
-            if text.isascii() and text.isdigit() and least <= int(text[:9]) <= LARGEST:
-                state[NAMES[name]] = int(text)
+            if (number := whole_number(given[name], least, LARGEST)) is not None:
+                state[NAMES[name]] = number
             else:
-                wrong.append(f"{name} is {text[:40]!r}, not a whole number from {least}")
+                text = given[name][:40]
+                wrong.append(f"{name} is {text!r}, not a whole number from {least} to {LARGEST:,}")
     wrong += means_nothing(given, (*NAMES, *SIDES))
     return not_understood(wrong)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui.address import share, shared_parameters
+from ui.address import share, shared_parameters, whole_number
 
 HERE = Path(__file__).parent
 LEAST_IDLE, MOST_IDLE, USUAL_IDLE = 2, 3_600, 60  # seconds
@@ -56,17 +56,16 @@ def read_stage(given: dict[str, str]) -> list[str]:
     """Take over what the address says of the mode; what is wrong with it, in words."""
     wrong = []
     stage, idle = given.get("stage"), given.get("idle")
+    seconds = None if idle is None else whole_number(idle, LEAST_IDLE, MOST_IDLE)
     if stage not in (None, "on", "off"):
         wrong.append(f"stage is {stage[:40]!r}, neither on nor off")
-    if idle is not None and not (
-        idle.isascii() and idle.isdigit() and len(idle) < 9 and LEAST_IDLE <= int(idle) <= MOST_IDLE
-    ):
+    if idle is not None and seconds is None:
         wrong.append(
             f"idle is {idle[:40]!r}, not a whole number of seconds "
             f"from {LEAST_IDLE} to {MOST_IDLE:,}"
         )
-        idle = None
-    share(stage="on" if stage == "on" else None, idle=idle if stage == "on" else None)
+    on = stage == "on"
+    share(stage="on" if on else None, idle=str(seconds) if on and seconds else None)
     return wrong
 
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import streamlit as st
 
-from ui.address import SIDES, own_parameters, share, shared_parameters
+from ui.address import SIDES, own_parameters, share, shared_parameters, whole_number
 from ui.loaders import DEFAULT_NETWORKS, HOME
 
 NETWORKS = dict(zip(SIDES, DEFAULT_NETWORKS, strict=True))
@@ -89,8 +89,8 @@ def read_tour(text: str | None, page: str) -> None:
     if text is None:
         share(tour=None)
         return
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
-    if not 1 <= number <= len(STEPS):
+    number = whole_number(text, 1, len(STEPS))
+    if number is None:
         st.session_state[PROBLEM] = (
             f"The tour has steps 1 to {len(STEPS)} and no step {text[:40]!r}: here is the first."
         )

@@ -12,6 +12,7 @@ from ui.address import (
     names_a_state,
     not_understood,
     own_parameters,
+    whole_number,
     write_parameters,
 )
 from ui.loaders import chosen_networks, named_networks
@@ -58,11 +59,10 @@ def read_address(presets: list[str]) -> str | None:
                 wrong.append(f"there is no {name} {given[name][:40]!r}")
     for name, key, first in (("images", IMAGES, 1), ("epoch", EPOCH, 0)):
         if name in given:
-            text = given[name]
-            if text.isascii() and text.isdigit() and len(text) < 7 and int(text) >= first:
-                state[key] = int(text) - first
+            if (number := whole_number(given[name], first, 999_999)) is not None:
+                state[key] = number - first
             else:
-                wrong.append(f"{name} is {text[:40]!r}, not a whole number from {first} up")
+                wrong.append(f"{name} is {given[name][:40]!r}, not a whole number from {first} up")
     if "run" in given:
         state[RUN] = given["run"]
     if "runs" in given:

@@ -12,6 +12,7 @@ from ui.address import (
     names_a_state,
     not_understood,
     own_parameters,
+    whole_number,
     write_parameters,
 )
 from ui.loaders import chosen_networks, named_networks
@@ -53,15 +54,8 @@ def read_address() -> str | None:
     for name, (default, values) in PARAMETERS.items():
         text = given.get(name)
         known = {_text(value): value for value in values}
-        if (
-            name == "place"
-            and text is not None
-            and text.isascii()
-            and text.isdigit()
-            and 0 < len(text) < 9
-            and int(text)
-        ):
-            known = {text: int(text)}
+        if name == "place" and (place := whole_number(text or "", 1, 99_999_999)):
+            known = {str(text): place}
         if text is not None and text not in known:
             wrong.append(f"there is no {name} {text[:40]!r}")
         state[key(name)] = default if text is None else known.get(text, default)
