@@ -106,6 +106,16 @@ def write_beat(folder: Path, beat: Beat) -> None:
     write_text(folder / NAME, json.dumps(asdict(beat)))
 
 
+def _overwrite(where: Path, text: str) -> None:
+    """Write over a small file, which needs no room on a full disk; nothing where that fails, too.
+
+    That the process ended is seen anyway.
+    """
+    with contextlib.suppress(OSError), where.open("r+", encoding="utf-8") as file:
+        file.write(text)
+        file.truncate()
+
+
 def read_beat(folder: Path) -> Beat | None:
     """The last sign of life in `folder`; None if there is none that can be read."""
     try:
@@ -148,8 +158,10 @@ class Heart:
             self._thread.join()
         self.beat.state, self.beat.message = state, message
         self.beat.phase, self.beat.seconds_left = "", None
-        with contextlib.suppress(OSError):  # a full disk: that the process ended is seen anyway
+        try:
             write_beat(self.folder, self.beat)
+        except OSError:
+            _overwrite(self.folder / NAME, json.dumps(asdict(self.beat)))
 
     def _run(self) -> None:
         while not self._end.wait(BEAT_SECONDS):

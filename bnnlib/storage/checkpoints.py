@@ -101,7 +101,7 @@ def save_checkpoint(folder: str | Path, network: Network, card: dict[str, Any]) 
         reason = getattr(error, "strerror", None) or error
         raise BnnlibError(
             f"The checkpoint cannot be written to {folder} ({reason}): "
-            "choose a folder you may write to."
+            "make room, or choose a folder you may write to."
         ) from error
     return folder
 
