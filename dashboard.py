@@ -40,7 +40,7 @@ from ui.loaders import (
     load_network,
 )
 from ui.memory import spare_the_collector
-from ui.page import is_dark, page_setup, show_chart, show_error
+from ui.page import explained, is_dark, page_setup, show_chart, show_error
 from ui.stage.mode import idle_after
 
 LEARNT = "learnt"  # each network refuses by the rule that its own evaluation found
@@ -61,6 +61,7 @@ def main() -> None:
 
 
 @st.fragment
+@explained
 def screen(state: DrawState) -> None:
     """Everything below the title.
 
@@ -76,6 +77,7 @@ def screen(state: DrawState) -> None:
 
 
 @st.fragment
+@explained
 def stage(state: DrawState) -> None:
     """The canvas and the answers: the pen runs this again and nothing else, also while it draws."""
     with turn():
@@ -393,4 +395,4 @@ def new_seed(state: DrawState) -> None:
     state.seed += 1
 
 
-main()
+explained(main)()

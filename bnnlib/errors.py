@@ -6,3 +6,9 @@ class BnnlibError(ValueError):
 
     The command line prints the sentence and exits with code 2; a page shows it as a message.
     """
+
+
+def is_memory(error: BaseException) -> bool:
+    """Whether there was not enough memory, in the words of Python, torch or CUDA."""
+    words = ("can't allocate memory", "out of memory")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)

@@ -10,7 +10,7 @@ from bnnlib.errors import BnnlibError
 from bnnlib.evaluation.survey import Opinions, disagreement, rank
 from ui.data_notice import data_notice
 from ui.loaders import answers_of, chosen_networks, load_digits, load_network
-from ui.page import page_setup, show_error
+from ui.page import explained, page_setup, show_error
 from ui.surveys import finish, survey, unseen
 from ui.uncertain.closer import choose_place, closer
 from ui.uncertain.grid import LAYOUT, downloads, show_grid, turn_pages
@@ -125,4 +125,4 @@ def sentence(opinions: Opinions, positions: Tensor, name: str, source: str) -> s
     return f'<p class="sentence" role="status">{text}</p>'
 
 
-main()
+explained(main)()

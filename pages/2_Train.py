@@ -19,7 +19,7 @@ from ui.loaders import (
     load_network,
     network_version,
 )
-from ui.page import is_dark, page_setup, show_chart, show_error
+from ui.page import explained, is_dark, page_setup, show_chart, show_error
 from ui.train.actions import import_form
 from ui.train.compare import compare_runs
 from ui.train.form import NAMES, train_form
@@ -96,7 +96,7 @@ def train_and_watch(digits: Digits | None) -> None:
         if not access.may_train():
             st.info(access.why_not(), icon=":material/lock:")
         elif digits is not None:
-            st.fragment(train_form)(digits)
+            st.fragment(explained(train_form))(digits)
             import_form()
     with view, st.container(key="watched"):
         run = chosen_run()
@@ -253,4 +253,4 @@ def show_others() -> None:
     st.session_state[IMAGES] = st.session_state.get(IMAGES, 0) + 1
 
 
-main()
+explained(main)()

@@ -16,7 +16,7 @@ from ui.evaluate.results import SAMPLES, find_results, measure
 from ui.evaluate.shifts import shifts
 from ui.evaluate.state import MOST, NETWORKS, read_address, write_address
 from ui.loaders import checkpoint_names, choose_networks, load_digits
-from ui.page import is_dark, page_setup, show_error
+from ui.page import explained, is_dark, page_setup, show_error
 
 STYLE = """<style>
 [data-testid="stMarkdownContainer"] table { width: 100%; }
@@ -102,4 +102,4 @@ def results_of(name: str) -> Results | None:
     return None
 
 
-main()
+explained(main)()

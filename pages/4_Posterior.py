@@ -6,7 +6,7 @@ from bnnlib.errors import BnnlibError
 from ui.data_notice import data_notice
 from ui.loaders import checkpoint_names, load_digits
 from ui.memory import give_back_memory
-from ui.page import page_setup, show_error
+from ui.page import explained, page_setup, show_error
 from ui.posterior.draws import draws
 from ui.posterior.pruning import pruning
 from ui.posterior.state import NETWORK, UNIT, read_address, write_address
@@ -61,4 +61,4 @@ def to_its_clearest_unit() -> None:
     st.session_state[UNIT] = 0
 
 
-main()
+explained(main)()

@@ -11,7 +11,7 @@ from ui.memory import give_back_memory
 from ui.method import dropout, graph, noise, sign, temperature, terms, toy, weights
 from ui.method.parts import choose_digit
 from ui.method.state import read_address, write_address
-from ui.page import page_setup, show_error
+from ui.page import explained, page_setup, show_error
 
 SECTIONS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("1. Dropout is multiplication by a mask", dropout.section),
@@ -50,4 +50,4 @@ def main() -> None:
     give_back_memory()  # that of the weights looked at
 
 
-main()
+explained(main)()

@@ -47,12 +47,21 @@ def load_network(name: str) -> Network:
 
 
 def network_version(name: str) -> tuple[str, int]:
-    """The folder of the checkpoint `name` and when its files last changed: the key for caches.
+    """The folder of the checkpoint `name` and a number for what its files are: the key for caches.
 
-    Raises BnnlibError if there is no such checkpoint.
+    Another file of the same name has another number, also where a clock was set back. Raises
+    BnnlibError if there is no such checkpoint.
     """
     folder = find_checkpoint(name)
-    return str(folder), max((file.stat().st_mtime_ns for file in folder.iterdir()), default=0)
+    try:
+        files = {file.name: file.stat() for file in folder.iterdir()}
+    except OSError as error:  # it is being replaced
+        raise BnnlibError(
+            f"The checkpoint {name!r} cannot be read ({error.strerror}): try again in a moment."
+        ) from error
+    return str(folder), hash(
+        frozenset((name, it.st_mtime_ns, it.st_size, it.st_ino) for name, it in files.items())
+    )
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

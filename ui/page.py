@@ -1,8 +1,10 @@
 """The first call of every page: its title, style, navigation, and the networks in the address."""
 
+import functools
 import html
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 # Streamlit and plotly import pandas when a page first needs it. If two visitors open a cold server
 # at once, one of them then meets it half imported; here, it is whole before any page goes on.
@@ -10,7 +12,7 @@ import pandas  # noqa: F401
 import plotly.graph_objects as go
 import streamlit as st
 
-from bnnlib.errors import BnnlibError
+from bnnlib.errors import BnnlibError, is_memory
 from bnnlib.figures.enlarged import enlarged
 from ui.address import EVERYWHERE, not_understood, shared_parameters
 from ui.admission import wait_for_a_place
@@ -28,6 +30,11 @@ from ui.stage.visitor import ask, empty
 
 keep_little_memory()
 
+P = ParamSpec("P")
+NO_MEMORY = (
+    "The server has not enough memory for this: ask for fewer samples or images, or try again "
+    "when fewer people are here."
+)
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "Digits & doubt"
 DARK_STYLE = """<style>
@@ -187,6 +194,28 @@ def networks_from_address() -> None:
 def is_dark() -> bool:
     """Whether this session sees the dark theme."""
     return st.context.theme.type == "dark"
+
+
+def explained(show: Callable[P, None]) -> Callable[P, None]:
+    """`show`, which says in its own place what went wrong; the rest of the page goes on.
+
+    For whole pages and for every fragment: at an error that leaves a fragment, Streamlit shows a
+    traceback and ends the page, whoever would catch it outside.
+    """
+
+    @functools.wraps(show)
+    def shown(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            show(*args, **kwargs)
+        except BnnlibError as error:
+            show_error(error)
+        except Exception as error:
+            if not is_memory(error):
+                raise
+            give_back_memory()
+            show_error(BnnlibError(NO_MEMORY))
+
+    return shown
 
 
 def show_error(error: BnnlibError) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
-from bnnlib.errors import BnnlibError
+from bnnlib.errors import BnnlibError, is_memory
 from bnnlib.training.config import KINDS, SETTINGS
 from bnnlib.training.presets import PRESET_NAMES
 from bnnlib.training.settings import Setting
@@ -299,3 +299,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
+    except Exception as error:
+        if not is_memory(error):
+            raise
+        print(
+            "There was not enough memory: ask for fewer samples or images, or a smaller network.",
+            file=sys.stderr,
+        )
+        return 2

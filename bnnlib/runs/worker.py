@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from bnnlib.datasets.mnist import Digits, load_mnist
-from bnnlib.errors import BnnlibError
+from bnnlib.errors import BnnlibError, is_memory
 from bnnlib.networks.sampling import sample_probs
 from bnnlib.runs.heartbeat import Heart
 from bnnlib.runs.pace import Pace, note, say
@@ -79,8 +79,7 @@ def _explained(run: Run) -> Iterator[None]:
         raise
     except Exception as error:
         say(run, traceback.format_exc())
-        words = ("can't allocate memory", "out of memory")
-        if isinstance(error, MemoryError) or any(word in str(error) for word in words):
+        if is_memory(error):
             raise BnnlibError(
                 "There was not enough memory: choose a smaller hidden width or batch size."
             ) from error

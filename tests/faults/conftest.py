@@ -11,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 from bnnlib.networks import BayesianConfig, BayesianNetwork, DropoutConfig, DropoutNetwork
 from bnnlib.storage.checkpoints import save_checkpoint
 
-PAGES = sorted(path.as_posix() for path in Path("pages").glob("[0-9]_*.py"))
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("[0-9]_*.py"))
 
 
 def mount(*arguments: str) -> None:
@@ -47,6 +48,14 @@ def read_only() -> Iterator[Callable[[Path], Path]]:
     yield protect
     for folder in mounted:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def opened(app: AppTest, path: str) -> AppTest:
+    """A page of the dashboard; no error has left it."""
+    app.run()
+    app.switch_page(path).run()
+    assert not app.exception
+    return app
 
 
 def fill(disk: Path) -> Path:

@@ -16,7 +16,7 @@ from bnnlib.runs.folder import create_run, list_runs
 from bnnlib.storage.checkpoints import list_checkpoints, load_checkpoint, save_checkpoint
 from bnnlib.storage.evaluations import load_results
 from bnnlib.training.config import TrainingConfig
-from tests.faults.conftest import fill
+from tests.faults.conftest import fill, opened
 
 SMALL = RunConfig(DropoutConfig(hidden=(64,)), TrainingConfig(epochs=3, images=100, batch_size=50))
 
@@ -24,13 +24,6 @@ SMALL = RunConfig(DropoutConfig(hidden=(64,)), TrainingConfig(epochs=3, images=1
 def press(page: AppTest, label: str) -> AppTest:
     next(one for one in page.button if one.label == label).click().run()
     return page
-
-
-def opened(app: AppTest, path: str) -> AppTest:
-    app.run()
-    app.switch_page(path).run()
-    assert not app.exception
-    return app
 
 
 def test_a_checkpoint_that_does_not_fit_leaves_the_old_one_whole(

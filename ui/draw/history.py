@@ -34,7 +34,7 @@ from bnnlib.metrics.calibration import reliability
 from ui.draw import tab
 from ui.draw.below import closed_part
 from ui.draw.state import DrawState
-from ui.page import is_dark, show_chart, show_error
+from ui.page import explained, is_dark, show_chart, show_error
 
 NAME = "visit"
 ADDED = "drawings_added"  # how many drawings the visit has had, those no longer kept too
@@ -107,6 +107,7 @@ def place_of(state: DrawState) -> int | None:
 
 
 @st.fragment
+@explained
 def history(state: DrawState) -> None:
     """A closed expander, which shows nothing until it is opened."""
     title = "This visit: your drawings, were the answers right?"

@@ -27,12 +27,13 @@ from ui.draw.state import (
     write_address,
 )
 from ui.loaders import answers_of, chosen_networks, load_network, network_version
-from ui.page import is_dark, show_chart, show_error
+from ui.page import explained, is_dark, show_chart, show_error
 
 NAME = "replay"
 
 
 @st.fragment
+@explained
 def what_if(state: DrawState) -> None:
     """A closed expander, which computes nothing until it is opened."""
     title = "What if it were turned, thicker, half erased …"

@@ -15,13 +15,14 @@ from bnnlib.metrics import WORDS
 from bnnlib.sentences import evaluation as sentences
 from ui.evaluate.parts import Found, side_by_side, summaries
 from ui.evaluate.state import OTHERS, offer, write_address
-from ui.page import is_dark, show_error, show_finding
+from ui.page import explained, is_dark, show_error, show_finding
 from ui.pictures import pictures
 
 EXAMPLES = 12  # pictures of a set
 
 
 @st.fragment
+@explained
 def others(results: Found, digits: Digits) -> None:
     """Doubt on digits against doubt on what is no digit."""
     known = {name: found for name, found in results.items() if found.summary.get("ood")}

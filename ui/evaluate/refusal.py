@@ -13,10 +13,11 @@ from bnnlib.storage.evaluations import Results
 from ui.evaluate.parts import Found, gallery, shown, side_by_side, stand_in
 from ui.evaluate.results import pictured
 from ui.evaluate.state import LIMIT, RANKING, REFUSED, STEP, write_address
-from ui.page import is_dark, show_finding
+from ui.page import explained, is_dark, show_finding
 
 
 @st.fragment
+@explained
 def refusal(results: Found, digits: Digits) -> None:
     """Refuse the most uncertain: what error remains, and what is refused."""
     st.header("What if it may refuse to answer?")

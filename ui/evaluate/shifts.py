@@ -12,10 +12,11 @@ from bnnlib.sentences import evaluation as sentences
 from bnnlib.sentences.evaluation import percent
 from ui.evaluate.parts import Found
 from ui.evaluate.state import DIGIT, SHIFT, offer, write_address
-from ui.page import is_dark, show_finding
+from ui.page import explained, is_dark, show_finding
 
 
 @st.fragment
+@explained
 def shifts(results: Found, digits: Digits) -> None:
     """Accuracy and doubt as digits are turned (or otherwise shifted)."""
     kinds = [

@@ -13,7 +13,7 @@ from bnnlib.sentences.method import on_mask
 from ui.loaders import load_network
 from ui.method.parts import ANSWER, claim, digit_table, mathematics, seen, the_digit
 from ui.method.state import LARGEST, key, value, write_address
-from ui.page import is_dark, show_finding
+from ui.page import explained, is_dark, show_finding
 
 NETWORK, MASKS = "dropout-pen", 100  # in use on the Draw page too
 TITLE = "The answer without a mask, with this mask, and on average over many masks"
@@ -26,6 +26,7 @@ STYLE = """<style>
 
 
 @st.fragment
+@explained
 def section() -> None:
     """The first section."""
     claim(

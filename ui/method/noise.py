@@ -13,7 +13,7 @@ from bnnlib.sentences.method import on_noise
 from ui.loaders import load_digits
 from ui.method.parts import NORMAL, claim, mathematics, seen
 from ui.method.state import PARAMETERS, key, write_address
-from ui.page import is_dark, show_finding
+from ui.page import explained, is_dark, show_finding
 
 HIDDEN, SCALE, REPEATS, SEED = 50, 0.1, 40, 0
 BATCHES = (1, 4, 16, 64, 256)
@@ -30,6 +30,7 @@ class Measured:
 
 
 @st.fragment
+@explained
 def section() -> None:
     """The third section."""
     claim(

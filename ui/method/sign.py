@@ -6,7 +6,7 @@ from bnnlib.figures.method_runs import sides_figure
 from bnnlib.sentences.method import on_sides
 from ui.method.parts import ANSWER, EXPECTED, claim, how_recorded, mathematics, recorded, seen
 from ui.method.state import PARAMETERS, key, write_address
-from ui.page import is_dark, show_finding
+from ui.page import explained, is_dark, show_finding
 
 SHOWN = {
     "sigma": ("σ / prior, median", False),
@@ -27,6 +27,7 @@ TITLE = "The right and the published sign of the KL: {what}, epoch by epoch"
 
 
 @st.fragment
+@explained
 def section() -> None:
     """The fifth section."""
     claim(

@@ -14,13 +14,14 @@ from bnnlib.storage.evaluations import load_results
 from ui.loaders import network_version
 from ui.method.parts import ANSWER, EXPECTED, claim, how_recorded, mathematics, recorded, seen
 from ui.method.state import PARAMETERS, key, write_address
-from ui.page import is_dark, show_finding
+from ui.page import explained, is_dark, show_finding
 
 TITLE = "Error, misfit, width and doubt at three temperatures"
 SHIPPED = ("bayesian", "bayesian-t1")
 
 
 @st.fragment
+@explained
 def section() -> None:
     """The sixth section."""
     claim(

@@ -7,12 +7,13 @@ from bnnlib.sentences.method import on_terms
 from ui.address import shared_parameters
 from ui.method.parts import ANSWER, EXPECTED, claim, how_recorded, mathematics, recorded, seen
 from ui.method.state import PARAMETERS, key, write_address
-from ui.page import is_dark, show_finding
+from ui.page import explained, is_dark, show_finding
 
 TITLE = "The two terms of what is minimised, epoch by epoch"
 
 
 @st.fragment
+@explained
 def section() -> None:
     """The fourth section."""
     claim(

@@ -19,7 +19,7 @@ from ui.method.parts import claim
 from ui.method.state import write_address
 from ui.method.toy_mathematics import mathematics
 from ui.method.toy_state import FIRST, ToyState, edited, toy_state
-from ui.page import is_dark, show_chart
+from ui.page import explained, is_dark, show_chart
 
 SEED = 0
 POLL_SECONDS = 0.5
@@ -56,7 +56,7 @@ def section() -> None:
         "the noise around the curve. **Epistemic** uncertainty is about the curve itself. Move the "
         "points."
     )
-    st.fragment(stage)()
+    st.fragment(explained(stage))()
 
 
 def stage() -> None:
@@ -190,7 +190,9 @@ def reference_panel(toy: ToyState, found: Prediction | None, state: State | None
         st.caption(quality(state.reference))
     else:
         pending = state.name in ("running", "waiting")
-        st.fragment(progress, run_every=POLL_SECONDS if pending else None)(toy, last is not None)
+        st.fragment(explained(progress), run_every=POLL_SECONDS if pending else None)(
+            toy, last is not None
+        )
 
 
 def draw_empty(points: Points) -> None:

@@ -11,13 +11,14 @@ from bnnlib.sentences.method import on_spread
 from ui.loaders import load_network, network_version
 from ui.method.parts import ANSWER, NORMAL, claim, digit_table, mathematics, seen, the_digit
 from ui.method.state import PARAMETERS, key, write_address
-from ui.page import is_dark, show_finding
+from ui.page import explained, is_dark, show_finding
 
 NETWORK, SAMPLES, SEED = "bayesian-pen", 100, 0  # in use on the Draw page too
 QUANTILES = {"a clear weight": 0.9999, "a usual weight": 0.5, "a weight at the prior": 0.0}
 
 
 @st.fragment
+@explained
 def section() -> None:
     """The second section."""
     claim(

@@ -12,7 +12,7 @@ from bnnlib.runs.heartbeat import Beat
 from bnnlib.runs.run import STATE, Run, Status
 from bnnlib.storage.tensors import read_state
 from ui.memory import spare_the_collector
-from ui.page import is_dark, show_error
+from ui.page import explained, is_dark, show_error
 from ui.train.actions import run_actions
 from ui.train.curves import colour_of, curves, modified
 from ui.train.pinned_grid import SHOWN, pinned_grid
@@ -75,7 +75,7 @@ def use_box() -> None:
 def live(run: Run) -> None:
     """The run's view, looked at anew every second while any run is at work."""
     active = any(other.status.active for other in list_runs())
-    st.fragment(watch, run_every=POLL_SECONDS if active else None)(run.name, active)
+    st.fragment(explained(watch), run_every=POLL_SECONDS if active else None)(run.name, active)
 
 
 def watch(name: str, was_active: bool) -> None:
