@@ -1,0 +1,105 @@
+"""Too little memory: a limit on the process, as `ulimit -v` sets it, hit for real."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from bnnlib.errors import BnnlibError, is_memory
+from bnnlib.networks import BayesianConfig
+from bnnlib.runs.config import RunConfig
+from bnnlib.runs.folder import create_run
+from bnnlib.training.config import TrainingConfig
+from tests.faults.conftest import PAGES, opened
+
+ROOT = Path(__file__).resolve().parents[2]
+# What the process has when all is imported, and so many MB more.
+LIMITED = """
+import resource, sys
+from bnnlib.cli.parser import main
+from bnnlib.runs import worker
+used = 4096 * int(open("/proc/self/statm").read().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (used + {more} * 2**20,) * 2)
+sys.exit(main({arguments}))
+"""
+linux = pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="needs Linux to know a process's memory"
+)
+
+
+def limited(*arguments: str, more: int = 60) -> subprocess.CompletedProcess[str]:
+    """A command line that may take `more` MB of memory."""
+    return subprocess.run(
+        [sys.executable, "-c", LIMITED.format(more=more, arguments=list(arguments))],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=120,
+    )
+
+
+@linux
+def test_a_run_that_needs_more_memory_fails_with_a_sentence(
+    own_runs: Path, one_sentence: Callable[[object], bool]
+) -> None:
+    training = TrainingConfig(epochs=1, images=200, batch_size=100, compile=False)
+    run = create_run(own_runs / "large", RunConfig(BayesianConfig(hidden=(2_000,) * 3), training))
+    ended = limited("train", "bayesian", "--run", str(run.folder), "--resume")
+    assert ended.returncode == 2
+    assert "There was not enough memory: choose a smaller hidden width" in ended.stderr
+    assert run.status.state == "failed"
+    assert run.status.beat is not None
+    assert one_sentence(run.status.beat.message)
+
+
+@linux
+def test_the_command_line_says_it_in_one_sentence(
+    one_sentence: Callable[[object], bool],
+) -> None:
+    ended = limited("evaluate", "bayesian", "--samples", "1000", "--json", more=40)
+    assert ended.returncode == 2
+    assert "There was not enough memory: ask for fewer samples" in ended.stderr
+    assert one_sentence(ended.stderr.strip().splitlines()[-1])
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "memory"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to"), True),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (BnnlibError("There is no run 'x'."), False),
+    ],
+)
+def test_what_counts_as_too_little_memory(error: Exception, memory: bool) -> None:
+    assert is_memory(error) == memory
+
+
+@pytest.mark.parametrize(
+    ("path", "where"),
+    [*((path, "title") for path in PAGES), ("pages/5_Method.py", "plotly_chart")],
+)
+def test_a_page_says_it_and_the_next_visit_works(
+    path: str, where: str, app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """title: at the page's start. plotly_chart: in a fragment, whose errors nobody else sees."""
+
+    def allocate(*_: object, **__: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    app.run()
+    with monkeypatch.context() as patch:
+        patch.setattr(f"streamlit.{where}", allocate)
+        app.switch_page(path).run()
+        assert not app.exception
+        assert any("The server has not enough memory for this" in one.value for one in app.error)
+        assert len(app.header) == (8 if where == "plotly_chart" else 0)  # the other sections
+    opened(app, path)
+    assert not any("not enough memory" in one.value for one in app.error)
