@@ -60,6 +60,10 @@ const unpacked = ([width, ...numbers]) => ({
   width, points: numbers.flatMap((x, k) => (k % 2 ? [] : [[x, numbers[k + 1]]])),
 });
 
+// Whether a stroke from the server is the beginning of this one.
+const begins = (stroke, known) => stroke.width === known.width
+  && stroke.points[0].every((value, k) => Math.round(value) === known.points[0][k]);
+
 class Pad {
   constructor(root, data) {
     this.canvas = root.querySelector('canvas');
@@ -135,6 +139,9 @@ class Pad {
     const left = window.strokeLeft;
     window.strokeLeft = null;
     if (!left || performance.now() - left.when > PATIENCE) return;
+    // The server may know the unfinished stroke so far, as if it were a whole one.
+    if (left.active && this.strokes.length && begins(left.active, this.strokes.at(-1)))
+      this.strokes.pop();
     left.finished = left.finished.filter(stroke => stroke.sent > this.seen);
     this.strokes.push(...left.finished);
     if (left.active) {
