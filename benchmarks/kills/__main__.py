@@ -50,9 +50,11 @@ def own_places(folder: Path) -> None:
 
 
 def kinds() -> dict[str, Callable]:
+    from benchmarks.kills.browser import kill_browsers
+    from benchmarks.kills.server import kill_servers
     from benchmarks.kills.training import kill_trainings
 
-    return {"training": kill_trainings}
+    return {"training": kill_trainings, "server": kill_servers, "browser": kill_browsers}
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from bnnlib.runs.run import STATE, Run
 from bnnlib.storage.tensors import read_state
 from bnnlib.training.config import TrainingConfig
 
-WIDTH, EPOCHS = (128, 128, 128), 12
+WIDTH, EPOCHS = (256, 256, 256), 12
 TRAINING = TrainingConfig(epochs=EPOCHS, batch_size=100, images=800, lr=0.003, device="cpu")
 RUNS = {
     "bayesian": RunConfig(
@@ -129,7 +129,7 @@ def killed(run: Run, stage: str, straight: Straight, dice: random.Random) -> boo
             time.sleep(moment(dice, straight.epoch))
         elif stage == "while it writes":
             wait_for(lambda: any(run.folder.glob(f".{STATE}.*")) or has_ended(run), pause=0)
-            time.sleep(dice.uniform(0, 0.01))
+            time.sleep(dice.uniform(0, 0.003))
         else:
             wait_for(lambda: saved(run) == EPOCHS, pause=0.01)
             time.sleep(moment(dice, straight.end))

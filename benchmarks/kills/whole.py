@@ -43,7 +43,8 @@ class Tally:
     def __str__(self) -> str:
         stages = ", ".join(f"{number} {stage}" for stage, number in self.at.items())
         notes = "".join(f"; {note}" for note in self.notes)
-        return f"{self.what}: {sum(self.at.values())} kills ({stages}), {len(self.faults)} faults{notes}"
+        kills, faults = sum(self.at.values()), len(self.faults)
+        return f"{self.what}: {kills} kills ({stages}), {faults} faults{notes}"
 
 
 def torn(runs: Path, checkpoints: Path) -> list[str]:
@@ -51,7 +52,7 @@ def torn(runs: Path, checkpoints: Path) -> list[str]:
     faults = []
     for run in list_runs(runs):
         try:
-            run.config, run.history(), run.pinned(), run.answers()  # noqa: B018
+            run.config, run.history(), run.pinned(), run.answers()
             if (state := run.state()) is not None:
                 best_network(run.config, state)
                 faults += lagging(run, state)
