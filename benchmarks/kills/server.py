@@ -149,23 +149,33 @@ def kill_servers(moments: int, seed: int, folder: Path) -> Tally:
     dice, tally, scene = random.Random(seed), Tally("server"), Scene(folder)
     dashboard = Dashboard(scene.runs, scene.checkpoints)
     order: list[int] = []
+    happened = 0
     try:
         dashboard.start()
         for k in range(moments):
             order = order or dice.sample(range(6), 6)
             act = scene.acts(k)[order.pop()]
-            tally.count(act.name, asyncio.run(struck(act, scene, dashboard, dice)))
-        left = [path.name for path in scene.listed() if path.name not in (".start", ".turn")]
-        hidden = sum(name.startswith(".") for name in left)
-        tally.notes.append(f"{hidden} hidden folders left of {moments} acts")
+            faults, changed = asyncio.run(struck(act, scene, dashboard, dice))
+            tally.count(act.name, faults)
+            happened += changed
+        hidden = [path for path in scene.listed() if path.name.startswith(".") and path.is_dir()]
+        tally.notes.append(
+            f"{happened} acts had happened before the kill; {len(hidden)} left something hidden"
+        )
     finally:
         dashboard.kill()
         end_trainings(scene.runs)
     return tally
 
 
-async def struck(act: Act, scene: Scene, dashboard: Dashboard, dice: random.Random) -> list[str]:
-    """Kill the server in the act, and start it again; what is wrong then."""
+async def struck(
+    act: Act, scene: Scene, dashboard: Dashboard, dice: random.Random
+) -> tuple[list[str], bool]:
+    """Kill the server in the act, and start it again.
+
+    Returns what is wrong then, and whether the act had changed what is listed before the kill.
+    """
+    before = scene.listed()
     async with Hand(dashboard.host, act.page, act.query) as hand:
         await hand.open()
         await hand.settle()
@@ -173,6 +183,7 @@ async def struck(act: Act, scene: Scene, dashboard: Dashboard, dice: random.Rand
             act.do(hand), strike(act, scene, dashboard, dice), return_exceptions=True
         )
         address = hand.address
+    shown = {path for path in before ^ scene.listed() if not path.name.startswith(".")}
     faults = torn(scene.runs, scene.checkpoints)
     dashboard.start()
     query = address if not act.page and address else act.query
@@ -186,7 +197,7 @@ async def struck(act: Act, scene: Scene, dashboard: Dashboard, dice: random.Rand
         if not act.done():
             faults.append(f"could not be done after the restart: {hand.alerts[-2:]}")
         faults += [f"the page says: {error}" for error in hand.errors]
-    return faults + torn(scene.runs, scene.checkpoints)
+    return faults + torn(scene.runs, scene.checkpoints), bool(shown)
 
 
 async def strike(act: Act, scene: Scene, dashboard: Dashboard, dice: random.Random) -> None:
@@ -200,5 +211,5 @@ async def strike(act: Act, scene: Scene, dashboard: Dashboard, dice: random.Rand
         before, until = scene.listed(), time.monotonic() + 10 * ACT_SECONDS
         while scene.listed() == before and time.monotonic() < until:
             await asyncio.sleep(0)
-        await asyncio.sleep(dice.uniform(0, 0.02))
+        await asyncio.sleep(dice.uniform(0, 0.005))
     dashboard.kill()

@@ -66,7 +66,7 @@ class Straight:
                 worker.work(self.run)
         finally:
             worker.keep = keep
-        self.epoch = (times[EPOCHS] - times[1]) / (EPOCHS - 1)
+        self.epoch = (times[-2] - times[1]) / (config.training.epochs - 1)
         self.end = times[-1] - times[-2]
 
     def state(self, epochs: int) -> dict[str, Any]:
