@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-# Each has a moment before it and one after it. After "open" and before "write" a file is empty.
-OPERATIONS = ("open", "write", "fsync", "replace", "rename", "mkdir", "rmdir", "unlink")
+# Each has a moment before it and one after it. Before "write" a new file is empty.
+OPERATIONS = ("fsync", "replace", "rename", "mkdir", "rmdir", "unlink", "write")
 
 
 class Nursery:
