@@ -130,6 +130,7 @@ class Visitor:
             raw = await asyncio.wait_for(self._socket.recv(), PATIENCE)
             message = ForwardMsg()
             message.ParseFromString(raw if isinstance(raw, bytes) else raw.encode())
+            self._hear(message)
             kind = message.WhichOneof("type")
             if kind == "new_session":
                 self._hash = message.new_session.page_script_hash
@@ -140,6 +141,9 @@ class Visitor:
                 early = ForwardMsg.ScriptFinishedStatus.FINISHED_EARLY_FOR_RERUN
                 if message.script_finished != early:
                     return
+
+    def _hear(self, message: ForwardMsg) -> None:
+        """Every message, for those who listen to more than this class does."""
 
     def _take(self, message: ForwardMsg) -> None:
         if message.metadata.cacheable and message.hash:
