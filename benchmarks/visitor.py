@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Callable
 from types import TracebackType
+from typing import Self
 
 import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -44,7 +45,7 @@ class Visitor:
         self._cached: list[str] = []
         self._moves = self._number = 0
 
-    async def __aenter__(self) -> "Visitor":
+    async def __aenter__(self) -> Self:
         self._socket = await websockets.connect(
             f"ws://{self.host}/_stcore/stream",
             origin=f"http://{self.host}",  # type: ignore[arg-type]

@@ -60,7 +60,7 @@ class Straight:
             times.append(time.monotonic())
 
         self.run = create_run(folder, config, pinned)
-        worker.keep = keep_a_copy
+        worker.keep = keep_a_copy  # type: ignore[assignment]
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 worker.work(self.run)
