@@ -30,11 +30,13 @@ def kill_browsers(moments: int, seed: int, folder: Path) -> Tally:
     runs, checkpoints = folder / "runs", folder / "checkpoints"
     dashboard = Dashboard(runs, checkpoints)
     straight: Run | None = None
+    back = 0
     try:
         dashboard.start()
         for k in range(moments):
             if k % 2 == 0:
-                faults, stage = killed_drawing(dashboard, dice), "while it draws"
+                faults, drawn = killed_drawing(dashboard, dice)
+                stage, back = "while it draws", back + drawn
             else:
                 faults, stage = killed_training(dashboard, dice, f"run{k}"), "while it trains"
                 for run in list_runs(runs):
@@ -48,12 +50,16 @@ def kill_browsers(moments: int, seed: int, folder: Path) -> Tally:
     finally:
         dashboard.kill()
         end_trainings(runs)
-    tally.notes.append(f"{len(list_runs(runs))} trainings were started and went on to their end")
+    tally.notes.append(f"{back} had drawn before, and the address brought it back")
+    tally.notes.append(f"{len(list_runs(runs))} trainings had been started, and went on to the end")
     return tally
 
 
-def killed_drawing(dashboard: Dashboard, dice: random.Random) -> list[str]:
-    """Kill it between the first stroke and the last; the last address brings the drawing back."""
+def killed_drawing(dashboard: Dashboard, dice: random.Random) -> tuple[list[str], bool]:
+    """Kill it between the first stroke and the last; the last address brings the drawing back.
+
+    Returns what is wrong, and whether something had been drawn.
+    """
     with opened(f"http://{dashboard.host}/?example=blank") as page, contextlib.suppress(Error):
         page.locator(PAD).wait_for()
         address = page.url
@@ -78,7 +84,7 @@ def killed_drawing(dashboard: Dashboard, dice: random.Random) -> list[str]:
             faults.append(f"the drawing {asked!r} came back as {shown!r}")
         if not dashboard.lives:
             faults.append("the server has ended")
-    return faults
+    return faults, bool(asked)
 
 
 def killed_training(dashboard: Dashboard, dice: random.Random, name: str) -> list[str]:

@@ -14,7 +14,7 @@ class Dashboard:
     """A server of these folders. host: its address and port."""
 
     def __init__(self, runs: Path, checkpoints: Path) -> None:
-        self.port = int(os.environ.get("KILLS_PORT", 0)) or free_port()
+        self.port = free_port()
         self.host = f"127.0.0.1:{self.port}"
         self.folders = {"BNNLIB_RUNS": str(runs), "BNNLIB_CHECKPOINTS": str(checkpoints)}
         self.process: subprocess.Popen[bytes] | None = None

@@ -15,7 +15,14 @@ from bnnlib.places import runs_folder
 from bnnlib.runs.config import RunConfig
 from bnnlib.runs.limits import MAX_RUNS
 from bnnlib.runs.run import CONFIG, PINNED, Run, checked_pinned
-from bnnlib.storage.files import delete_folder, rename_folder, staged, write_text
+from bnnlib.storage.files import (
+    delete_folder,
+    rename_folder,
+    staged,
+    sync_files,
+    sync_names,
+    write_text,
+)
 from bnnlib.storage.names import NAMES, check_name
 from bnnlib.storage.tensors import write_state
 from bnnlib.training.config import check_network
@@ -84,7 +91,9 @@ def add_run(folder: Path, fill: Callable[[Path], None]) -> Run:
                 raise BnnlibError(
                     f"There is a {folder.name!r} in {folder.parent} already: choose another name."
                 )
+            sync_files(staging)
             os.rename(staging, folder)  # onto nothing or an empty folder, never over a run
+            sync_names(folder.parent)
     except OSError as error:
         raise BnnlibError(
             f"The run cannot be written to {folder} ({error.strerror}): "

@@ -142,7 +142,8 @@ class Run:
 
     def write_history(self, reports: Sequence[dict[str, Any]]) -> None:
         """Replace the readable copy of the history. Raises OSError."""
-        write_text(self.folder / HISTORY, "".join(json.dumps(report) + "\n" for report in reports))
+        text = "".join(json.dumps(report) + "\n" for report in reports)
+        write_text(self.folder / HISTORY, text, durable=True)
 
     @property
     def size(self) -> int:

@@ -28,7 +28,7 @@ from bnnlib.networks import (
 )
 from bnnlib.places import checkpoint_folders
 from bnnlib.storage.cards import FORMAT, config_from_card, read_card, write_card
-from bnnlib.storage.files import staged
+from bnnlib.storage.files import staged, sync_files, sync_names
 
 FOLDER, *OTHERS = checkpoint_folders()  # new ones go to FOLDER; the others are read as well
 # Come with the project, in the order to offer them.
@@ -96,6 +96,7 @@ def save_checkpoint(folder: str | Path, network: Network, card: dict[str, Any]) 
             save_file(weights, str(staging / WEIGHTS))
             (staging / WEIGHTS).chmod(0o644)
             write_card(staging, full)
+            sync_files(staging)
             swap_folders(staging, folder)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -135,15 +136,24 @@ def update_card(folder: Path, card: dict[str, Any]) -> None:
 def swap_folders(staging: Path, folder: Path) -> None:
     """Put `staging` in the place of `folder`; the old one is set aside until the new one stands."""
     aside = _aside(folder)
-    _put_back(aside, folder)
+    settle(folder)
     if folder.exists():
-        shutil.rmtree(aside, ignore_errors=True)
         os.replace(folder, aside)
     try:
         os.replace(staging, folder)
     finally:
         _put_back(aside, folder)
+    sync_names(folder.parent)
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def settle(folder: Path) -> None:
+    """End what a process began that was killed while it replaced `folder`.
+
+    The old checkpoint is put back, or removed where the new one stands. Raises OSError.
+    """
+    _put_back(_aside(folder), folder)
+    shutil.rmtree(_aside(folder), ignore_errors=True)
 
 
 def _aside(folder: Path) -> Path:

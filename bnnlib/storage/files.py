@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import re
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +14,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from bnnlib.errors import BnnlibError
+
+HIDDEN = re.compile(r"\..+\.[0-9a-f]{8}")  # folders that are being filled or removed
+LEFT_SECONDS = 24 * 3600.0  # older ones are of a killed process
 
 
 def write_whole(where: Path, write: Callable[[Path], Any], durable: bool = False) -> None:
@@ -24,33 +29,63 @@ def write_whole(where: Path, write: Callable[[Path], Any], durable: bool = False
     try:
         write(beside)
         if durable:
-            with open(beside, "rb") as file:
-                os.fsync(file.fileno())
+            _sync_file(beside)
         os.replace(beside, where)
+        if durable:
+            sync_names(where.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
 
 
-def write_text(where: Path, text: str) -> None:
-    """Write `text` as UTF-8, as a whole or not at all."""
-    write_whole(where, lambda path: path.write_text(text, encoding="utf-8"))
+def write_text(where: Path, text: str, durable: bool = False) -> None:
+    """Write `text` as UTF-8, as a whole or not at all. durable: as above."""
+    write_whole(where, lambda path: path.write_text(text, encoding="utf-8"), durable)
+
+
+def sync_files(folder: Path) -> None:
+    """Wait until every file in `folder` is on the disk, before it is renamed. Raises OSError."""
+    for path in folder.iterdir():
+        _sync_file(path)
+    sync_names(folder)
+
+
+def sync_names(folder: Path) -> None:
+    """Wait until the disk has the names in `folder`, where the system can open a folder."""
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def _sync_file(path: Path) -> None:
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
 
 
 @contextmanager
 def staged(folder: Path) -> Iterator[Path]:
     """A new folder beside `folder`, to be filled and renamed; what is left of it is removed.
 
-    Raises OSError.
+    What killed processes left beside it goes, too, once it is a day old. Raises OSError.
     """
-    staging = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    staging = _hidden(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
+    for path in folder.parent.glob(".*"):
+        if HIDDEN.fullmatch(path.name) and time.time() - path.stat().st_mtime > LEFT_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
     staging.mkdir()
     try:
         yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _hidden(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -97,10 +132,11 @@ def rename_folder(folder: Path, name: str, what: str) -> Path:
 
 def delete_folder(folder: Path, what: str) -> None:
     """Remove `folder` for good; raises BnnlibError if it cannot be removed. what: as above."""
-    aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    aside = _hidden(folder)
     try:
         os.rename(folder, aside)  # gone at once, also while its files are still being removed
-        shutil.rmtree(aside)
+        with contextlib.suppress(FileNotFoundError):  # removed by another one as a leftover
+            shutil.rmtree(aside)
     except OSError as error:
         raise BnnlibError(
             f"The {what} {folder.name!r} cannot be deleted ({error.strerror}): "

@@ -1,5 +1,6 @@
 """Checkpoints that did not come with the project: list, rename and delete them."""
 
+import contextlib
 from pathlib import Path
 
 from bnnlib.errors import BnnlibError
@@ -16,7 +17,7 @@ def own_checkpoints() -> list[str]:
 
 def new_checkpoint(name: str) -> Path:
     """The folder for a new checkpoint; raises BnnlibError if that name cannot be had."""
-    folder = checkpoints.FOLDER / check_name(name)
+    folder = _settled(name)
     if folder.exists():
         raise BnnlibError(f"There is a checkpoint {name!r} already: choose another name.")
     return folder
@@ -24,7 +25,7 @@ def new_checkpoint(name: str) -> Path:
 
 def rename_checkpoint(name: str, new_name: str) -> Path:
     """Rename the checkpoint; returns its folder. Raises BnnlibError if that name cannot be had."""
-    return rename_folder(_own(name), check_name(new_name), "checkpoint")
+    return rename_folder(_own(name), _settled(new_name).name, "checkpoint")
 
 
 def delete_checkpoint(name: str) -> None:
@@ -40,7 +41,15 @@ def _own(name: str) -> Path:
         raise BnnlibError(
             f"The checkpoint {name!r} came with the project and stays: choose one of your own."
         )
-    folder = checkpoints.FOLDER / check_name(name)
+    folder = _settled(name)
     if not folder.is_dir():
         raise BnnlibError(f"There is no checkpoint {name!r}: it may have been renamed or deleted.")
+    return folder
+
+
+def _settled(name: str) -> Path:
+    """The folder of that name, without what a kill left beside it: it would come back later."""
+    folder = checkpoints.FOLDER / check_name(name)
+    with contextlib.suppress(OSError):  # a folder that cannot be written says so itself
+        checkpoints.settle(folder)
     return folder

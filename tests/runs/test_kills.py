@@ -1,5 +1,6 @@
 """Killed at any file operation, nothing is torn; resumed, a run ends as if never killed."""
 
+import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -108,3 +109,30 @@ def test_an_imported_run_is_whole_or_not_there_after_any_kill(
             assert Run(folder).history() == run.history()
             shutil.rmtree(folder)
     assert [found.name for found in list_runs(folder.parent)] == ["run"]
+
+
+@pytest.mark.parametrize("what", ["run", "checkpoint"])
+def test_a_new_folder_has_its_files_on_the_disk_before_its_name(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut then leaves it whole or not there, never with empty files."""
+    done: list[int] = []
+    named: dict[str, int] = {}
+    for name in ("rename", "replace"):
+        move = getattr(os, name)
+
+        def moved(old: Path, new: Path, move: Callable = move) -> None:
+            named[Path(new).name] = len(done)
+            move(old, new)
+
+        monkeypatch.setattr(os, name, moved)
+    monkeypatch.setattr(os, "fsync", lambda number: done.append(os.fstat(number).st_ino))
+    config = DropoutConfig(hidden=(8, 8, 8))
+    if what == "run":
+        create_run(tmp_path / "new", RunConfig(config, TINY, "quick"))
+    else:
+        save_checkpoint(tmp_path / "new", DropoutNetwork(config, torch.Generator()), {})
+    files = {path.stat().st_ino for path in (tmp_path / "new").iterdir()}
+    assert len(files) == 2
+    assert files <= set(done[: named["new"]])
+    assert tmp_path.stat().st_ino in done[named["new"] :]

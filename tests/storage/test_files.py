@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from bnnlib.storage.files import locked, remove_leftovers, staged, write_text, write_whole
+from bnnlib.storage.files import (
+    locked,
+    remove_leftovers,
+    staged,
+    sync_files,
+    write_text,
+    write_whole,
+)
 
 HOLDERS = {
     "this version": "from filelock import FileLock; lock = FileLock({0!r}); lock.acquire()",
@@ -86,3 +93,39 @@ def test_a_staged_folder_that_is_not_renamed_is_removed(tmp_path: Path) -> None:
         (staging / "whole").write_text("x")
         staging.rename(tmp_path / "new" / "folder")
     assert [path.name for path in (tmp_path / "new").rglob("*")] == ["folder", "whole"]
+
+
+def test_what_a_killed_process_left_goes_after_a_day(tmp_path: Path) -> None:
+    left, fresh, other = (tmp_path / n for n in (".run.0123abcd", ".run.4567cdef", ".turn"))
+    for folder in (left, fresh, other):
+        folder.mkdir()
+        (folder / "part").write_text("x")
+    for folder in (left, other):
+        os.utime(folder, (0, 0))
+    with staged(tmp_path / "new"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == [fresh.name, other.name]
+
+
+def test_a_durable_file_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut then leaves the old file or the new one, never an empty one."""
+    done: list[object] = []
+    replace = os.replace
+    monkeypatch.setattr(os, "fsync", lambda number: done.append(os.fstat(number).st_ino))
+    monkeypatch.setattr(os, "replace", lambda *names: (done.append("replace"), replace(*names)))
+    write_text(tmp_path / "file", "new", durable=True)
+    assert done == [(tmp_path / "file").stat().st_ino, "replace", tmp_path.stat().st_ino]
+
+
+def test_the_files_of_a_folder_are_put_on_the_disk_and_then_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda number: done.append(os.fstat(number).st_ino))
+    for name in ("one", "other"):
+        (tmp_path / name).write_text("x")
+    sync_files(tmp_path)
+    assert set(done[:2]) == {path.stat().st_ino for path in tmp_path.iterdir()}
+    assert done[2:] == [tmp_path.stat().st_ino]

@@ -8,7 +8,12 @@ from streamlit.testing.v1 import AppTest
 
 from bnnlib.errors import BnnlibError
 from bnnlib.storage import checkpoints
-from bnnlib.storage.own_checkpoints import delete_checkpoint, own_checkpoints, rename_checkpoint
+from bnnlib.storage.own_checkpoints import (
+    delete_checkpoint,
+    new_checkpoint,
+    own_checkpoints,
+    rename_checkpoint,
+)
 
 LEFT, RIGHT = "dropout-pen", "bayesian-pen"
 
@@ -51,6 +56,40 @@ def test_a_name_that_cannot_be_had_loses_nothing(folder: Path, one_sentence, new
         rename_checkpoint("mine", new)
     assert one_sentence(str(caught.value))
     assert own_checkpoints() == ["mine"]
+
+
+def aside(folder: Path, name: str) -> Path:
+    return checkpoints._aside(folder / name)
+
+
+def test_a_deleted_checkpoint_does_not_come_back_after_a_killed_replacement(folder: Path) -> None:
+    """Killed before it removed the old one, which was read from there once the new one was gone."""
+    shutil.copytree(folder / "mine", aside(folder, "mine"))
+    delete_checkpoint("mine")
+    assert own_checkpoints() == []
+    assert not aside(folder, "mine").exists()
+
+
+def test_a_checkpoint_that_was_set_aside_can_be_renamed_and_deleted(folder: Path) -> None:
+    """Killed before the new one took its place."""
+    (folder / "mine").rename(aside(folder, "mine"))
+    assert own_checkpoints() == ["mine"]
+    rename_checkpoint("mine", "sevens")
+    assert own_checkpoints() == ["sevens"]
+    (folder / "sevens").rename(aside(folder, "sevens"))
+    delete_checkpoint("sevens")
+    assert own_checkpoints() == []
+
+
+def test_the_name_of_a_checkpoint_that_was_set_aside_is_taken(folder: Path) -> None:
+    shutil.copytree(folder / "mine", folder / "other")
+    (folder / "mine").rename(aside(folder, "mine"))
+    with pytest.raises(BnnlibError, match="already"):
+        rename_checkpoint("other", "mine")
+    (folder / "mine").rename(aside(folder, "mine"))
+    with pytest.raises(BnnlibError, match="already"):
+        new_checkpoint("mine")
+    assert own_checkpoints() == ["mine", "other"]
 
 
 @pytest.fixture
