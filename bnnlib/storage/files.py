@@ -75,8 +75,9 @@ def staged(folder: Path) -> Iterator[Path]:
     staging = _hidden(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     for path in folder.parent.glob(".*"):
-        if HIDDEN.fullmatch(path.name) and time.time() - path.stat().st_mtime > LEFT_SECONDS:
-            shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # somebody else removes it just now
+            if HIDDEN.fullmatch(path.name) and time.time() - path.stat().st_mtime > LEFT_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
     staging.mkdir()
     try:
         yield staging
