@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from bnnlib.datasets.mnist import find_mnist
 from bnnlib.networks import BayesianConfig, BayesianNetwork
 from bnnlib.storage.checkpoints import save_checkpoint
 from tests.datasets.test_mnist import write_mnist
@@ -28,6 +29,8 @@ def test_data_that_vanish_are_replaced_by_the_embedded_digits(
 ) -> None:
     data = write_mnist(tmp_path / "data")
     monkeypatch.setenv("BNNLIB_DATA", str(data))
+    # An earlier test may have loaded the page's module without the full MNIST.
+    monkeypatch.setattr("ui.loaders.find_mnist", find_mnist)
     monkeypatch.setattr("bnnlib.places.home", lambda name: tmp_path / "nowhere" / name)
     app = AppTest.from_file("../../dashboard.py", default_timeout=120)
     app.session_state["networks"] = ("dropout", "bayesian")
