@@ -8,7 +8,18 @@ class BnnlibError(ValueError):
     """
 
 
+# What torch, CUDA, C++ and the system say; the last one is CPython's where there was no memory for
+# the MemoryError itself.
+NO_MEMORY = (
+    "can't allocate memory",
+    "cannot allocate memory",
+    "out of memory",
+    "bad_alloc",
+    "can't start new thread",
+    "error return without exception set",
+)
+
+
 def is_memory(error: BaseException) -> bool:
-    """Whether there was not enough memory, in the words of Python, torch or CUDA."""
-    words = ("can't allocate memory", "out of memory")
-    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+    """Whether there was not enough memory."""
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in NO_MEMORY)

@@ -70,19 +70,20 @@ def _explained(run: Run) -> Iterator[None]:
     """Faults of the disk, of memory and unforeseen ones, in a sentence; a traceback in the log."""
     try:
         yield
-    except OSError as error:
-        raise BnnlibError(
-            f"The run's folder {run.folder} could not be written ({error.strerror or error}): "
-            "make room or give the right to write, then resume."
-        ) from error
     except (BnnlibError, StoppedError):
         raise
     except Exception as error:
-        say(run, traceback.format_exc())
         if is_memory(error):
+            say(run, traceback.format_exc())
             raise BnnlibError(
                 "There was not enough memory: choose a smaller hidden width or batch size."
             ) from error
+        if isinstance(error, OSError):
+            raise BnnlibError(
+                f"The run's folder {run.folder} could not be written ({error.strerror or error}): "
+                "make room or give the right to write, then resume."
+            ) from error
+        say(run, traceback.format_exc())
         raise BnnlibError(
             f"Training failed unexpectedly ({type(error).__name__}: {error}): "
             "the log has the details."

@@ -32,7 +32,7 @@ linux = pytest.mark.skipif(
 )
 
 
-def limited(*arguments: str, more: int = 60) -> subprocess.CompletedProcess[str]:
+def limited(*arguments: str, more: int = 250) -> subprocess.CompletedProcess[str]:
     """A command line that may take `more` MB of memory."""
     return subprocess.run(
         [sys.executable, "-c", LIMITED.format(more=more, arguments=list(arguments))],
@@ -48,8 +48,9 @@ def limited(*arguments: str, more: int = 60) -> subprocess.CompletedProcess[str]
 def test_a_run_that_needs_more_memory_fails_with_a_sentence(
     own_runs: Path, one_sentence: Callable[[object], bool]
 ) -> None:
+    # Its weights, their gradients, average and moments take 400 MB; what is still imported, 100.
     training = TrainingConfig(epochs=1, images=200, batch_size=100, compile=False)
-    run = create_run(own_runs / "large", RunConfig(BayesianConfig(hidden=(2_000,) * 3), training))
+    run = create_run(own_runs / "large", RunConfig(BayesianConfig(hidden=(2_048,) * 3), training))
     ended = limited("train", "bayesian", "--run", str(run.folder), "--resume")
     assert ended.returncode == 2
     assert "There was not enough memory: choose a smaller hidden width" in ended.stderr
@@ -79,6 +80,8 @@ def test_the_command_line_says_it_in_one_sentence(
         (MemoryError(), True),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to"), True),
         (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
+        (OSError(12, "Cannot allocate memory"), True),
+        (SystemError("error return without exception set"), True),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
         (BnnlibError("There is no run 'x'."), False),
     ],
