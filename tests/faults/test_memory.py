@@ -18,40 +18,38 @@ from bnnlib.training.config import TrainingConfig
 from tests.faults.conftest import PAGES, opened
 
 ROOT = Path(__file__).resolve().parents[2]
-# What the process has when all is imported, and so many MB more.
+# The small run loads all that a training needs: an import that lacks memory fails in many ways.
 LIMITED = """
 import resource, sys
 from bnnlib.cli.parser import main
-from bnnlib.runs import worker
+small, large = sys.argv[1:]
+assert main(["train", "bayesian", "--run", small, "--resume"]) == 0
 used = 4096 * int(open("/proc/self/statm").read().split()[0])
-resource.setrlimit(resource.RLIMIT_AS, (used + {more} * 2**20,) * 2)
-sys.exit(main({arguments}))
+resource.setrlimit(resource.RLIMIT_AS, (used + 100 * 2**20,) * 2)
+sys.exit(main(["train", "bayesian", "--run", large, "--resume"]))
 """
 linux = pytest.mark.skipif(
     not Path("/proc/self/statm").exists(), reason="needs Linux to know a process's memory"
 )
 
 
-def limited(*arguments: str, more: int = 250) -> subprocess.CompletedProcess[str]:
-    """A command line that may take `more` MB of memory."""
-    return subprocess.run(
-        [sys.executable, "-c", LIMITED.format(more=more, arguments=list(arguments))],
+@linux
+def test_a_run_that_needs_more_memory_fails_with_a_sentence(
+    own_runs: Path, one_sentence: Callable[[object], bool]
+) -> None:
+    training = TrainingConfig(epochs=1, images=200, batch_size=100, compile=False)
+    small, run = (
+        create_run(own_runs / name, RunConfig(BayesianConfig(hidden=hidden), training))
+        for name, hidden in (("small", (8, 8, 8)), ("large", (2_048,) * 3))  # large: over 400 MB
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(small.folder), str(run.folder)],
         capture_output=True,
         text=True,
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         timeout=120,
     )
-
-
-@linux
-def test_a_run_that_needs_more_memory_fails_with_a_sentence(
-    own_runs: Path, one_sentence: Callable[[object], bool]
-) -> None:
-    # Its weights, their gradients, average and moments take 400 MB; what is still imported, 100.
-    training = TrainingConfig(epochs=1, images=200, batch_size=100, compile=False)
-    run = create_run(own_runs / "large", RunConfig(BayesianConfig(hidden=(2_048,) * 3), training))
-    ended = limited("train", "bayesian", "--run", str(run.folder), "--resume")
     assert ended.returncode == 2
     assert "There was not enough memory: choose a smaller hidden width" in ended.stderr
     assert run.status.state == "failed"
