@@ -3,7 +3,7 @@
 torchvision is needed only for reading, but it would hold 150 MB as long as the server runs.
 `python -m bnnlib.datasets.isolated NAME FILE` writes tensors to a safetensors file. NAME is
 `mnist` or a set of `bnnlib.datasets.ood`. The file is memory-mapped, so images that are not
-used take no memory.
+used take no memory. What was read once is kept (`bnnlib.datasets.kept`), and needs no process.
 """
 
 import os
@@ -15,13 +15,11 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from bnnlib.datasets import mnist as data
-from bnnlib.datasets.mnist import Digits, Split, load_mnist
+from bnnlib.datasets import mnist, ood
+from bnnlib.datasets.mnist import PARTS, Digits, Split, load_mnist
 from bnnlib.datasets.ood import load_ood
 from bnnlib.errors import BnnlibError
 from bnnlib.places import ROOT
-
-PARTS = ("train", "validation", "test")
 
 
 def load_mnist_apart() -> Digits:
@@ -29,7 +27,7 @@ def load_mnist_apart() -> Digits:
 
     The embedded digits need no torchvision, so they are read in this process.
     """
-    if data.find_mnist() is None:
+    if not mnist.needs_torchvision():
         return load_mnist()
     found = _read("mnist")
     train, validation, test = (
@@ -43,6 +41,10 @@ def load_ood_apart(name: str) -> Tensor:
 
     Raises what `load_ood` raises.
     """
+    if name in (*ood.TORCHVISION, "fashion-matched") and not (
+        mnist.needs_torchvision() or ood.needs_torchvision(name)
+    ):
+        return load_ood(name, load_mnist().validation).images
     return _read(name)["images"]
 
 

@@ -14,9 +14,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from bnnlib.datasets.kept import is_kept, kept_or_read
 from bnnlib.errors import BnnlibError
 from bnnlib.places import data_folders
 
+PARTS = ("train", "validation", "test")
+STEMS = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
 VALIDATION_SIZE = 10_000
 EMBEDDED_SEED = 20_181  # an arbitrary number that must not change: it fixes the embedded split
 EMBEDDED_TRAINING, EMBEDDED_VALIDATION = 3_500, 500  # of 5,000; the remaining 1,000 are for testing
@@ -65,7 +68,7 @@ class Digits:
 
     def split(self, name: str) -> Split:
         """The split called `name`; raises BnnlibError for any other name."""
-        if name not in ("train", "validation", "test"):
+        if name not in PARTS:
             raise BnnlibError(f"There is no split {name!r}: choose train, validation or test.")
         return getattr(self, name)
 
@@ -77,12 +80,20 @@ def to_float(images: Tensor) -> Tensor:
 
 def find_mnist() -> Path | None:
     """The first folder that holds all four MNIST files, or None. Does not import torchvision."""
-    stems = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
     for folder in data_folders():
-        raw = folder / "MNIST" / "raw"
-        if all((raw / f"{stem}-ubyte").is_file() for stem in stems):
+        if all(file.is_file() for file in _files(folder)):
             return folder
     return None
+
+
+def _files(folder: Path) -> list[Path]:
+    return [folder / "MNIST" / "raw" / f"{stem}-ubyte" for stem in STEMS]
+
+
+def needs_torchvision() -> bool:
+    """Whether `load_mnist()` would import torchvision, which takes seconds and 150 MB."""
+    folder = find_mnist()
+    return folder is not None and not is_kept("mnist", _files(folder))
 
 
 def load_mnist(download: bool = False) -> Digits:
@@ -100,15 +111,26 @@ def load_mnist(download: bool = False) -> Digits:
 
 
 def _full(folder: Path) -> Digits:
-    from torchvision.datasets import MNIST  # here, not above: importing torchvision costs seconds
-
     try:
-        training, test = MNIST(str(folder), train=True), MNIST(str(folder), train=False)
+        found = kept_or_read("mnist", _files(folder), lambda: _read(folder))
+    except BnnlibError:
+        raise
     except Exception as error:  # torchvision names no exception for a damaged file
         raise BnnlibError(
             f"The MNIST files in {folder / 'MNIST'} cannot be read ({error}): "
             "delete them and download again."
         ) from error
+    train, validation, test = (
+        Split(found[f"{part} images"], found[f"{part} labels"]) for part in PARTS
+    )
+    return Digits(train, validation, test, source="mnist")
+
+
+def _read(folder: Path) -> dict[str, Tensor]:
+    """Images and labels of each part, by torchvision."""
+    from torchvision.datasets import MNIST  # here, not above: importing torchvision costs seconds
+
+    training, test = MNIST(str(folder), train=True), MNIST(str(folder), train=False)
     for part, n in ((training, 60_000), (test, 10_000)):
         shapes = list(part.data.shape), list(part.targets.shape)
         if shapes != ([n, 28, 28], [n]) or part.targets.max() > 9:
@@ -117,13 +139,16 @@ def _full(folder: Path) -> Digits:
                 f"{shapes[1]} up to {part.targets.max()}, not [{n}, 28, 28] with [{n}] up to 9: "
                 "delete them and download again."
             )
-    everything = Split(training.data, training.targets)
-    return Digits(
-        train=everything.select(torch.arange(VALIDATION_SIZE, 60_000)),
-        validation=everything.select(torch.arange(VALIDATION_SIZE)),
-        test=Split(test.data, test.targets),
-        source="mnist",
-    )
+    ours = {
+        "train": (training.data[VALIDATION_SIZE:], training.targets[VALIDATION_SIZE:]),
+        "validation": (training.data[:VALIDATION_SIZE], training.targets[:VALIDATION_SIZE]),
+        "test": (test.data, test.targets),
+    }
+    return {
+        f"{part} {what}": tensor.clone()
+        for part, both in ours.items()
+        for what, tensor in zip(("images", "labels"), both, strict=True)
+    }
 
 
 @functools.cache  # reading takes 2 s

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from bnnlib.datasets.kept import is_kept, kept_or_read
 from bnnlib.datasets.mnist import Split, data_folders
 from bnnlib.datasets.not_digits import DOODLES, Learnt, doodles, writer_of
 from bnnlib.datasets.pen import rendered, to_bytes
@@ -156,34 +157,57 @@ def _stems(name: str, part: str) -> tuple[str, ...]:
 
 def _root(name: str, part: str) -> Path | None:
     """The first data folder with all files of a set that torchvision knows."""
-    files = [
-        f"{TORCHVISION[name][0]}/raw/{stem}-{what}-ubyte"
-        for stem in _stems(name, part)
-        for what in ("images-idx3", "labels-idx1")
-    ]
     return next(
-        (data for data in data_folders() if all((data / file).is_file() for file in files)), None
+        (data for data in data_folders() if all(f.is_file() for f in _files(data, name, part))),
+        None,
     )
 
 
-def _torchvision(name: str, part: str) -> Tensor:
-    import torchvision.datasets as datasets  # here, not above: importing torchvision costs seconds
+def _files(data: Path, name: str, part: str) -> list[Path]:
+    return [
+        data / TORCHVISION[name][0] / "raw" / f"{stem}-{what}-ubyte"
+        for stem in _stems(name, part)
+        for what in ("images-idx3", "labels-idx1")
+    ]
 
-    folder, transposed = TORCHVISION[name]
+
+def needs_torchvision(name: str, part: str = "test") -> bool:
+    """Whether `load_ood(name, ...)` would import torchvision, which takes seconds and 150 MB."""
+    name = "fashion-mnist" if name == "fashion-matched" else name
+    root = _root(name, part) if name in TORCHVISION else None
+    return root is not None and not is_kept(f"{name}-{part}", _files(root, name, part))
+
+
+def _torchvision(name: str, part: str) -> Tensor:
+    """The images of a set that torchvision knows, or those that were kept of it."""
+    folder, _ = TORCHVISION[name]
     root = _root(name, part)
     if root is None:
         files = " and ".join(
             f"{stem}-{{images-idx3,labels-idx1}}-ubyte" for stem in _stems(name, part)
         )
         raise _missing(name, f"{files}, unpacked, in {folder}/raw")
-    options = {"split": "letters"} if folder == "EMNIST" else {}
     try:
-        images = getattr(datasets, folder)(str(root), train=part == "train", **options).data
+        return kept_or_read(
+            f"{name}-{part}",
+            _files(root, name, part),
+            lambda: {"images": _read(root, name, part)},
+        )["images"]
+    except BnnlibError:
+        raise
     except Exception as error:  # torchvision names no exception for a damaged file
         reason = str(error) or type(error).__name__
         raise BnnlibError(
             f"The files in {root / folder} cannot be read ({reason}): copy them again."
         ) from error
+
+
+def _read(root: Path, name: str, part: str) -> Tensor:
+    import torchvision.datasets as datasets  # here, not above: importing torchvision costs seconds
+
+    folder, transposed = TORCHVISION[name]
+    options = {"split": "letters"} if folder == "EMNIST" else {}
+    images = getattr(datasets, folder)(str(root), train=part == "train", **options).data
     if not len(images) or images.shape[1:] != (28, 28) or images.dtype != torch.uint8:
         what = f"images {list(images.shape)} of {images.dtype}"
         raise BnnlibError(
@@ -192,7 +216,7 @@ def _torchvision(name: str, part: str) -> Tensor:
     if len(images) > MAX_IMAGES:  # taken from all over the file, which may be sorted by class
         images = images[torch.linspace(0, len(images) - 1, MAX_IMAGES).long()]
     # EMNIST is stored column by column.
-    return images.transpose(1, 2).contiguous() if transposed else images
+    return images.transpose(1, 2).contiguous() if transposed else images.clone()
 
 
 def _missing(name: str, what: str) -> BnnlibError:

@@ -29,6 +29,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A script that is compiled while it arrives is not taken from the cache of compiled ones.
+    "--disable-features=ScriptStreaming,BackgroundResourceFetch",
 ]
 PATIENCE = 120_000  # milliseconds; only ever spent where something is wrong or the machine is busy
 
@@ -84,8 +86,12 @@ def started() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def chromium():
-    """A headless Chromium; without one the browser tests are skipped, in CI they fail."""
+def profile(tmp_path_factory: pytest.TempPathFactory):
+    """The profile of a headless Chromium, which most tests share.
+
+    It keeps the compiled scripts: to open a page again takes half as long. Without a Chromium the
+    browser tests are skipped, in CI they fail.
+    """
     missing = None
     path = (
         shutil.which("chromium")
@@ -102,18 +108,26 @@ def chromium():
         (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
     expect.set_options(timeout=PATIENCE)  # its own 5 s are short on a busy machine
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
+        profile = playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("profile"), executable_path=path, args=FLAGS
+        )
+        yield profile
+        profile.close()
+
+
+@pytest.fixture(scope="session")
+def chromium(profile):
+    """The browser, for tests that make contexts of their own."""
+    return profile.browser
 
 
 @pytest.fixture
-def page_at(server: str, chromium) -> Iterator[Callable]:
+def page_at(server: str, profile) -> Iterator[Callable]:
     """Open a page: `page_at(path="/", width=1280, height=800, dark=False, touch=False)`.
 
-    Console errors, and requests to other hosts, fail the test.
+    Each is a visitor of its own. Console errors, and requests to other hosts, fail the test.
     """
-    with pages_of(server, chromium) as open_page:
+    with pages_of(server, profile) as open_page:
         yield open_page
 
 
@@ -125,16 +139,19 @@ def cold_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def cold_page_at(cold_server: str, chromium) -> Iterator[Callable]:
+def cold_page_at(cold_server: str, profile) -> Iterator[Callable]:
     """The same as `page_at` on this one."""
-    with pages_of(cold_server, chromium) as open_page:
+    with pages_of(cold_server, profile) as open_page:
         yield open_page
 
 
 @contextmanager
-def pages_of(server: str, chromium) -> Iterator[Callable]:
-    """The function that opens pages of this server."""
-    contexts, errors = [], []
+def pages_of(server: str, profile) -> Iterator[Callable]:
+    """The function that opens pages of this server.
+
+    The first visitor has the shared profile, any other one, and one with a finger, has his own.
+    """
+    visitors, errors = [], []
 
     def open_page(
         path: str = "/",
@@ -143,14 +160,16 @@ def pages_of(server: str, chromium) -> Iterator[Callable]:
         dark: bool = False,
         touch: bool = False,
     ):
-        context = chromium.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if dark else "light",
-            has_touch=touch,
-            is_mobile=touch,
-        )
-        contexts.append(context)
-        page = context.new_page()
+        size, scheme = {"width": width, "height": height}, "dark" if dark else "light"
+        if visitors or touch:
+            page = profile.browser.new_page(
+                viewport=size, color_scheme=scheme, has_touch=touch, is_mobile=touch
+            )
+        else:
+            page = profile.new_page()
+            page.set_viewport_size(size)
+            page.emulate_media(color_scheme=scheme)
+        visitors.append(page)
         page.set_default_timeout(PATIENCE)
         page.on(
             "console",
@@ -174,9 +193,20 @@ def pages_of(server: str, chromium) -> Iterator[Callable]:
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in visitors:
+        page.close()  # with its context, if it has its own
+    forget(profile, server)
     assert not errors
+
+
+def forget(profile, server: str) -> None:
+    """What the pages of this server have kept in the profile."""
+    session = profile.new_cdp_session(profile.pages[0])
+    session.send(
+        "Storage.clearDataForOrigin",
+        {"origin": server, "storageTypes": "cookies,local_storage,indexeddb"},
+    )
+    session.detach()
 
 
 def probes(message) -> bool:

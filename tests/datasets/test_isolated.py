@@ -8,18 +8,21 @@ import pytest
 import torch
 
 from bnnlib import BnnlibError, load_mnist
-from bnnlib.datasets.isolated import PARTS, load_mnist_apart, load_ood_apart
-from bnnlib.datasets.mnist import find_mnist
+from bnnlib.datasets.isolated import load_mnist_apart, load_ood_apart
+from bnnlib.datasets.mnist import PARTS, find_mnist
 from bnnlib.datasets.ood import load_ood
 
 
 @pytest.mark.mnist
-def test_mnist_is_the_same_and_torchvision_stays_away() -> None:
-    here, apart = load_mnist(), load_mnist_apart()
+def test_mnist_is_the_same_and_torchvision_stays_away(tmp_path, monkeypatch) -> None:
+    here = load_mnist()
+    monkeypatch.setenv("BNNLIB_CACHE", str(tmp_path))  # where nothing is kept yet
+    apart = load_mnist_apart()
     assert apart.source == "mnist"
     for part in PARTS:
         assert torch.equal(here.split(part).images, apart.split(part).images)
         assert torch.equal(here.split(part).labels, apart.split(part).labels)
+    monkeypatch.setenv("BNNLIB_CACHE", str(tmp_path / "another"))
     code = (
         "import sys, bnnlib.datasets.isolated; bnnlib.datasets.isolated.load_mnist_apart(); "
         "sys.exit('torchvision' in sys.modules)"
