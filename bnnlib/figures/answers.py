@@ -279,11 +279,11 @@ def _votes(one: Series, colour: str) -> list[dict[str, Any]]:
     """A row of vote counts over the strips; each network has its own row, to fit on a phone."""
     row = {
         "y": 1.155 - 0.085 * one.place,
-        "font": {"color": colour, "size": 13},
+        "font": {"color": colour, "size": 13, "weight": "bold"},
         "showarrow": False,
     }
     return [
-        {**row, "x": int(digit), "text": f"<b>{one.votes[digit]}</b>"}
+        {**row, "x": int(digit), "text": f"{one.votes[digit]}"}
         for digit in np.flatnonzero(one.votes)
     ]
 
@@ -328,6 +328,7 @@ def _layout(dark: bool) -> dict[str, Any]:
         "fixedrange": True,
         "gridcolor": grid_lines(dark),
         "color": ink(dark),
+        "ticklabeloverflow": "allow",  # no measuring of every label while the pen moves
     }
     small = {"size": 13}
     return {
