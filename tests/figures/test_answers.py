@@ -58,14 +58,15 @@ def test_the_figure_shows_means_intervals_votes_baseline_and_split(dark):
         np.testing.assert_allclose(mean.y, s.mean)
         np.testing.assert_allclose(mean.y + mean.error_y.array, s.high, rtol=1e-5)
         np.testing.assert_allclose(mean.y - mean.error_y.arrayminus, s.low, atol=1e-6)
-        assert traces[f"{s.name}: aleatoric"].x[0] == s.aleatoric
-        assert traces[f"{s.name}: epistemic"].x[0] == s.epistemic
+        votes = traces[f"{s.name}: votes"]
+        counted = {int(digit): int(text) for digit, text in zip(votes.x, votes.text, strict=True)}
+        assert counted == {digit: n for digit, n in enumerate(s.votes.tolist()) if n}
+        assert sum(counted.values()) == len(s.samples)
+    for kind in ("aleatoric", "epistemic"):
+        assert list(traces[kind].y) == ["one", "two"]
+        assert list(traces[kind].x) == [getattr(s, kind) for s in (one, two)]
     np.testing.assert_allclose(traces["one: without sampling"].y, one.baseline)
     assert "two: without sampling" not in traces
-    label, *counts = [re.sub("<.*?>", "", note.text) for note in figure.layout.annotations]
-    assert label == "votes"
-    shown = sum(int(count) for count in counts)
-    assert shown == len(one.samples) + len(two.samples)
     dots = [shape for shape in figure.layout.shapes if shape.type == "path"]
     assert [shape.line.color for shape in dots] == [LEFT, RIGHT_DARK if dark else RIGHT]
     first = float(re.match(r"M([-\d.]+)", dots[0].path)[1])
@@ -121,9 +122,9 @@ def test_the_distance_has_an_axis_of_its_own_and_adds_to_no_bar():
     plain, far = series(0), dataclasses.replace(series(1), as_far=0.001)
     figure = answers_figure([plain, far], 0.5, False)
     traces = {trace.name: trace for trace in figure.data}
-    assert traces["two: distance"].x[0] == pytest.approx(3)  # 0.1 %, three decades
-    assert (traces["two: distance"].xaxis, traces["two: epistemic"].xaxis) == ("x3", "x2")
-    assert "one: distance" not in traces
+    assert list(traces["distance"].y) == ["two"]
+    assert traces["distance"].x[0] == pytest.approx(3)  # 0.1 %, three decades
+    assert (traces["distance"].xaxis, traces["epistemic"].xaxis) == ("x3", "x2")
     assert figure.layout.xaxis3.ticktext[3] == "0.1 %"
     without = answers_figure([plain, dataclasses.replace(far, as_far=None)], 0.5, False)
     assert "xaxis3" not in without.layout
