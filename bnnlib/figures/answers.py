@@ -89,15 +89,17 @@ def answers_figure(
 
     threshold: one for all networks, or one each; drawn as a line.
     """
-    data: list[Any] = []
+    # Few traces: the browser draws all of them anew while the pen moves, and each takes its time.
+    data = [
+        *_means(series, dark),
+        *_baselines(series),
+        _votes(series, dark),
+        *_split_bars(series, dark),
+        *_needles(series, dark),
+    ]
     thresholds = [threshold] * len(series) if isinstance(threshold, (int, float)) else threshold
-    shapes = [*_bands(dark), *_limits(series, thresholds, dark)]
-    for one in series:
-        colour = network_colours(dark)[one.place]
-        centres = np.arange(one.mean.size) + (one.place - 0.5) * STRIP
-        shapes.append(_dots(one, centres, colour))
-        data += [*_marks(one, centres, dark), _votes(one, text_colours(dark)[one.place])]
-    data += [*_split_bars(series, dark), *_needles(series, dark)]
+    shapes = [_bands(dark), *_limits(series, thresholds, dark)]
+    shapes += [_dots(one, network_colours(dark)[one.place]) for one in series]
     layout = _layout(dark)
     if any(one.as_far is not None for one in series):
         layout |= _distance_layout(layout)
@@ -107,13 +109,13 @@ def answers_figure(
     return go.Figure(data, layout, _validate=False)
 
 
-def _dots(one: Series, centres: NDArray[np.floating], colour: str) -> dict[str, Any]:
+def _dots(one: Series, colour: str) -> dict[str, Any]:
     """All dots as one shape.
 
     As markers they would be thousands of elements, and the chart would be four times as slow.
     """
     offset, column, value = swarm(one.samples, STRIP * 0.86)
-    x = centres[column] + offset
+    x = _centres(one)[column] + offset
     path = "".join(
         f"M{a:.3f},{y:.3f}H{b:.3f}"
         for a, b, y in zip(x - DASH / 2, x + DASH / 2, value, strict=True)
@@ -128,14 +130,24 @@ def _dots(one: Series, centres: NDArray[np.floating], colour: str) -> dict[str, 
     }
 
 
-def _marks(one: Series, centres: NDArray[np.floating], dark: bool) -> list[dict[str, Any]]:
-    """Mean and interval of every digit, and the answer without sampling."""
+def _centres(one: Series) -> NDArray[np.floating]:
+    """Where the network's strips are, `[C]`: beside each digit."""
+    return np.arange(one.mean.size) + (one.place - 0.5) * STRIP
+
+
+def _means(series: Sequence[Series], dark: bool) -> list[dict[str, Any]]:
+    """Mean and interval of every digit, of all networks."""
+    if not series:
+        return []
     colour = ink(dark)
-    mean = {
+    mean, low, high = (
+        np.concatenate([getattr(one, name) for one in series]) for name in ("mean", "low", "high")
+    )
+    means = {
         "type": "scatter",
-        "name": f"{one.name}: mean and interval",
-        "x": centres,
-        "y": one.mean,
+        "name": "mean and interval",
+        "x": np.concatenate([_centres(one) for one in series]),
+        "y": mean,
         "mode": "markers",
         "marker": {
             "color": colour,
@@ -146,34 +158,49 @@ def _marks(one: Series, centres: NDArray[np.floating], dark: bool) -> list[dict[
         "error_y": {
             "type": "data",
             "symmetric": False,
-            "array": one.high - one.mean,
-            "arrayminus": one.mean - one.low,
+            "array": high - mean,
+            "arrayminus": mean - low,
             "color": colour,
             "thickness": 1.6,
             "width": 0,
         },
-        "customdata": np.stack([np.arange(one.mean.size), one.low, one.high, one.votes], 1),
-        "hovertemplate": f"<b>%{{customdata[0]:.0f}}</b> ({one.name})<br>mean %{{y:.3f}}"
+        "text": [one.name for one in series for _ in one.mean],
+        "customdata": np.stack(
+            [
+                np.concatenate([np.arange(one.mean.size) for one in series]),
+                low,
+                high,
+                np.concatenate([one.votes for one in series]),
+            ],
+            1,
+        ),
+        "hovertemplate": "<b>%{customdata[0]:.0f}</b> (%{text})<br>mean %{y:.3f}"
         "<br>5 to 95 %: %{customdata[1]:.3f} to %{customdata[2]:.3f}"
         "<br>votes %{customdata[3]:.0f}<extra></extra>",
     }
-    if one.baseline is None:
-        return [mean]
-    baseline = {
-        "type": "scatter",
-        "name": f"{one.name}: without sampling",
-        "x": centres,
-        "y": one.baseline,
-        "mode": "markers",
-        "marker": {
-            "color": BASELINE,
-            "size": 9,
-            "symbol": "diamond-open",
-            "line": {"width": 2, "color": BASELINE},
-        },
-        "hovertemplate": "without sampling %{y:.3f}<extra></extra>",
-    }
-    return [mean, baseline]
+    return [means]
+
+
+def _baselines(series: Sequence[Series]) -> list[dict[str, Any]]:
+    """The answers without sampling."""
+    return [
+        {
+            "type": "scatter",
+            "name": f"{one.name}: without sampling",
+            "x": _centres(one),
+            "y": one.baseline,
+            "mode": "markers",
+            "marker": {
+                "color": BASELINE,
+                "size": 9,
+                "symbol": "diamond-open",
+                "line": {"width": 2, "color": BASELINE},
+            },
+            "hovertemplate": "without sampling %{y:.3f}<extra></extra>",
+        }
+        for one in series
+        if one.baseline is not None
+    ]
 
 
 def _split_bars(series: Sequence[Series], dark: bool) -> list[dict[str, Any]]:
@@ -282,35 +309,39 @@ def _distance_layout(layout: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _votes(one: Series, colour: str) -> dict[str, Any]:
-    """A row of vote counts over the strips; each network has its own row, to fit on a phone.
+def _votes(series: Sequence[Series], dark: bool) -> dict[str, Any]:
+    """Vote counts over the strips; each network has its own row, to fit on a phone.
 
-    One trace: as annotations they would take the browser ten times as long.
+    As annotations they would take the browser ten times as long.
     """
-    voted = np.flatnonzero(one.votes)
+    voted = [(one, digit) for one in series for digit in np.flatnonzero(one.votes).tolist()]
     return {
         "type": "scatter",
-        "name": f"{one.name}: votes",
-        "x": voted,
-        "y": np.full(len(voted), 1.155 - 0.085 * one.place),
-        "text": [str(count) for count in one.votes[voted]],
+        "name": "votes",
+        "x": [digit for _, digit in voted],
+        "y": [1.155 - 0.085 * one.place for one, _ in voted],
+        "text": [str(one.votes[digit]) for one, digit in voted],
         "mode": "text",
-        "textfont": {"color": colour, "size": 13, "weight": "bold"},
+        "textfont": {
+            "color": [text_colours(dark)[one.place] for one, _ in voted],
+            "size": 13,
+            "weight": "bold",
+        },
         "hoverinfo": "skip",
     }
 
 
-def _bands(dark: bool) -> list[dict[str, Any]]:
-    """A tint behind every other digit."""
-    band = {
-        "type": "rect",
-        "y0": -0.04,
-        "y1": 1.2,
+def _bands(dark: bool) -> dict[str, Any]:
+    """A tint behind every other digit, as one shape."""
+    return {
+        "type": "path",
+        "path": "".join(
+            f"M{digit - 0.5},-0.04V1.2H{digit + 0.5}V-0.04Z" for digit in range(0, 10, 2)
+        ),
         "fillcolor": BAND_DARK if dark else BAND,
         "line": {"width": 0},
         "layer": "below",
     }
-    return [{**band, "x0": digit - 0.5, "x1": digit + 0.5} for digit in range(0, 10, 2)]
 
 
 def _limits(

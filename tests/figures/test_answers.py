@@ -53,13 +53,18 @@ def test_the_figure_shows_means_intervals_votes_baseline_and_split(dark):
     one, two = series(0, baseline=True), series(1)
     figure = answers_figure([one, two], 0.5, dark)
     traces = {trace.name: trace for trace in figure.data}
-    for s in (one, two):
-        mean = traces[f"{s.name}: mean and interval"]
-        np.testing.assert_allclose(mean.y, s.mean)
-        np.testing.assert_allclose(mean.y + mean.error_y.array, s.high, rtol=1e-5)
-        np.testing.assert_allclose(mean.y - mean.error_y.arrayminus, s.low, atol=1e-6)
-        votes = traces[f"{s.name}: votes"]
-        counted = {int(digit): int(text) for digit, text in zip(votes.x, votes.text, strict=True)}
+    mean, votes = traces["mean and interval"], traces["votes"]
+    for k, s in enumerate((one, two)):
+        own = slice(10 * k, 10 * k + 10)
+        assert set(mean.text[own]) == {s.name}
+        np.testing.assert_allclose(mean.y[own], s.mean)
+        np.testing.assert_allclose((mean.y + mean.error_y.array)[own], s.high, rtol=1e-5)
+        np.testing.assert_allclose((mean.y - mean.error_y.arrayminus)[own], s.low, atol=1e-6)
+        counted = {
+            digit: int(text)
+            for digit, text, colour in zip(votes.x, votes.text, votes.textfont.color, strict=True)
+            if colour == text_colours(dark)[s.place]
+        }
         assert counted == {digit: n for digit, n in enumerate(s.votes.tolist()) if n}
         assert sum(counted.values()) == len(s.samples)
     for kind in ("aleatoric", "epistemic"):
@@ -67,10 +72,16 @@ def test_the_figure_shows_means_intervals_votes_baseline_and_split(dark):
         assert list(traces[kind].x) == [getattr(s, kind) for s in (one, two)]
     np.testing.assert_allclose(traces["one: without sampling"].y, one.baseline)
     assert "two: without sampling" not in traces
-    dots = [shape for shape in figure.layout.shapes if shape.type == "path"]
+    dots = [shape for shape in figure.layout.shapes if shape.name in ("one", "two")]
     assert [shape.line.color for shape in dots] == [LEFT, RIGHT_DARK if dark else RIGHT]
     first = float(re.match(r"M([-\d.]+)", dots[0].path)[1])
     assert abs(first - 0) < STRIP
+
+
+def test_without_networks_it_is_empty():
+    figure = answers_figure([], [], False)
+    assert not [trace for trace in figure.data if len(trace.x)]
+    go.Figure(figure.to_dict())
 
 
 def test_the_threshold_is_a_line_unless_it_is_zero():
