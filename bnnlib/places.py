@@ -54,7 +54,7 @@ def runs_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """Where evaluations go whose checkpoint is read-only: `BNNLIB_CACHE`, or the user's cache."""
+    """Where read-only checkpoints' evaluations and read sets go: `BNNLIB_CACHE`, or the user's cache."""
     if named := os.environ.get("BNNLIB_CACHE"):
         return Path(named)
     import platformdirs

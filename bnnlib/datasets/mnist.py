@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from bnnlib.datasets.kept import is_kept, kept_or_read
-from bnnlib.errors import BnnlibError
+from bnnlib.errors import BnnlibError, is_memory
 from bnnlib.places import data_folders
 
 PARTS = ("train", "validation", "test")
@@ -116,6 +116,8 @@ def _full(folder: Path) -> Digits:
     except BnnlibError:
         raise
     except Exception as error:  # torchvision names no exception for a damaged file
+        if is_memory(error):
+            raise
         raise BnnlibError(
             f"The MNIST files in {folder / 'MNIST'} cannot be read ({error}): "
             "delete them and download again."

@@ -17,7 +17,7 @@ from bnnlib.datasets.not_digits import DOODLES, Learnt, doodles, writer_of
 from bnnlib.datasets.pen import rendered, to_bytes
 from bnnlib.drawing.raster import image_from_file, image_from_strokes
 from bnnlib.drawing.unipen import read_unipen
-from bnnlib.errors import BnnlibError
+from bnnlib.errors import BnnlibError, is_memory
 
 MAX_IMAGES = 10_000  # of one set: as many as there are test digits
 NOISE_IMAGES = 2_000
@@ -196,6 +196,8 @@ def _torchvision(name: str, part: str) -> Tensor:
     except BnnlibError:
         raise
     except Exception as error:  # torchvision names no exception for a damaged file
+        if is_memory(error):
+            raise
         reason = str(error) or type(error).__name__
         raise BnnlibError(
             f"The files in {root / folder} cannot be read ({reason}): copy them again."
