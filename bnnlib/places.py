@@ -54,7 +54,10 @@ def runs_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """Where read-only checkpoints' evaluations and read sets go: `BNNLIB_CACHE`, or the user's cache."""
+    """Where sets go that were read, and evaluations whose checkpoint is read-only.
+
+    `BNNLIB_CACHE`, or the user's cache.
+    """
     if named := os.environ.get("BNNLIB_CACHE"):
         return Path(named)
     import platformdirs
