@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bnnlib.datasets import mnist, ood
-from bnnlib.datasets.mnist import PARTS, Digits, Split, load_mnist
+from bnnlib.datasets.mnist import Digits, from_tensors, load_mnist, to_tensors
 from bnnlib.datasets.ood import load_ood
 from bnnlib.errors import BnnlibError
 from bnnlib.places import ROOT
@@ -29,11 +29,7 @@ def load_mnist_apart() -> Digits:
     """
     if not mnist.needs_torchvision():
         return load_mnist()
-    found = _read("mnist")
-    train, validation, test = (
-        Split(found[f"{part} images"], found[f"{part} labels"]) for part in PARTS
-    )
-    return Digits(train, validation, test, "mnist")
+    return from_tensors(_read("mnist"), "mnist")
 
 
 def load_ood_apart(name: str) -> Tensor:
@@ -71,12 +67,7 @@ def main(name: str, file: str) -> int:
     try:
         digits = load_mnist()
         if name == "mnist":
-            splits = {part: digits.split(part) for part in PARTS}
-            tensors = {
-                f"{part} {what}": getattr(split, what).contiguous()
-                for part, split in splits.items()
-                for what in ("images", "labels")
-            }
+            tensors = to_tensors(digits)
         else:
             tensors = {"images": load_ood(name, digits.validation).images.contiguous()}
     except BnnlibError as error:

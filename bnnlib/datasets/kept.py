@@ -49,7 +49,11 @@ def _file(name: str, sources: Sequence[Path]) -> Path:
 
 
 def _version(path: Path) -> tuple[int, int]:
-    found = path.stat()
+    """Size and time; those of nothing for a file that has just vanished, so that `read` says it."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
     return found.st_size, found.st_mtime_ns
 
 

@@ -8,6 +8,7 @@ the embedded digits is not independent of these choices.
 
 import functools
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,11 +111,33 @@ def load_mnist(download: bool = False) -> Digits:
     return _embedded() if folder is None else _full(folder)
 
 
+def to_tensors(digits: Digits) -> dict[str, Tensor]:
+    """Images and labels of each part by name, as a safetensors file has them."""
+    return {
+        f"{part} {what}": getattr(digits.split(part), what).contiguous()
+        for part in PARTS
+        for what in ("images", "labels")
+    }
+
+
+def from_tensors(found: Mapping[str, Tensor], source: str) -> Digits:
+    """The digits that `to_tensors` took apart."""
+    train, validation, test = (
+        Split(found[f"{part} images"], found[f"{part} labels"]) for part in PARTS
+    )
+    return Digits(train, validation, test, source)
+
+
 def _full(folder: Path) -> Digits:
+    found = kept_or_read("mnist", _files(folder), lambda: to_tensors(_read(folder)))
+    return from_tensors(found, "mnist")
+
+
+def _read(folder: Path) -> Digits:
+    from torchvision.datasets import MNIST  # here, not above: importing torchvision costs seconds
+
     try:
-        found = kept_or_read("mnist", _files(folder), lambda: _read(folder))
-    except BnnlibError:
-        raise
+        training, test = MNIST(str(folder), train=True), MNIST(str(folder), train=False)
     except Exception as error:  # torchvision names no exception for a damaged file
         if is_memory(error):
             raise
@@ -122,17 +145,6 @@ def _full(folder: Path) -> Digits:
             f"The MNIST files in {folder / 'MNIST'} cannot be read ({error}): "
             "delete them and download again."
         ) from error
-    train, validation, test = (
-        Split(found[f"{part} images"], found[f"{part} labels"]) for part in PARTS
-    )
-    return Digits(train, validation, test, source="mnist")
-
-
-def _read(folder: Path) -> dict[str, Tensor]:
-    """Images and labels of each part, by torchvision."""
-    from torchvision.datasets import MNIST  # here, not above: importing torchvision costs seconds
-
-    training, test = MNIST(str(folder), train=True), MNIST(str(folder), train=False)
     for part, n in ((training, 60_000), (test, 10_000)):
         shapes = list(part.data.shape), list(part.targets.shape)
         if shapes != ([n, 28, 28], [n]) or part.targets.max() > 9:
@@ -141,16 +153,13 @@ def _read(folder: Path) -> dict[str, Tensor]:
                 f"{shapes[1]} up to {part.targets.max()}, not [{n}, 28, 28] with [{n}] up to 9: "
                 "delete them and download again."
             )
-    ours = {
-        "train": (training.data[VALIDATION_SIZE:], training.targets[VALIDATION_SIZE:]),
-        "validation": (training.data[:VALIDATION_SIZE], training.targets[:VALIDATION_SIZE]),
-        "test": (test.data, test.targets),
-    }
-    return {
-        f"{part} {what}": tensor.clone()
-        for part, both in ours.items()
-        for what, tensor in zip(("images", "labels"), both, strict=True)
-    }
+    everything = Split(training.data, training.targets)
+    return Digits(
+        train=everything.select(torch.arange(VALIDATION_SIZE, 60_000)),
+        validation=everything.select(torch.arange(VALIDATION_SIZE)),
+        test=Split(test.data, test.targets),
+        source="mnist",
+    )
 
 
 @functools.cache  # reading takes 2 s

@@ -187,21 +187,10 @@ def _torchvision(name: str, part: str) -> Tensor:
             f"{stem}-{{images-idx3,labels-idx1}}-ubyte" for stem in _stems(name, part)
         )
         raise _missing(name, f"{files}, unpacked, in {folder}/raw")
-    try:
-        return kept_or_read(
-            f"{name}-{part}",
-            _files(root, name, part),
-            lambda: {"images": _read(root, name, part)},
-        )["images"]
-    except BnnlibError:
-        raise
-    except Exception as error:  # torchvision names no exception for a damaged file
-        if is_memory(error):
-            raise
-        reason = str(error) or type(error).__name__
-        raise BnnlibError(
-            f"The files in {root / folder} cannot be read ({reason}): copy them again."
-        ) from error
+    found = kept_or_read(
+        f"{name}-{part}", _files(root, name, part), lambda: {"images": _read(root, name, part)}
+    )
+    return found["images"]
 
 
 def _read(root: Path, name: str, part: str) -> Tensor:
@@ -209,7 +198,15 @@ def _read(root: Path, name: str, part: str) -> Tensor:
 
     folder, transposed = TORCHVISION[name]
     options = {"split": "letters"} if folder == "EMNIST" else {}
-    images = getattr(datasets, folder)(str(root), train=part == "train", **options).data
+    try:
+        images = getattr(datasets, folder)(str(root), train=part == "train", **options).data
+    except Exception as error:  # torchvision names no exception for a damaged file
+        if is_memory(error):
+            raise
+        reason = str(error) or type(error).__name__
+        raise BnnlibError(
+            f"The files in {root / folder} cannot be read ({reason}): copy them again."
+        ) from error
     if not len(images) or images.shape[1:] != (28, 28) or images.dtype != torch.uint8:
         what = f"images {list(images.shape)} of {images.dtype}"
         raise BnnlibError(
@@ -218,7 +215,7 @@ def _read(root: Path, name: str, part: str) -> Tensor:
     if len(images) > MAX_IMAGES:  # taken from all over the file, which may be sorted by class
         images = images[torch.linspace(0, len(images) - 1, MAX_IMAGES).long()]
     # EMNIST is stored column by column.
-    return images.transpose(1, 2).contiguous() if transposed else images.clone()
+    return images.transpose(1, 2).contiguous() if transposed else images
 
 
 def _missing(name: str, what: str) -> BnnlibError:

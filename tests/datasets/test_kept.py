@@ -94,6 +94,13 @@ def test_what_goes_wrong_in_reading_is_not_kept(cache: Path, source: Path) -> No
     assert not is_kept("set", [source])
 
 
+def test_that_a_source_has_vanished_is_for_the_reading_to_say(cache: Path, source: Path) -> None:
+    source.unlink()
+    assert not is_kept("set", [source])
+    with pytest.raises(FileNotFoundError):
+        kept_or_read("set", [source], Reading(source))
+
+
 @pytest.mark.mnist
 def test_kept_mnist_is_torchvisions_and_needs_it_no_more(cache: Path) -> None:
     from torchvision.datasets import MNIST

@@ -72,6 +72,8 @@ def test_the_figure_shows_means_intervals_votes_baseline_and_split(dark):
         assert list(traces[kind].x) == [getattr(s, kind) for s in (one, two)]
     np.testing.assert_allclose(traces["one: without sampling"].y, one.baseline)
     assert "two: without sampling" not in traces
+    assert [note.text for note in figure.layout.annotations] == ["votes"]
+    assert sum(map(int, votes.text)) == len(one.samples) + len(two.samples)
     dots = [shape for shape in figure.layout.shapes if shape.name in ("one", "two")]
     assert [shape.line.color for shape in dots] == [LEFT, RIGHT_DARK if dark else RIGHT]
     first = float(re.match(r"M([-\d.]+)", dots[0].path)[1])
@@ -133,7 +135,7 @@ def test_the_distance_has_an_axis_of_its_own_and_adds_to_no_bar():
     plain, far = series(0), dataclasses.replace(series(1), as_far=0.001)
     figure = answers_figure([plain, far], 0.5, False)
     traces = {trace.name: trace for trace in figure.data}
-    assert list(traces["distance"].y) == ["two"]
+    assert list(traces["distance"].y) == ["two"]  # and nothing of "one"
     assert traces["distance"].x[0] == pytest.approx(3)  # 0.1 %, three decades
     assert (traces["distance"].xaxis, traces["epistemic"].xaxis) == ("x3", "x2")
     assert figure.layout.xaxis3.ticktext[3] == "0.1 %"
