@@ -5,7 +5,8 @@
 
 A run is a process of its own, `python -m bnnlib.toy.reference`, so the server loads no Pyro. It is
 stopped at the limit, and where nobody has asked for it for some seconds: visitors leave without
-saying so. A visitor wants one set of points at a time, the last one asked for.
+saying so. The limit counts the processor's seconds: on a busy machine a run takes longer, and is
+not to blame. A visitor wants one set of points at a time, the last one asked for.
 """
 
 import json
@@ -19,12 +20,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+import psutil
+
 from bnnlib.places import ROOT
 from bnnlib.toy.points import Points
 from bnnlib.toy.reference import Reference
 
 COMMAND = (sys.executable, "-W", "ignore", "-m", "bnnlib.toy.reference")
-LIMIT = 20.0  # seconds that a run may take, the start of its process included
+LIMIT = 20.0  # seconds of a processor that a run may use, the start of its process included
+BUSY = 5.0  # a run may take as many times its limit where other processes are at work
 PATIENCE = 8.0  # seconds after which a visitor who does not ask any more has left
 MOST_WAITING = 20
 KEPT = 100  # results, of 5 kB each
@@ -125,6 +129,16 @@ class ReferenceQueue:
     def _is_wanted(self, job: _Job) -> bool:
         return any(time.monotonic() - asked < self.patience for asked in job.wanted.values())
 
+    def _late(self, pid: int, seconds: float) -> str:
+        """Why a run has to end after `seconds`, in a sentence; empty while it may go on."""
+        if seconds > BUSY * self.limit:
+            return f"NUTS was stopped after {seconds:.0f} s: this machine is too busy for it."
+        with suppress(psutil.Error):  # it has just ended
+            used = psutil.Process(pid).cpu_times()
+            if used.user + used.system > self.limit:
+                return f"NUTS was stopped after {self.limit:g} s of computing, which is its limit."
+        return ""
+
     def _run(self, job: _Job) -> State | None:
         """The result of one run; None where nobody wants it any more. Raises OSError."""
         assert job.began is not None
@@ -145,11 +159,10 @@ class ReferenceQueue:
                 time.sleep(LOOK)
                 with self._lock:
                     wanted = self._is_wanted(job)
-                late = time.monotonic() - job.began > self.limit
+                late = self._late(process.pid, time.monotonic() - job.began)
                 if late or not wanted:
                     process.kill()
-                    message = f"NUTS was stopped after {self.limit:g} s, which is its limit."
-                    return State("failed", message=message) if late else None
+                    return State("failed", message=late) if late else None
             said = process.stdout.read()
         try:
             return State("ready", Reference(**json.loads(said)))

@@ -81,10 +81,20 @@ def test_one_at_a_time_and_the_others_know_their_place() -> None:
     assert "without a result" in failed.message
 
 
-def test_a_run_that_does_not_end_is_stopped_and_can_be_tried_again(one_sentence) -> None:
-    queue = ReferenceQueue(command(60), limit=0.2)
+COMPUTE = (sys.executable, "-S", "-c", "while True: pass")
+
+
+@pytest.mark.parametrize(
+    ("run", "limit", "said"),
+    [(COMPUTE, 0.2, "after 0.2 s of computing"), (command(60), 0.02, "too busy")],
+    ids=["it computes for too long", "it is left no processor"],
+)
+def test_a_run_that_does_not_end_is_stopped_and_can_be_tried_again(
+    run: tuple[str, ...], limit: float, said: str, one_sentence
+) -> None:
+    queue = ReferenceQueue(run, limit=limit)
     failed = until(lambda: queue.ask("ann", A), "failed")
-    assert "stopped after 0.2 s" in failed.message
+    assert said in failed.message
     assert one_sentence(failed.message.replace("0.2", "2"))
     assert queue.process is not None
     assert queue.process.poll() is not None
