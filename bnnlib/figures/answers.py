@@ -239,6 +239,7 @@ def _split_bars(series: Sequence[Series], dark: bool) -> list[dict[str, Any]]:
             ],
             "textfont": {"size": 12},
             "textposition": "outside",
+            "constraintext": "none",  # the bars are lower than a line of text
             "cliponaxis": False,
             "hovertemplate": "epistemic %{x:.3f} nats: "
             "the disagreement between sampled networks<extra></extra>",
