@@ -92,6 +92,7 @@ def test_a_drawing_goes_on_through_cuts(relay: Relay, chromium) -> None:
     box = pad.bounding_box()
     next_cut, strokes = time.monotonic() + EVERY, 0
     while relay.cuts < CUTS:
+        page.wait_for_function(f"Boolean({PAD})")  # as a person, who sees that there is no sheet
         x = box["x"] + 120 + 6 * strokes
         page.mouse.move(x, box["y"] + 60)
         page.mouse.down()
