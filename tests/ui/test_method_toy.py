@@ -100,7 +100,8 @@ def test_while_the_next_run_goes_on_the_last_posterior_stays_and_its_end_is_said
     app.button(key="toy-line").click().run()
     assert "Shown is the posterior of the points before." in words(app)
     assert app.query_params["points"] == "line"
-    settled(app, "this machine is too busy for it.")
+    settled(app, "s: this machine is too busy for it.")
+    assert "NUTS was stopped after" in words(app)
     assert "Shown is the posterior of the points before." in words(app)
     queue.command, queue.limit = fake().command, limit
     app.button(key="toy-retry").click().run()
