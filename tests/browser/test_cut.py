@@ -106,6 +106,8 @@ def test_a_drawing_goes_on_through_cuts(relay: Relay, chromium) -> None:
         strokes += 1
         page.wait_for_timeout(500)
     page.wait_for_function(ANSWERED)
+    # The address comes after the charts, at the end of the run.
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     assert page.evaluate(f"{PAD}.strokes.length") == strokes
     expect(page.get_by_test_id("stException")).to_have_count(0)
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
