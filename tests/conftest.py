@@ -1,5 +1,6 @@
 """What the tests share: real digits, small networks, and the skipping of tests without MNIST."""
 
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -23,7 +24,9 @@ from bnnlib.runs.run import Run
 
 SMALL = (16, 16, 16)
 
-torch.set_num_threads(1)  # the networks here are small: threads would only wait for each other
+# The networks here are small: threads would only wait for each other, in processes of tests, too.
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
