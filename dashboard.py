@@ -1,5 +1,6 @@
 """Draw: draw a digit and see how sure two networks are of it."""
 
+import plotly.graph_objects as go
 import streamlit as st
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ from bnnlib.sentences.answers import (
 )
 from bnnlib.sentences.several import several_sentence
 from ui import verdict
-from ui.draw import several
+from ui.draw import live_chart, several
 from ui.draw.canvas import digit_canvas, drawn, moves, pen_down
 from ui.draw.examples import BY_SLUG, EXAMPLES
 from ui.draw.history import history, keep_in_tab, record
@@ -40,7 +41,7 @@ from ui.loaders import (
     load_network,
 )
 from ui.memory import spare_the_collector
-from ui.page import explained, is_dark, page_setup, show_chart, show_error
+from ui.page import explained, for_the_room, is_dark, page_setup, show_chart, show_error
 from ui.stage.mode import idle_after
 
 LEARNT = "learnt"  # each network refuses by the rule that its own evaluation found
@@ -187,7 +188,7 @@ def answers(state: DrawState, digits: several.Digits) -> None:
     ]
     # Made before anything is shown, so that sentence, cards and figure appear together.
     figure = answers_figure(series, [probability_line(limit) for limit in limits], dark)
-    figure.layout.meta = {"moves": state.moves}  # for benchmarks/draw_latency.py
+    figure.layout.meta = {"moves": state.moves}  # for live_chart.js and benchmarks/draw_latency.py
     of_all = said
     if digits.several and speakers:
         of_all = several_sentence(list(zip(*all_found, strict=True)), limits)
@@ -209,11 +210,8 @@ def answers(state: DrawState, digits: several.Digits) -> None:
         any(answer.as_far is not None for _, answer in found),
     )
     st.html(f'<div class="verdicts">{"".join(cards)}</div>{legend}')
-    show_chart(
-        figure,
-        key="answers",
-        alt=f"The sampled probabilities of each digit by each network. {said}",
-    )
+    alt = f"The sampled probabilities of each digit by each network. {said}"
+    show_answers(figure, alt, state, dark)
     figures = st.expander("The same as numbers", key="figures", on_change="rerun")
     if figures.open:  # the table of a closed one is not made
         if not state.pen_down:
@@ -222,6 +220,16 @@ def answers(state: DrawState, digits: several.Digits) -> None:
     if note is None:
         shown = [(name, place) for name, (place, _) in zip(names, found, strict=True)]
         reminders(shown, digits.images[digits.shown(state)])
+
+
+def show_answers(figure: go.Figure, alt: str, state: DrawState, dark: bool) -> None:
+    """The figure as a chart. While the pen is down, it is painted over the chart before."""
+    live = state.pen_down and state.chart is not None
+    if state.chart is None or not live:
+        state.chart = figure, alt
+    with st.container(key="answers-figure"):
+        show_chart(state.chart[0], key="answers", alt=state.chart[1])
+        live_chart.show(for_the_room(figure) if live else None, state.moves, dark)
 
 
 def ask(

@@ -65,7 +65,7 @@ WATCH = """() => {
 }"""
 
 # Every move of the pen with its time, and when a chart that knows it was painted. The pad counts
-# the moves; the chart's `meta` says how many of them its drawing has.
+# the moves; the live chart says how many of them its drawing has.
 FOLLOW = """() => {
   const pad = document.querySelector('.st-key-sheet .stBidiComponent [data-testid]')
     .shadowRoot.querySelector('canvas').pad;
@@ -76,13 +76,11 @@ FOLLOW = """() => {
     document.removeEventListener('pointermove', heard);
   }, { once: true });
   window.penFollows = true;
-  const seen = chart => chart.getBoundingClientRect().height > 0
-    && getComputedStyle(chart).visibility === 'visible' && chart.querySelector('.shapelayer path');
+  const live = document.querySelector('.st-key-live-chart .stBidiComponent [data-testid]')
+    .shadowRoot.querySelector('canvas');
   let last = -1;
   const look = () => {
-    const known = [...document.querySelectorAll('.js-plotly-plot')].filter(seen)
-      .map(chart => chart.layout?.meta?.moves ?? -1);
-    const least = known.length ? Math.min(...known) : -1;
+    const least = live.hidden || !live.clientHeight ? -1 : Number(live.dataset.moves);
     if (least > last) {
       last = least;
       requestAnimationFrame(() => charts.push([least, performance.now()]));

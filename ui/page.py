@@ -232,7 +232,7 @@ def show_chart(figure: go.Figure, key: str, alt: str, title: str = "", **more: A
     if title:
         st.html(f'<p class="figure-title">{html.escape(title)}</p>')
     st.plotly_chart(
-        enlarged(figure, ENLARGED) if presenting() else figure,
+        for_the_room(figure),
         width="stretch",
         theme=None,
         key=key,
@@ -240,6 +240,11 @@ def show_chart(figure: go.Figure, key: str, alt: str, title: str = "", **more: A
         alt=alt.replace("**", ""),
         **more,
     )
+
+
+def for_the_room(figure: go.Figure) -> go.Figure:
+    """The figure, enlarged in presenter's mode."""
+    return enlarged(figure, ENLARGED) if presenting() else figure
 
 
 def show_finding(figure: go.Figure, key: str, title: str, finding: str) -> None:

@@ -1,9 +1,12 @@
 """The Draw screen in a real browser: mouse, touch, keyboard, the address, the two themes."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from bnnlib.drawing.codec import from_text
@@ -285,21 +288,68 @@ def test_the_canvas_the_verdict_and_the_chart_are_above_the_fold(page_at):
         assert box["y"] + box["height"] <= 800, part
 
 
+# The canvas that covers the chart while the pen is down; hidden otherwise.
+LIVE = """document.querySelector('.st-key-live-chart .stBidiComponent [data-testid]')
+  ?.shadowRoot?.querySelector('canvas')"""
+MOVES = """document.querySelector('.st-key-sheet .stBidiComponent [data-testid]')
+  .shadowRoot.querySelector('canvas').pad.moves"""
+
+
+def live_dots(page, other_than: str = "") -> str:
+    """The sampled answers that are painted while the pen is down."""
+    return page.wait_for_function(
+        f"""old => {{
+          const live = {LIVE}, shapes = live?.chart?.figure?.layout.shapes ?? [];
+          const now = !live?.hidden && shapes.map(one => one.path).join();
+          return now !== old && now;
+        }}""",
+        arg=other_than,
+    ).json_value()
+
+
 def test_the_answer_moves_while_the_pen_is_down_and_the_address_waits(page_at):
     page = page_at()
     clear(page)
-    blank, address = dots(page), page.evaluate("location.search")
+    before, address = dots(page), page.evaluate("location.search")
     begin(page, (90, 60), (190, 60))
     page.locator(SENTENCE).filter(has_not_text="blank").wait_for()
-    bar = dots(page, other_than=blank)
+    bar = live_dots(page)
     begin_more = on_screen(page, (120, 240))[0]
     page.mouse.move(*begin_more, steps=8)
-    dots(page, other_than=bar)
+    live_dots(page, other_than=bar)
     assert page.evaluate("location.search") == address
     assert page.locator(".verdict").first.get_by_text("of 100").count() == 1
+    assert dots(page) == before
     page.mouse.up()
     wait_for_strokes(page, 1)
     page.locator(".verdict").first.get_by_text("of 200").wait_for()
+    dots(page, other_than=before)
+    page.wait_for_function(f"{LIVE}.hidden")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_what_is_painted_while_the_pen_is_down_looks_like_plotlys_chart(page_at, dark):
+    page = page_at("/?example=blank&samples=100", dark=dark)
+    box = page.locator(".st-key-answers-figure").bounding_box()
+
+    def picture() -> np.ndarray:
+        shot = Image.open(io.BytesIO(page.screenshot(clip=box))).convert("L")
+        return np.asarray(shot, dtype=float)
+
+    blank = picture()
+    begin(page, (90, 60), (190, 60), (120, 240))
+    page.wait_for_function(f"{LIVE}?.dataset.moves == {MOVES}")
+    live = picture()
+    page.mouse.up()
+    page.wait_for_function(f"{LIVE}.hidden")
+    charted = picture()
+    assert different(live, charted) < different(blank, charted) / 10
+
+
+def different(one: np.ndarray, other: np.ndarray) -> float:
+    """The share of pixels of one picture that have no like within a pixel in the other."""
+    near = [np.roll(other, (a, b), (0, 1)) for a in (-1, 0, 1) for b in (-1, 0, 1)]
+    return float((np.min([np.abs(one - shifted) for shifted in near], axis=0) > 50).mean())
 
 
 def test_a_stroke_may_leave_the_canvas_and_come_back(page_at):

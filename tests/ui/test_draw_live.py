@@ -100,14 +100,13 @@ def test_the_setting_chooses_the_canvas(monkeypatch) -> None:
     assert canvas.canvas_kind() == "live"
 
     def components() -> list[str]:
-        return [part.proto.component_name for part in opened().get("bidi_component")]
+        return sorted(part.proto.component_name for part in opened().get("bidi_component"))
 
-    assert components() == ["digits_pad", "digits_tab"]
+    assert components() == ["digits_live", "digits_pad", "digits_tab"]
     monkeypatch.setenv(canvas.SETTING, "Fabric")
     assert canvas.canvas_kind() == "fabric"
-    drawable, tab = components()
-    assert "drawable" in drawable
-    assert tab == "digits_tab"
+    assert not {"digits_pad"} & set(components())
+    assert any("drawable" in name for name in components())
     monkeypatch.setenv(canvas.SETTING, "paper")
     assert canvas.canvas_kind() == "live"
 
@@ -124,6 +123,34 @@ def test_while_the_pen_is_down_fewer_samples_answer_and_the_address_waits() -> N
     send(app, sent(ONE, number=2))
     assert "of 200" in pieces(app)
     assert "drawing" in app.query_params
+
+
+def test_while_the_pen_is_down_the_chart_stays_and_the_answer_is_painted_over_it() -> None:
+    app = opened()
+
+    def chart() -> tuple[str, str]:
+        (made,) = app.get("plotly_chart")
+        return made.proto.spec, made.proto.alt
+
+    def live() -> dict:
+        (part,) = (
+            one for one in app.get("bidi_component") if one.proto.component_name == "digits_live"
+        )
+        return json.loads(part.proto.json)
+
+    before = chart()
+    assert live()["figure"] is None
+    send(app, sent(ONE, down=True))
+    assert chart() == before
+    painted = live()["figure"]
+    assert live()["moves"] == 1
+    send(app, sent(ONE, number=2))
+    assert live()["figure"] is None
+    assert chart() != before
+    final = json.loads(chart()[0])
+    assert [trace["name"] for trace in painted["data"]] == [one["name"] for one in final["data"]]
+    assert painted["layout"]["shapes"] == final["layout"]["shapes"]  # as many samples: the dots
+    assert painted["data"][0]["y"] == pytest.approx(app.session_state["draw"].chart[0].data[0].y)
 
 
 def test_the_parts_below_are_closed_and_compute_nothing() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 from torch import Tensor
 
@@ -55,10 +56,10 @@ class DrawState:
     digit whose answer is shown in full. canvas: the number of the canvas; with a new number the
     page shows a fresh canvas with `on_canvas` on it. address: the parameters last written.
     pen_down: whether a stroke is being drawn. moves: how many moves of the pen `strokes` knows.
-    table: the numbers of the last answer for which the pen was up, as Markdown. below: the drawing
-    that each open part below the answers shows. opened: which parts below are open, change: how the
-    drawing is changed in the part `replay`, into: into which example. cleared: what Clear took
-    away: strokes, `sent` and `parts`.
+    table: the numbers of the last answer for which the pen was up, as Markdown. chart: its figure,
+    and that in words. below: the drawing that each open part below the answers shows. opened: which
+    parts below are open, change: how the drawing is changed in the part `replay`, into: into which
+    example. cleared: what Clear took away: strokes, `sent` and `parts`.
     """
 
     strokes: tuple[Stroke, ...] = EXAMPLES[0].strokes
@@ -79,6 +80,7 @@ class DrawState:
     pen_down: bool = False
     moves: int = 0
     table: str = ""
+    chart: tuple[go.Figure, str] | None = None
     below: dict[str, tuple[Stroke, ...]] = field(default_factory=dict)
     opened: tuple[str, ...] = ()
     change: str = USUAL_CHANGE
