@@ -27,7 +27,7 @@ from ui.draw.canvas import digit_canvas, drawn, moves, pen_down
 from ui.draw.examples import BY_SLUG, EXAMPLES
 from ui.draw.history import history, keep_in_tab, record
 from ui.draw.nearest import reminders
-from ui.draw.pace import door, turn
+from ui.draw.pace import at_once, door, turn
 from ui.draw.picture import from_picture
 from ui.draw.replay import what_if
 from ui.draw.state import LIVE_SAMPLES, DrawState, draw_state, write_address
@@ -164,7 +164,7 @@ def answers(state: DrawState, digits: several.Digits) -> None:
 
     Of several digits each one's answers come first, then those of one of them in full.
     """
-    names, networks, found, all_found = [], [], [], []
+    names, networks, places = [], [], []
     for place, name in enumerate(chosen_networks()):
         try:
             networks.append(load_network(name))
@@ -172,8 +172,13 @@ def answers(state: DrawState, digits: several.Digits) -> None:
             show_error(error)
             continue
         names.append(name)
-        all_found.append(ask(networks[-1], digits.images, state, distance_of(name)))
-        found.append((place, all_found[-1][digits.shown(state)]))
+        places.append(place)
+    distances = [distance_of(name) for name in names]
+    all_found = at_once(
+        lambda network, distance: ask(network, digits.images, state, distance), networks, distances
+    )
+    in_full = [one[digits.shown(state)] for one in all_found]
+    found = list(zip(places, in_full, strict=True))
     kinds = [network.config.kind for network in networks]
     speakers = [
         Speaker(*words, answer)
@@ -196,7 +201,6 @@ def answers(state: DrawState, digits: several.Digits) -> None:
     if not speakers:
         return
     if digits.several:
-        places = [place for place, _ in found]
         st.html(several.row(digits, names, all_found, limits, places, dark))
     several.choice(state, digits)
     if not digits.several:

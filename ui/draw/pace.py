@@ -8,12 +8,15 @@ sent at once.
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+T = TypeVar("T")
 RECENT = 5.0  # seconds after his last message that somebody still draws
 ALONE = 2  # so many may have all the answers that the server can give
 STEP, MOST = 20, 5_000  # milliseconds of pause for each further one; at most
@@ -68,6 +71,19 @@ def turn() -> Iterator[None]:
     with _turns():
         _pace().waited(time.monotonic() - began)
         yield
+
+
+@st.cache_resource(show_spinner=False)
+def _hands() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count(), "answer")
+
+
+def at_once(work: Callable[..., T], *each: Iterable[Any]) -> list[T]:
+    """`work` of each, in as many threads as there are processors, for all visitors together.
+
+    The work must not use Streamlit.
+    """
+    return list(_hands().map(work, *each))
 
 
 @st.cache_resource(show_spinner=False)
