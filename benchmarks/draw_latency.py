@@ -76,11 +76,11 @@ FOLLOW = """() => {
     document.removeEventListener('pointermove', heard);
   }, { once: true });
   window.penFollows = true;
-  const live = document.querySelector('.st-key-live-chart .stBidiComponent [data-testid]')
-    .shadowRoot.querySelector('canvas');
+  const live = () => document.querySelector('.st-key-live-chart .stBidiComponent [data-testid]')
+    ?.shadowRoot?.querySelector('canvas');
   let last = -1;
   const look = () => {
-    const least = live.hidden || !live.clientHeight ? -1 : Number(live.dataset.moves);
+    const least = live()?.clientHeight ? Number(live().dataset.moves) : -1;
     if (least > last) {
       last = least;
       requestAnimationFrame(() => charts.push([least, performance.now()]));

@@ -11,6 +11,7 @@ const SYMBOLS = { // of markers: lines [x, y, x, y, ...] of a marker with the ra
   'diamond-open': [0, -1.3, 1.3, 0, 0, 1.3, -1.3, 0, 0, -1.3, 1.3, 0],
 };
 const FONT = '"Open Sans", verdana, arial, sans-serif'; // Plotly's
+const PATIENCE = 3000; // milliseconds after which Plotly's chart is trusted to be there
 const AROUND = 4.5; // pixels above and below a plot that a marker may cover
 const of = (value, k) => (Array.isArray(value) ? value[k] : value);
 
@@ -46,7 +47,8 @@ class LiveChart {
   giveWay(moves, since) {
     if (this.figure) return;
     const chart = document.querySelector('.st-key-answers .js-plotly-plot');
-    if ((chart?.layout?.meta?.moves ?? -1) >= moves || performance.now() - since > 3000) {
+    const ready = chart?.layout?.meta?.moves >= moves && chart.querySelector('.shapelayer path');
+    if (ready || performance.now() - since > PATIENCE) {
       this.canvas.hidden = true;
       delete this.canvas.dataset.moves;
     } else requestAnimationFrame(() => this.giveWay(moves, since));
